@@ -1,0 +1,1 @@
+"""Builders turn an `ImageSpec` into a `BuiltImage`; one file each, listed in `table.py`."""

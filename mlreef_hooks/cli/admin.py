@@ -1,0 +1,163 @@
+"""Commands for administrators of the git server."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, default_state, load_config
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.hook_files import (
+    find_repositories, git_dir_of, hook_text, install_hook, uninstall_hook,
+)  # fmt: skip
+from mlreef_hooks.installation import Settings, prepare_state, write_config
+
+_repo = click.option("--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository.")
+_all = click.option("--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
+                    help="Every repository below this folder.")  # fmt: skip
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def _repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+    if not repos and root is None:
+        raise click.UsageError("name repositories with --repo PATH or --all DIR")
+    found = [git_dir_of(path) for path in repos]
+    return found + (list(find_repositories(root.resolve())) if root else [])
+
+
+@click.command("install")
+@_repo
+@_all
+@_dry_run
+@click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
+@click.option("--engine", default="", help="The Docker engine's URL.")
+@click.option("--main-branch", default="", help="The branch that published commits are on.")
+@click.pass_obj
+def install(
+    config_file: str | None,
+    repos: tuple[Path, ...],
+    root: Path | None,
+    dry_run: bool,
+    registry: str,
+    engine: str,
+    main_branch: str,
+) -> None:
+    """Put the post-receive hook into repositories, and write a configuration where there is none.
+
+    A hook that is there already is kept and runs first. Doing it again changes nothing.
+    """
+    git_dirs = _repositories(repos, root)
+    path = config_path(config_file)
+    if not config_file and not path.exists() and os.getuid() == 0:
+        path = SITE_CONFIG
+    settings = Settings(
+        root=root.resolve() if root else _common_root(git_dirs),
+        registry=registry, engine=engine, main_branch=main_branch,
+    )  # fmt: skip
+    config, said = write_config(path, settings, state=default_state(), dry_run=dry_run)
+    click.echo(f"{said}: {path}")
+    if not dry_run:
+        prepare_state(config, git_dirs)
+    python = Path(sys.prefix) / "bin" / "python"
+    text = hook_text(python, path.resolve(), config.publish.patterns)
+    for git_dir in git_dirs:
+        click.echo(f"{install_hook(git_dir, text, dry_run=dry_run)}: {git_dir}")
+    if dry_run:
+        click.echo("nothing was changed: --dry-run")
+
+
+def _common_root(git_dirs: list[Path]) -> Path:
+    """The folder of namespaces: what the folders around the repositories have in common."""
+    folders = {path.parent.parent for path in git_dirs}
+    return Path(os.path.commonpath(folders))
+
+
+@click.command("uninstall")
+@_repo
+@_all
+@_dry_run
+def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> None:
+    """Take the hook out of repositories; what was there before comes back.
+
+    Index, images and configuration stay as they are.
+    """
+    for git_dir in _repositories(repos, root):
+        click.echo(f"{uninstall_hook(git_dir, dry_run=dry_run)}: {git_dir}")
+
+
+@click.command("doctor")
+@_repo
+@_all
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
+    """Look for everything that would keep a push from being published.
+
+    Exit status 1 where something is wrong.
+    """
+    from mlreef_hooks.doctor import examine
+
+    config = load_config(config_file)
+    if root is None and not repos and config.server.root:
+        root = Path(config.server.root)
+    git_dirs = _repositories(repos, root) if repos or root else []
+    findings = list(examine(config, config_path(config_file), git_dirs))
+    if form == "json":
+        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            hint = f": {finding.hint}" if finding.hint else ""
+            click.echo(f"{finding.state}: {finding.about}: {finding.message}{hint}")
+    return int(any(finding.state == "error" for finding in findings))
+
+
+@click.command("retry")
+@click.argument("jobs", type=int, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every job that waits.")
+@click.pass_obj
+def retry(config_file: str | None, jobs: tuple[int, ...], everything: bool) -> int:
+    """Run jobs again that were kept because engine, disk or registry was away."""
+    from mlreef_hooks import jobs as states
+    from mlreef_hooks.cli.site import open_site
+    from mlreef_hooks.receive import submit
+    from mlreef_hooks.repository import GitRepository
+
+    if not jobs and not everything:
+        raise click.UsageError("name jobs by their numbers, or --all")
+    site = open_site(load_config(config_file), click.echo)
+    chosen = site.jobs.waiting() if everything else [site.jobs.get(number) for number in jobs]
+    failed = False
+    for job in chosen:
+        if job is None:
+            raise PublishError("there is no such job", "see the number in the output of the push")
+        repository = GitRepository(job.git_dir)
+        try:
+            submit(job.request, repository, site)
+        finally:
+            repository.close()
+        failed |= site.jobs.state(job.id) != states.PUBLISHED
+    return int(failed)
+
+
+@click.command("base")
+@click.option("--image", default="mlreef-base:bookworm", show_default=True, help="The image's name.")
+@click.option("--mirror", default=None, help="A Debian mirror's URL.")
+@click.pass_obj
+def base(config_file: str | None, image: str, mirror: str | None) -> None:
+    """Make a base image out of Debian packages, where no registry can be reached."""
+    from mlreef_hooks.base_image import BASE_PATH, make_base_tar
+    from mlreef_hooks.engine import Engine
+
+    engine = Engine(load_config(config_file).builder.docker.url, timeout=600)
+    try:
+        engine.version()  # better before the packages are fetched than after
+        with tempfile.TemporaryDirectory() as folder:
+            tar = make_base_tar(Path(folder) / "base.tar", mirror=mirror)
+            with tar.open("rb") as content:
+                engine.import_root(content, image, environment=(BASE_PATH,))
+    finally:
+        engine.close()
+    click.echo(f'made {image}; name it in the configuration: [base.default] image = "{image}"')

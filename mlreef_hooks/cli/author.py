@@ -1,0 +1,84 @@
+"""Commands for authors of code projects."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.config import Config, Server
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.report import plain
+from mlreef_hooks.repository import GitRepository, list_working_tree
+from mlreef_hooks.servers.plain import PlainServer
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.validation import Validation, validate
+from mlreef_hooks.working_tree import read_working_tree
+
+
+@click.command("check")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.option("--git-dir", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="A repository, bare or not, to read a revision of.")
+@click.option("--rev", help="The revision (default: HEAD).")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def check(
+    config_file: str | None, path: Path | None, git_dir: Path | None, rev: str | None, form: str
+) -> int:
+    """Check a code project by the rules that the server has.
+
+    Reads the files below PATH (default: this folder), or a revision of a repository. Exit status:
+    0 publishable, 1 errors, 2 usage.
+    """  # fmt: skip
+    if path is not None and git_dir is not None:
+        raise click.UsageError("give PATH or --git-dir, not both")
+    config = load_config(config_file)
+    folder = path or Path()
+    if git_dir is None and rev is None:
+        validation = _validate(read_working_tree(folder, list_working_tree(folder)), folder, config)
+    else:
+        validation = _validate_revision(git_dir or folder, rev or "HEAD", config)
+    click.echo(_as_json(validation) if form == "json" else _as_text(validation))
+    return 0 if validation.publishable else 1
+
+
+def _validate_revision(place: Path, rev: str, config: Config) -> Validation:
+    repository = GitRepository(place)
+    try:
+        commit = repository.commit_of(rev)
+        if commit is None:
+            raise PublishError(f"{place} has no revision {rev}", "name a branch, tag or commit")
+        return _validate(repository.read_tree(commit, config.limits), repository.git_dir, config)
+    finally:
+        repository.close()
+
+
+def _validate(tree: SourceTree, place: Path, config: Config) -> Validation:
+    server = PlainServer(settings=Server(), user_id=os.getuid())
+    return validate(tree, name=server.repository_name(place, {}).name, config=config)
+
+
+def _as_json(validation: Validation) -> str:
+    modules = [manifest.to_json() for manifest in validation.manifests]
+    document = {
+        "ok": validation.publishable,
+        "module": modules[0] if modules else None,
+        "modules": modules,
+        "problems": [problem.to_json() for problem in validation.problems],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _as_text(validation: Validation) -> str:
+    lines = [plain(str(problem)) for problem in validation.problems]
+    for manifest in validation.manifests if validation.publishable else ():
+        facts = (
+            f"{len(manifest.parameters)} parameters, {len(manifest.requirements)} requirements"
+        )
+        lines.append(f"ok: {manifest.name} ({manifest.kind}) is publishable: {facts}")
+    if not validation.publishable:
+        errors = sum(problem.severity == "error" for problem in validation.problems)
+        lines.append(f"not publishable: {errors} error{'s' * (errors != 1)}")
+    return "\n".join(lines)

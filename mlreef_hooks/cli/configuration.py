@@ -1,0 +1,47 @@
+"""Which configuration file counts, and what it says."""
+
+import os
+from pathlib import Path
+
+from mlreef_hooks.config import Config, parse_config
+from mlreef_hooks.errors import PublishError
+
+SITE_CONFIG = Path("/etc/mlreef-hooks/config.toml")
+SITE_STATE = Path("/var/lib/mlreef-hooks")
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "mlreef-hooks"
+
+
+def user_config() -> Path:
+    """The configuration file of this user, whether it exists or not."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
+def default_state() -> Path:
+    """The state folder where the configuration names none."""
+    return SITE_STATE if SITE_STATE.is_dir() else _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def config_path(named: str | None) -> Path:
+    """The configuration file that counts: the one named, the site's, else the user's."""
+    if named:
+        return Path(named)
+    return SITE_CONFIG if SITE_CONFIG.exists() else user_config()
+
+
+def load_config(named: str | None) -> Config:
+    """The configuration; all defaults where there is no file and none was named."""
+    path = config_path(named)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if named:
+            raise PublishError(f"{path} does not exist", "write it, or name another") from None
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise PublishError(f"{path} cannot be read: {error}", "correct its permissions") from None
+    return parse_config(text, path=str(path), state=str(default_state()))
+
+

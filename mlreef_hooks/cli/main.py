@@ -1,0 +1,81 @@
+"""`mlreef-hooks`: the commands by name, what they share, and the one place where errors end."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mlreef_hooks import __version__
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.report import plain
+
+EXPECTED_FAILURE, BUG = 1, 3
+
+# Each command is imported when it is called: a hook must not pay for what it does not run.
+COMMANDS: Mapping[str, str] = {
+    "post-receive": "hook:post_receive",
+    "install": "admin:install",
+    "uninstall": "admin:uninstall",
+    "doctor": "admin:doctor",
+    "retry": "admin:retry",
+    "base": "admin:base",
+    "check": "author:check",
+    "list": "user:list_modules",
+    "show": "user:show",
+    "run": "user:run",
+}
+
+
+class Commands(click.Group):
+    """The group of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the users: git, admin, author, pipeline user."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        file, _, function = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"mlreef_hooks.cli.{file}"), function)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mlreef-hooks")
+@click.option(
+    "--config",
+    "config_path",
+    envvar="MLREEF_HOOKS_CONFIG",
+    type=click.Path(dir_okay=False),
+    help="The configuration file.",
+)
+@click.pass_context
+def commands(ctx: click.Context, config_path: str | None) -> None:
+    """Turn a git push of a publish tag into a code module for pipelines."""
+    ctx.obj = config_path or None
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 expected failure, 2 usage, 3 bug."""
+    try:
+        result: Any = commands.main(standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except PublishError as error:
+        click.echo(f"error: {plain(error.message)}\nhint: {plain(error.hint)}", err=True)
+        sys.exit(EXPECTED_FAILURE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has seen enough; Python would complain about the rest
+        sys.exit(EXPECTED_FAILURE)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        click.echo("error: this is a bug of mlreef-hooks; please report the lines above", err=True)
+        sys.exit(BUG)

@@ -1,0 +1,172 @@
+"""Commands for pipeline users: find a module, see it, run it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from packaging.version import InvalidVersion, Version
+
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
+from mlreef_hooks.config import Config
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.index import Document, find_version, newest
+from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.problems import did_you_mean
+from mlreef_hooks.report import plain, size
+
+_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+_index = click.option(
+    "--index", "index_path", type=click.Path(file_okay=False, path_type=Path),
+    help="The index's folder (default: the configuration's).",
+)  # fmt: skip
+
+
+def _open_index(config: Config, path: Path | None) -> IndexFiles:
+    return IndexFiles(path or config.index_path)
+
+
+def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
+    """The document and the version that `NAMESPACE/NAME[@VERSION]` names."""
+    place, _, wanted = module.partition("@")
+    lines = index.lines()
+    names = {f"{line['namespace']}/{line['name']}": line for line in lines}
+    short = [name for name in names if name.rpartition("/")[2] == place]
+    line = names.get(short[0] if len(short) == 1 else place)
+    document = line and index.find(line["namespace"], line["name"])
+    if not document:
+        hint = did_you_mean(place, list(names)) if names else "the index is empty"
+        raise PublishError(f"there is no module {place}", hint)
+    try:
+        version = find_version(document, str(Version(wanted))) if wanted else newest(document["versions"])
+    except InvalidVersion:
+        version = None
+    if version is None:
+        known = ", ".join(each["version"] for each in document["versions"])
+        raise PublishError(f"{place} has no version {wanted}", f"its versions are {known}")
+    return document, version
+
+
+@click.command("list")
+@_form
+@_index
+@click.pass_obj
+def list_modules(config_file: str | None, form: str, index_path: Path | None) -> None:
+    """List the modules of the index, one line each."""
+    lines = _open_index(load_config(config_file), index_path).lines()
+    click.echo(json.dumps(lines, indent=2) if form == "json" else _table(lines))
+
+
+def _table(lines: Sequence[Document]) -> str:
+    if not lines:
+        return "no modules"
+    rows = [
+        (
+            f"{line['namespace']}/{line['name']}",
+            line["version"] + (" yanked" if line["yanked"] else ""),
+            line["kind"],
+            f"{','.join(line['inputs'])}->{','.join(line['outputs'])}",
+            plain(line["title"]),
+        )
+        for line in lines
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+@click.command("show")
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@_form
+@_index
+@click.pass_obj
+def show(config_file: str | None, module: str, form: str, index_path: Path | None) -> None:
+    """Show a module: what it does, its parameters, its versions."""
+    document, version = _find(_open_index(load_config(config_file), index_path), module)
+    click.echo(json.dumps(document, indent=2) if form == "json" else _page(document, version))
+
+
+def _page(document: Document, version: Document) -> str:
+    image, base = version["image"], version["base"]
+    facts = {
+        "title": document["title"],
+        "description": document["description"],
+        "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
+        "version": version["version"] + (f" (yanked: {version['yank_reason']})" if version["yanked"] else ""),
+        "published": f"{version['published_at']} by {version['published_by']}",
+        "source": f"{document['source'] or document['repository']} at {version['commit']}",
+        "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
+        "digest": image["digest"],
+        "base": f"{base['name']} ({base['digest']})",
+        "requires": ", ".join(version["requirements"]),
+        "notes": version["notes"],
+        "versions": ", ".join(each["version"] for each in document["versions"]),
+    }  # fmt: skip
+    lines = [f"{document['namespace']}/{document['name']}"]
+    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
+    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
+
+
+def _words(words: Sequence[str]) -> str:
+    return ", ".join(words) or "nothing"
+
+
+def _parameter_line(parameter: Document) -> str:
+    facts = [parameter["type"]]
+    if parameter["required"]:
+        facts.append("required")
+    if parameter["default"] is not None:
+        facts.append(f"default {json.dumps(parameter['default'])}")
+    if parameter["choices"] is not None:
+        facts.append("one of " + ", ".join(map(str, parameter["choices"])))
+    return plain(f"  {parameter['name']} ({', '.join(facts)})  {parameter['description']}").replace(
+        parameter["name"], "  " + parameter["name"], 1
+    )
+
+
+@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@click.option("--input", "input_path", type=click.Path(path_type=Path), help="The input folder or file.")
+@click.option("--output", "output_path", type=click.Path(path_type=Path), help="The output folder.")
+@click.option("-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.argument("raw", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
+@_index
+@click.pass_obj
+def run(
+    config_file: str | None,
+    module: str,
+    input_path: Path | None,
+    output_path: Path | None,
+    pairs: tuple[str, ...],
+    raw: tuple[str, ...],
+    index_path: Path | None,
+) -> int:
+    """Run a module in its image, without network, on a read-only root, as you.
+
+    The exit status is the module's. What stands after -- is handed to the module as it is.
+    """
+    from mlreef_hooks.module_run import ModuleRun, run_module
+
+    config = load_config(config_file)
+    document, version = _find(_open_index(config, index_path), module)
+    if version["yanked"]:
+        click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
+    values = parse_values(version["parameters"], pairs)
+    wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path, raw=raw)
+    paths = wanted.container_paths()
+    # Raw arguments are the user's own affair: only then may a required parameter be among them.
+    if not raw:
+        values = complete_values(version["parameters"], values, paths)
+    arguments = [*write_arguments(version["parameters"], values), *raw]
+    return run_module(wanted, arguments, config.builder.docker, _write_through)
+
+
+def _write_through(stream: str, chunk: bytes) -> None:
+    out: Any = getattr(sys, stream).buffer
+    out.write(chunk)
+    out.flush()

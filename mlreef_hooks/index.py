@@ -1,0 +1,192 @@
+"""What the index says: the document of a module, its versions, the listing of a namespace.
+
+Formats are fixed by `schemas/*.json` (JSON Schema 2020-12), which every index carries along.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.version import Version
+
+from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
+from mlreef_hooks.manifest import ModuleManifest, Parameter
+from mlreef_hooks.push import PublishRequest
+
+V = 1  # changes only when an old reader would be wrong
+Document = dict[str, Any]
+
+LISTING_FIELDS = (
+    "namespace", "name", "kind", "version", "title", "description", "inputs", "outputs",
+    "visibility", "yanked", "updated_at",
+)  # fmt: skip
+_HEADER_FIELDS = ("kind", "title", "description")
+_JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "float": {"type": "number"},
+    "complex": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "list": {"type": "array"},
+    "tuple": {"type": "array"},
+    "dictionary": {"type": "object"},
+    "object": {},
+    "undefined": {},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexEntry:
+    """One published version of a module and where it came from.
+
+    `image` is None in the label of the image itself, which cannot know its own digest;
+    `published_at` (RFC 3339) and `published_by` are empty there, for they are no part of the bytes.
+    """
+
+    request: PublishRequest
+    manifest: ModuleManifest
+    dependencies: Dependencies
+    visibility: str
+    source: str | None
+    image: BuiltImage | None = None
+    published_at: str | None = None
+    published_by: str | None = None
+
+    def document(self) -> Document:
+        """The module's document with this one version."""
+        return {
+            "v": V,
+            "name": self.manifest.name,
+            "namespace": self.request.repository.namespace,
+            "kind": self.manifest.kind,
+            "title": self.manifest.title,
+            "description": self.manifest.description,
+            "visibility": self.visibility,
+            "source": self.source,
+            "repository": self.request.repository.key,
+            "versions": [self.version()],
+        }
+
+    def version(self) -> Document:
+        """The version as it stands in the module's document."""
+        manifest = self.manifest
+        return {
+            "version": str(self.request.version),
+            "commit": self.request.commit,
+            "tag": self.request.tag,
+            "published_at": self.published_at,
+            "published_by": self.published_by,
+            "notes": self.request.notes,
+            "yanked": False,
+            "yank_reason": None,
+            "image": self.image.to_json() if self.image else None,
+            "entry_point": manifest.entry_point,
+            "command": list(entry_command(manifest.entry_point)),
+            "author": manifest.author,
+            "licenses": manifest.licenses,
+            "inputs": list(manifest.inputs),
+            "outputs": list(manifest.outputs),
+            "parameters": [parameter.to_json() for parameter in manifest.parameters],
+            "parameters_schema": parameters_schema(manifest.parameters),
+            "metrics": [vars(metric) for metric in manifest.metrics],
+            "requirements": list(manifest.requirements),
+            "locked": list(self.dependencies.locked),
+            "environment": dict(manifest.environment),
+            "base": {"name": self.dependencies.base_name, "digest": self.dependencies.base_digest},
+            "resources": manifest.resources.to_json(),
+        }
+
+
+def parameters_schema(parameters: Sequence[Parameter]) -> Document:
+    """A JSON Schema (2020-12) that the parameter values of one run must fit."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {parameter.name: _value_schema(parameter) for parameter in parameters},
+        "required": [parameter.name for parameter in parameters if parameter.required],
+        "additionalProperties": False,
+    }
+
+
+def _value_schema(parameter: Parameter) -> Document:
+    schema = dict(_JSON_TYPES[parameter.type])
+    if parameter.choices is not None:
+        choices = {"enum": list(parameter.choices)}
+        schema |= {"items": choices} if schema.get("type") == "array" else choices
+    if isinstance(parameter.nargs, int) and parameter.nargs > 0:
+        schema |= {"minItems": parameter.nargs, "maxItems": parameter.nargs}
+    if parameter.description:
+        schema["description"] = parameter.description
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    return schema
+
+
+def newest(versions: Iterable[Document]) -> Document:
+    """The version that a user gets who names none: the highest that is final and not yanked.
+
+    Where there is none such, the highest that is not yanked, else the highest.
+    """
+
+    def rank(version: Document) -> tuple[bool, bool, Version]:
+        number = Version(version["version"])
+        return not version["yanked"], not number.is_prerelease, number
+
+    return max(versions, key=rank)
+
+
+def find_version(document: Document, version: str) -> Document | None:
+    """The version of a module that equals `version` by PEP 440 (`1.2` is `1.2.0`), else None."""
+    wanted = Version(version)
+    return next((each for each in document["versions"] if Version(each["version"]) == wanted), None)
+
+
+def add_version(document: Document | None, entry: Document) -> Document:
+    """The document with the entry's version; what it held before stays as it was.
+
+    Title, description and kind are those of the highest version.
+    """
+    if document is None:
+        return entry
+    (version,) = entry["versions"]
+    versions = sorted(
+        [*document["versions"], version], key=lambda each: Version(each["version"]), reverse=True
+    )
+    header = entry if versions[0] is version else document
+    moving = ("visibility", "source", "repository")
+    return {
+        **document,
+        **{field_: header[field_] for field_ in _HEADER_FIELDS},
+        **{field_: entry[field_] for field_ in moving},
+        "versions": versions,
+    }
+
+
+def set_yanked(document: Document, version: str, *, yanked: bool, reason: str | None) -> Document:
+    """The document with one version yanked, or not."""
+    wanted = Version(version)
+    return {
+        **document,
+        "versions": [
+            {**each, "yanked": yanked, "yank_reason": reason}
+            if Version(each["version"]) == wanted
+            else each
+            for each in document["versions"]
+        ],
+    }
+
+
+def listing_line(document: Document) -> Document:
+    """The one line of facts about a module."""
+    version = newest(document["versions"])
+    updated_at = max(each["published_at"] for each in document["versions"])
+    facts = {**document, **version, "updated_at": updated_at}
+    return {name: facts[name] for name in LISTING_FIELDS}
+
+
+def change_listing(listing: Document | None, namespace: str, name: str, line: Document | None) -> Document:
+    """The namespace's listing with a module's line replaced, added, or (None) taken out."""
+    lines = [] if listing is None else [each for each in listing["modules"] if each["name"] != name]
+    lines += [line] if line else []
+    return {"v": V, "namespace": namespace, "modules": sorted(lines, key=lambda each: str(each["name"]))}
+

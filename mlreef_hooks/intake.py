@@ -1,0 +1,56 @@
+"""From a tag in a repository to a publish request, or to the finding why it is none."""
+
+from mlreef_hooks.config import Config
+from mlreef_hooks.problems import RULES, Problem
+from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate, read_tag
+from mlreef_hooks.report import plain
+from mlreef_hooks.repository import TAG_DEPTH, GitRepository
+
+
+def main_branch(repository: GitRepository, config: Config) -> str:
+    """The branch that published commits must be on; a repository may have its own."""
+    return repository.settings().get("mlreef.mainbranch") or config.publish.main_branch
+
+
+def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, PublishTag]]:
+    """The publish tags among the ref updates of a push."""
+    found = (
+        (update, read_tag(update.tag, config.publish.patterns))
+        for update in event.updates
+        if update.tag is not None
+    )
+    return [(update, tag) for update, tag in found if tag]
+
+
+def read_request(
+    update: RefUpdate, tag: PublishTag, event: PushEvent, repository: GitRepository
+) -> PublishRequest | Problem:
+    """The request of a tag that was made or moved, or what is wrong with the tag."""
+    if tag.version is None:
+        return _problem(
+            "tag-version-invalid", tag, "the tag does not end with a version",
+            "tag it as in publish/1.2.0: https://peps.python.org/pep-0440, without a + part",
+        )  # fmt: skip
+    peeled = repository.peel(update.new)
+    if peeled.type == "tag":
+        hint = f"make one tag on the commit: git tag -f {plain(tag.tag)} COMMIT"
+        return _problem("tag-nested", tag, f"more than {TAG_DEPTH} tags point to each other", hint)
+    if peeled.type != "commit":
+        hint = f"git tag -f {plain(tag.tag)} COMMIT, and push it with --force"
+        return _problem("tag-target", tag, f"the tag points to a {peeled.type}, not a commit", hint)
+    return PublishRequest(
+        repository=event.repository,
+        tag=tag.tag,
+        module=tag.module,
+        version=tag.version,
+        commit=peeled.id,
+        pusher=event.pusher,
+        notes=peeled.message,
+    )
+
+
+def _problem(rule: str, tag: PublishTag, message: str, hint: str) -> Problem:
+    severity = RULES[rule].severity
+    return Problem(
+        rule=rule, severity=severity, path=plain(tag.tag), line=None, message=message, hint=hint
+    )

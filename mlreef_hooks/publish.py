@@ -1,0 +1,137 @@
+"""One publish, from a commit to an index entry: a stage a line."""
+
+from dataclasses import replace
+
+from mlreef_hooks import report
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
+from mlreef_hooks.image_plan import plan_image
+from mlreef_hooks.index import IndexEntry, find_version
+from mlreef_hooks.index_files import check_owner, check_same
+from mlreef_hooks.jobs import Job
+from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
+from mlreef_hooks.problems import Problem, did_you_mean
+from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.site import Site
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.validation import Validation, validate
+
+
+def publish(job: Job, repository: GitRepository, site: Site) -> str:
+    """The name of the module that the job's commit was published as.
+
+    PublishError where it cannot be published; the pusher was told of every finding by then.
+    """
+    began = site.clock()
+    request = job.request
+    tree = repository.read_tree(request.commit, site.config.limits)
+    manifest = _validate(request, tree, site)
+    if _is_published(request, manifest, site):
+        site.tell(report.already_published(request, manifest.name))
+        return manifest.name
+    builder = site.builder(job.id)
+    dependencies = _prepare(manifest, builder, site)
+    entry = _describe(request, manifest, dependencies, repository, site)
+    created = repository.commit_time(request.commit)
+    spec = plan_image(entry, tree, created, site.config.registry.prefix)
+    image = _build(spec, manifest, builder, site)
+    _write(entry, image, repository, site)
+    seconds = (site.clock() - began).total_seconds()
+    site.tell(report.published(request, manifest, image, seconds))
+    return manifest.name
+
+
+def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+    name = request.repository.name
+    validation = validate(tree, name=name, config=site.config, module=request.module)
+    chosen = choose_manifest(validation, request)
+    unknown = [chosen] if isinstance(chosen, Problem) else []
+    problems = [*validation.problems, *unknown]
+    manifest = None if isinstance(chosen, Problem) else chosen
+    site.tell(report.beginning(request, manifest.name if manifest else name))
+    site.tell(report.checked(validation.files, manifest, problems))
+    if manifest is None or any(problem.severity == "error" for problem in problems):
+        raise report.refusal(problems)
+    return manifest
+
+
+def choose_manifest(
+    validation: Validation, request: PublishRequest
+) -> ModuleManifest | Problem | None:
+    """The module that the tag asks for, a finding where the tag names another or none of several,
+    None where the tree has no module that could be read.
+    """
+    by_name = {manifest.name: manifest for manifest in validation.manifests}
+    if request.module is None and len(by_name) < 2:
+        return next(iter(by_name.values()), None)
+    if request.module in by_name or not by_name:
+        return by_name.get(request.module or "")
+    said = f"there is no module {request.module!a}" if request.module else "the tag names no module"
+    return Problem(
+        rule="module-unknown", severity="error", path=report.plain(request.tag), line=None,
+        message=said, hint=did_you_mean(request.module or "", list(by_name)),
+    )  # fmt: skip
+
+
+def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+    document = site.index.find(request.repository.namespace, manifest.name)
+    check_owner(document, request.repository.key, manifest.name)
+    published = document and find_version(document, str(request.version))
+    if published:
+        check_same(published, request.tag, request.commit)
+    return bool(published)
+
+
+def _prepare(manifest: ModuleManifest, builder: Builder, site: Site) -> Dependencies:
+    base = site.config.base[manifest.base]
+    dependencies = builder.dependencies(manifest.base, base, manifest.requirements_text)
+    site.tell(report.prepared(dependencies))
+    return dependencies
+
+
+def _describe(
+    request: PublishRequest,
+    manifest: ModuleManifest,
+    dependencies: Dependencies,
+    repository: GitRepository,
+    site: Site,
+) -> IndexEntry:
+    return IndexEntry(
+        request=request,
+        manifest=manifest,
+        dependencies=dependencies,
+        visibility=_visibility(manifest, repository, site),
+        source=site.server.source(request.repository),
+    )
+
+
+def _visibility(manifest: ModuleManifest, repository: GitRepository, site: Site) -> str:
+    """The repository's, which the author may narrow and never widen."""
+    widest = site.server.visibility(repository.settings())
+    return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
+
+
+def _build(
+    spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Site
+) -> BuiltImage:
+    image = builder.assemble(spec)
+    site.tell(report.assembled(image))
+    try:
+        builder.check_start(image, manifest)
+    except PublishError:
+        builder.discard(image)
+        raise
+    return builder.deliver(image)
+
+
+def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:
+    """Add the entry. Visibility is asked anew: it may have changed while the image was built."""
+    complete = replace(
+        entry,
+        visibility=_visibility(entry.manifest, repository, site),
+        image=image,
+        published_at=timestamp(int(site.clock().timestamp())),
+        published_by=report.plain(entry.request.pusher),
+    )
+    site.index.add(complete.document())

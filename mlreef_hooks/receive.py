@@ -1,0 +1,116 @@
+"""What a push does: each publish tag is published, parked or yanked, and what was parked goes on."""
+
+from mlreef_hooks import jobs as states
+from mlreef_hooks import report
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.hook_files import PARKED_MARK
+from mlreef_hooks.index import find_version
+from mlreef_hooks.intake import main_branch, publish_tags, read_request
+from mlreef_hooks.jobs import Job
+from mlreef_hooks.problems import Problem
+from mlreef_hooks.publish import publish
+from mlreef_hooks.push import PublishRequest, PushEvent
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.site import Site
+
+
+TAG_DELETED = "the publish tag was deleted"
+
+
+def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
+    """Do what a push asks for."""
+    branch = main_branch(repository, site.config)
+    for update, tag in publish_tags(event, site.config):
+        if update.deleted:
+            withdraw(event.repository.key, tag.tag, site)
+            continue
+        request = read_request(update, tag, event, repository)
+        if isinstance(request, Problem):
+            site.tell([*report.findings([request]), report.STORED])
+        elif repository.is_on_branch(request.commit, branch):
+            submit(request, repository, site)
+        else:
+            park(request, repository, branch, site)
+    release_parked(event, repository, branch, site)
+
+
+def submit(request: PublishRequest, repository: GitRepository, site: Site) -> None:
+    """Make the request a job and run it, unless it is published or being built already."""
+    job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
+    if job.state == states.PUBLISHED:
+        restore(job, site)
+    else:
+        run(job, repository, site)
+
+
+def park(request: PublishRequest, repository: GitRepository, branch: str, site: Site) -> None:
+    """Keep the request until the main branch contains its commit."""
+    job = site.jobs.submit(request, repository.git_dir, states.PARKED)
+    if job.state == states.PUBLISHED:
+        restore(job, site)
+        return
+    (repository.git_dir / PARKED_MARK).touch()
+    site.tell(report.parked(request, branch))
+
+
+def release_parked(
+    event: PushEvent, repository: GitRepository, branch: str, site: Site
+) -> None:
+    """Publish the parked requests whose commits the main branch contains by now."""
+    mark = repository.git_dir / PARKED_MARK
+    if not mark.exists():
+        return
+    for job in site.jobs.of_repository(event.repository.key, states.PARKED):
+        if repository.is_on_branch(job.request.commit, branch):
+            submit(job.request, repository, site)
+    if not site.jobs.of_repository(event.repository.key, states.PARKED):
+        mark.unlink(missing_ok=True)
+
+
+def withdraw(repository: str, tag: str, site: Site) -> None:
+    """Yank what a deleted tag published, and cancel what it still asks for."""
+    unfinished = (states.PARKED, states.QUEUED, states.BUILDING)
+    for job in site.jobs.of_repository(repository, states.PUBLISHED, *unfinished):
+        if job.request.tag != tag:
+            continue
+        if job.state in unfinished:
+            site.jobs.end(job.id, states.CANCELLED, TAG_DELETED)
+            site.tell(report.cancelled(job.request))
+        else:
+            _set_yanked(job, site, TAG_DELETED)
+            site.tell(report.yanked(job.request, job.module_name))
+
+
+def restore(job: Job, site: Site) -> None:
+    """Say that a version is published; one whose tag had been deleted is no longer yanked."""
+    document = site.index.find(job.request.repository.namespace, job.module_name)
+    version = document and find_version(document, str(job.request.version))
+    back = bool(version and version["yank_reason"] == TAG_DELETED)
+    if back:
+        _set_yanked(job, site, None)
+    site.tell(report.already_published(job.request, job.module_name, back=back))
+
+
+def _set_yanked(job: Job, site: Site, reason: str | None) -> None:
+    place = (job.request.repository.namespace, job.module_name, str(job.request.version))
+    site.index.yank(*place, yanked=reason is not None, reason=reason)
+
+
+def run(job: Job, repository: GitRepository, site: Site) -> None:
+    """Publish one job; whatever happens, the table says how it ended."""
+    if not site.jobs.claim(job.id):
+        site.tell(report.busy(job.request, job.id))
+        return
+    try:
+        name = publish(job, repository, site)
+    except PublishError as error:
+        site.jobs.end(job.id, states.QUEUED if error.passing else states.FAILED, error.message)
+        site.tell(report.failed(error, job.id))
+    except BaseException as error:
+        site.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    else:
+        deleted_meanwhile = site.jobs.state(job.id) == states.CANCELLED
+        site.jobs.end(job.id, states.PUBLISHED, name=name)
+        if deleted_meanwhile:
+            withdraw(job.request.repository.key, job.request.tag, site)

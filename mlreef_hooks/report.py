@@ -1,0 +1,167 @@
+"""What the pusher sees: outcomes as lines of at most 72 columns of plain text."""
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.image import BuiltImage, Dependencies
+from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.problems import Problem
+from mlreef_hooks.push import PublishRequest
+
+COLUMNS = 72
+_SHOWN_PROBLEMS = 50
+STORED = "hint: the push itself is stored; only the publishing did not happen"
+
+
+def plain(text: str) -> str:
+    """The text on one line, without control, direction and undecodable characters.
+
+    What came from outside must not move a cursor, colour a line or reverse its order.
+    """
+    return "".join(
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    ).strip()
+
+
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """The text in lines of at most `COLUMNS`, all but the first indented."""
+    return textwrap.wrap(
+        plain(text), COLUMNS, subsequent_indent=indent, break_on_hyphens=False
+    ) or [""]
+
+
+def cut(text: str) -> str:
+    """The text as one line, its end cut off where it is too long."""
+    text = plain(text)
+    return text if len(text) <= COLUMNS else text[: COLUMNS - 3] + "..."
+
+
+def step(word: str, text: str) -> str:
+    """The line of one step, such as `  build   3 of 3 dependency layers reused`."""
+    return "  " + cut(f"{word:<7} {plain(text)}"[: COLUMNS * 4])[: COLUMNS - 2]
+
+
+def size(count: int) -> str:
+    """A number of bytes for people, in powers of 1000 as docker shows them."""
+    amount, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
+def short(digest: str) -> str:
+    """A digest cut to twelve digits."""
+    algorithm, colon, digits = digest.rpartition(":")
+    return f"{algorithm}{colon}{digits[:12]}"
+
+
+def beginning(request: PublishRequest, name: str) -> list[str]:
+    """The first line about a request."""
+    what = f"{name} {request.version} ({request.tag}, {request.commit[:7]})"
+    return [cut(f"mlreef: publishing {what}")]
+
+
+def checked(
+    files: int, manifest: ModuleManifest | None, problems: Sequence[Problem]
+) -> list[str]:
+    """The line about the tree, then every finding."""
+    facts = [_count(files, "file")]
+    if manifest:
+        facts.append(manifest.entry_point)
+        facts.append(_count(len(manifest.parameters), "parameter"))
+        facts.append(_count(len(manifest.requirements), "requirement"))
+    return [step("check", ", ".join(facts)), *findings(problems)]
+
+
+def findings(found: Sequence[Problem]) -> list[str]:
+    """The findings, wrapped; git colours lines by their first word."""
+    lines = [line for problem in found[:_SHOWN_PROBLEMS] for line in wrapped(str(problem))]
+    if len(found) > _SHOWN_PROBLEMS:
+        more = len(found) - _SHOWN_PROBLEMS
+        lines += wrapped(f"hint: and {more} more; mlreef-hooks check shows all of them")
+    return lines
+
+
+def refusal(found: Iterable[Problem]) -> PublishError:
+    """The end of a request whose tree has errors."""
+    count = _count(sum(problem.severity == "error" for problem in found), "error")
+    return PublishError(
+        f"not published because of {count}", "correct it, commit, and tag the new commit"
+    )
+
+
+def prepared(dependencies: Dependencies) -> list[str]:
+    """The line about the dependencies."""
+    what = "reused" if dependencies.reused else "installed"
+    packages = _count(len(dependencies.locked), "package")
+    return [step("build", f"dependencies {what}: {packages} on base {dependencies.base_name}")]
+
+
+def assembled(image: BuiltImage) -> list[str]:
+    """The line about the code layer."""
+    return [step("build", f"code layer {size(image.code_size)}")]
+
+
+def published(
+    request: PublishRequest, manifest: ModuleManifest, image: BuiltImage, seconds: float
+) -> list[str]:
+    """The end of a request that became a version."""
+    repository = image.reference.rpartition(":")[0]
+    module = f"{request.repository.namespace}/{manifest.name}@{request.version}"
+    return [
+        *wrapped(f"  image   {repository}@{short(image.digest)}", "          "),
+        cut(f"success: {manifest.name} {request.version} is published ({seconds:.1f} s)"),
+        *wrapped(f"hint: mlreef-hooks run {module} --input DIR --output DIR"),
+    ]
+
+
+def failed(error: PublishError, job_id: int) -> list[str]:
+    """The end of a request that a person, or time, has to help."""
+    lines = [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
+    if error.passing:
+        lines += wrapped(f"hint: job {job_id} is kept; mlreef-hooks retry {job_id} runs it again")
+    return [*lines, STORED]
+
+
+def parked(request: PublishRequest, branch: str) -> list[str]:
+    """What is said of a tag whose commit the main branch does not contain yet."""
+    commit = request.commit[:7]
+    return [
+        cut(f"mlreef: {request.tag} is parked: {commit} is not on {branch}"),
+        *wrapped(f"hint: it is published as soon as a push brings {commit} onto {branch}"),
+    ]
+
+
+def already_published(request: PublishRequest, name: str, *, back: bool = False) -> list[str]:
+    """What is said where nothing was to be done; `back` where a yank was taken back."""
+    what = f"mlreef: {name} {request.version} is already published"
+    return [*wrapped(f"{what} and no longer yanked" if back else what)]
+
+
+def busy(request: PublishRequest, job_id: int) -> list[str]:
+    """What is said where another process publishes the same."""
+    what = f"{request.tag} ({request.commit[:7]})"
+    return wrapped(f"mlreef: {what} is being published already, by job {job_id}")
+
+
+def cancelled(request: PublishRequest) -> list[str]:
+    """What is said where a tag is deleted before its version was published."""
+    return wrapped(f"mlreef: {request.tag} is deleted and will not be published")
+
+
+def yanked(request: PublishRequest, name: str) -> list[str]:
+    """What is said where the tag of a published version is deleted."""
+    return [
+        *wrapped(f"mlreef: {name} {request.version} is yanked: {request.tag} was deleted"),
+        *wrapped("hint: whatever pins this version still works; push the tag again to unyank"),
+    ]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

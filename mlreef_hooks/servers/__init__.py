@@ -1,0 +1,1 @@
+"""Git servers: what a hook's environment says about repository, pusher and visibility."""

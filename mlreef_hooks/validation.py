@@ -1,0 +1,180 @@
+"""A tree to manifests and findings: all rules in one pass, the same for server and author."""
+
+from dataclasses import dataclass, replace
+
+from mlreef_hooks.config import Config
+from mlreef_hooks.entry_point import EntryPoint, check_named, find_entry_point, read_entry_point
+from mlreef_hooks.manifest import KINDS, VISIBILITIES, ModuleManifest
+from mlreef_hooks.module_toml import PATH, ModuleTable, read_module_tables
+from mlreef_hooks.problems import Problem, Problems, did_you_mean
+from mlreef_hooks.requirements import Requirements, find_requirements, read_requirements
+from mlreef_hooks.source.annotations import Processor
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_rules import check_tree
+
+_NEEDED_DATA_TYPES = {
+    "model": ("outputs",),
+    "data-operation": ("inputs", "outputs"),
+    "data-visualization": ("inputs",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What a tree holds: its modules as far as they could be read, and everything found wrong."""
+
+    manifests: tuple[ModuleManifest, ...]
+    problems: tuple[Problem, ...]
+    files: int
+
+    @property
+    def publishable(self) -> bool:
+        """True where no finding is an error."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+def validate(
+    tree: SourceTree, *, name: str, config: Config, module: str | None = None
+) -> Validation:
+    """The modules of a tree and everything that is wrong with them, in one pass.
+
+    `name` is the module's where the tree gives none. Of several modules only the one named
+    `module` is read, so that its neighbours' errors do not hold it up.
+    """
+    problems = Problems(config.rules)
+    check_tree(tree, config.limits, problems)
+    tables = read_module_tables(tree, problems)
+    if any(table.name == module for table in tables):
+        tables = tuple(table for table in tables if table.name == module)
+    found = (_read_module(table, tree, name, config, problems) for table in tables)
+    manifests = tuple(manifest for manifest in found if manifest)
+    return Validation(manifests=manifests, problems=tuple(problems), files=len(tree.entries))
+
+
+def _read_module(
+    table: ModuleTable, tree: SourceTree, name: str, config: Config, problems: Problems
+) -> ModuleManifest | None:
+    base = _choose_base(table, config, problems)
+    requirements = _read_requirements(table, tree, config, problems)
+    path = _choose_entry_point(table, tree, config.base[base].python, problems)
+    if path is None:
+        return None
+    entry_point = read_entry_point(path, tree, config.base[base].python, problems)
+    manifest = _join(table, entry_point, requirements, name=name, base=base)
+    _check_drift(table, entry_point.processor, problems)
+    manifest = _assume(manifest, entry_point.processor, problems)
+    return replace(
+        manifest,
+        environment={**config.base[base].environment, **manifest.environment},
+        resources=replace(
+            manifest.resources, gpu=manifest.resources.gpu or config.base[base].gpu
+        ),
+    )
+
+
+def _choose_base(table: ModuleTable, config: Config, problems: Problems) -> str:
+    fallback = "default" if "default" in config.base else next(iter(config.base))
+    if table.base is None or table.base in config.base:
+        return table.base or fallback
+    line = table.lines.get("base")
+    hint = did_you_mean(table.base[:80], list(config.base))
+    problems.add("base-unknown", PATH, line, f"there is no base {table.base!a:.80}", hint)
+    return fallback
+
+
+def _read_requirements(
+    table: ModuleTable, tree: SourceTree, config: Config, problems: Problems
+) -> Requirements:
+    path = find_requirements(tree, problems, named=table.requirements)
+    if path is None:
+        return Requirements()
+    allowed = config.pip.allow_index_options
+    return read_requirements(tree, path, problems, allow_index_options=allowed)
+
+
+def _choose_entry_point(
+    table: ModuleTable, tree: SourceTree, python: str, problems: Problems
+) -> str | None:
+    if table.entry_point is not None:
+        return check_named(table.entry_point, table.lines.get("entry_point"), tree, problems)
+    return find_entry_point(tree, python, problems)
+
+
+def _join(
+    table: ModuleTable,
+    entry_point: EntryPoint,
+    requirements: Requirements,
+    *,
+    name: str,
+    base: str,
+) -> ModuleManifest:
+    """What `mlreef.toml` says before what the annotation says; kind and data types may be empty."""
+    said = entry_point.processor
+    name = table.name or (said and said.slug) or name
+    return ModuleManifest(
+        name=name,
+        title=table.title or (said and said.title) or name,
+        description=table.description or (said.description if said else ""),
+        kind=table.kind or (said and said.kind) or "",
+        author=table.author or (said.author if said else None),
+        visibility=_narrower(table.visibility, said.visibility if said else None),
+        inputs=table.inputs if table.inputs is not None else (said.inputs if said else ()),
+        outputs=table.outputs if table.outputs is not None else (said.outputs if said else ()),
+        entry_point=entry_point.path,
+        parameters=entry_point.parameters,
+        metrics=entry_point.metrics,
+        requirements=requirements.displayed,
+        requirements_text=requirements.text,
+        base=base,
+        environment=table.environment,
+        resources=table.resources,
+        licenses=table.licenses,
+        argparse=entry_point.argparse,
+    )
+
+
+def _narrower(*said: str | None) -> str | None:
+    return min((each for each in said if each), key=VISIBILITIES.index, default=None)
+
+
+def _check_drift(table: ModuleTable, said: Processor | None, problems: Problems) -> None:
+    if said is None:
+        return
+    for key, in_toml, annotated in (
+        ("name", table.name, said.slug),
+        ("title", table.title, said.title),
+        ("kind", table.kind, said.kind),
+        ("inputs", table.inputs, said.inputs),
+        ("outputs", table.outputs, said.outputs),
+    ):
+        if in_toml and annotated and in_toml != annotated:
+            problems.add(
+                "toml-drift", PATH, table.lines.get(key),
+                f"{key} is {in_toml!a:.80} here and {annotated!a:.80} in the annotation",
+                f"say it in one place, or the same in both (annotation: line {said.line})",
+            )  # fmt: skip
+
+
+def _assume(
+    manifest: ModuleManifest, said: Processor | None, problems: Problems
+) -> ModuleManifest:
+    """The manifest with a kind and the data types that its kind needs."""
+    path = manifest.entry_point
+    if not manifest.kind:
+        manifest = replace(manifest, kind=KINDS["OPERATION"])
+        if said is None:  # an annotation without a type is a finding of its own
+            problems.add(
+                "kind-assumed", path, None, "nothing says what kind of module this is",
+                'data-operation is assumed; write kind = "..." below [module] in mlreef.toml',
+            )  # fmt: skip
+    data_types = {"inputs": manifest.inputs, "outputs": manifest.outputs}
+    for side in _NEEDED_DATA_TYPES[manifest.kind]:
+        if data_types[side]:
+            continue
+        data_types[side] = ("ANY",)
+        if said is None:
+            problems.add(
+                "data-types-assumed", path, None, f"nothing says which data types its {side} are",
+                f'ANY is assumed; write {side} = ["IMAGE"] below [module] in mlreef.toml',
+            )  # fmt: skip
+    return replace(manifest, inputs=data_types["inputs"], outputs=data_types["outputs"])
