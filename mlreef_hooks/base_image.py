@@ -9,24 +9,25 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from mlreef_hooks.errors import PublishError
 
 PACKAGES = ("python3", "python3-pip", "python-is-python3", "ca-certificates")
+# A root file system says nothing of the PATH: an image made of the tar needs this variable.
+BASE_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # With SOURCE_DATE_EPOCH Python writes .pyc files that are checked by hash, so that capping the
 # times of their sources does not make them stale (py_compile.PycInvalidationMode).
 _ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": BASE_PATH.removeprefix("PATH="),
     "LC_ALL": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
     "SOURCE_DATE_EPOCH": "1704067200",  # 2024-01-01
 }
-# What else of the caller's environment is passed on: how to reach the mirror, where there is room.
 _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "TMPDIR")
 _OPTIONS = (
     "--format=tar",
@@ -68,6 +69,13 @@ def plan_base_tar(
     ]  # fmt: skip
 
 
+def choose_environment(caller: Mapping[str, str]) -> dict[str, str]:
+    """The environment of mmdebstrap and the packages' scripts: of the caller's only how to reach
+    the mirror and where there is room, nothing secret.
+    """
+    return _ENVIRONMENT | {name: caller[name] for name in _PASSED_ON if name in caller}
+
+
 def make_base_tar(
     destination: Path,
     *,
@@ -77,7 +85,7 @@ def make_base_tar(
 ) -> Path:
     """The absolute path of the tar, written as a whole or not at all; see `plan_base_tar`.
 
-    It takes half a minute, 600 MB below `TMPDIR` and, as any user but root, user namespaces.
+    It takes half a minute, 300 MB below `TMPDIR` and, as any user but root, user namespaces.
     PublishError where mmdebstrap is missing or fails.
     """
     _check_tools()
@@ -109,10 +117,9 @@ def _check_tools() -> None:
 
 
 def _run(command: Sequence[str], tar: IO[bytes]) -> None:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     done = subprocess.run(
         command,
-        env=_ENVIRONMENT | passed_on,
+        env=choose_environment(os.environ),
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=tar,

@@ -140,6 +140,11 @@ class Engine:
             size=facts["Size"],
         )
 
+    def names(self) -> set[str]:
+        """The names of all images that the engine has."""
+        with _translated(self.url):
+            return {name for image in self._api.images() for name in image["RepoTags"] or ()}
+
     def pull(self, name: str) -> EngineImage:
         """The image, fetched from its registry."""
         try:

@@ -82,7 +82,7 @@ class BuiltImage:
 class Builder(Protocol):
     """What turns code into an image. Each step raises PublishError where it cannot go on."""
 
-    def dependencies(self, name: str, base: Base, requirements: str) -> Dependencies:
+    def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The image with the base and the requirements, made now or found."""
 
     def assemble(self, spec: ImageSpec) -> BuiltImage:

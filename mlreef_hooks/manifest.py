@@ -106,7 +106,7 @@ class ModuleManifest:
     `name` fits `MODULE_NAME`; `kind` is a value of `KINDS`; `inputs` and `outputs` are words of
     `DATA_TYPES`; `visibility` is the widest that the author wants, None where nothing is said.
     `requirements` are the requirements of the tree for people, includes followed, in their order;
-    `requirements_text` is the one file that pip is given. `base` names a base environment of the
+    `requirements_files` are the files that pip is given, by name. `base` names a base environment of the
     site. `argparse` is true where the entry point parses its options with argparse, so that it
     answers `--help`.
     """
@@ -123,7 +123,7 @@ class ModuleManifest:
     parameters: tuple[Parameter, ...]
     metrics: tuple[Metric, ...]
     requirements: tuple[str, ...]
-    requirements_text: str
+    requirements_files: Mapping[str, str]
     base: str
     environment: Mapping[str, str]
     resources: Resources

@@ -127,7 +127,7 @@ class Problems:
     def __init__(self, severities: Mapping[str, Severity] | None = None) -> None:
         """`severities` holds the rules that the site softened or hardened."""
         self._severities = dict(severities or {})
-        self._found: list[Problem] = []
+        self._found: dict[Problem, None] = {}  # in order, each once
 
     def add(self, rule: str, path: str, line: int | None, message: str, hint: str) -> None:
         """Add one finding; `rule` must stand in `RULES` (KeyError otherwise)."""
@@ -135,8 +135,7 @@ class Problems:
         found = Problem(
             rule=rule, severity=severity, path=path, line=line, message=message, hint=hint
         )
-        if found not in self._found:
-            self._found.append(found)
+        self._found.setdefault(found)
 
     def __iter__(self) -> Iterator[Problem]:
         """The findings in the order of their places, errors and warnings mixed."""

@@ -85,7 +85,7 @@ def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site)
 
 def _prepare(manifest: ModuleManifest, builder: Builder, site: Site) -> Dependencies:
     base = site.config.base[manifest.base]
-    dependencies = builder.dependencies(manifest.base, base, manifest.requirements_text)
+    dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
     site.tell(report.prepared(dependencies))
     return dependencies
 

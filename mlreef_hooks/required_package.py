@@ -127,6 +127,8 @@ def _is_path(text: str) -> bool:
 def _read_named(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPackage:
     """A requirement of the form `NAME[EXTRAS]==VERSION; MARKER` or `NAME @ URL ; MARKER`."""
     requirement = _parse(Requirement, text)
+    if not _NAME.fullmatch(requirement.name):  # packaging lets `name_` pass
+        raise Refused("requirement-invalid", "a name ends in a letter or digit", "correct it")
     url = requirement.url or ""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     if extras and line.constraint:
@@ -170,10 +172,13 @@ def _name_in_url(parts: SplitResult) -> str:
     if egg or not file.endswith(".whl"):
         return egg[1] if egg else ""
     try:
-        return parse_wheel_filename(file)[0]
+        name: str = parse_wheel_filename(file)[0]
     except ValueError:
-        hint = "write the URL as the index gives it"
-        raise Refused("requirement-invalid", "the URL's wheel is misnamed", hint) from None
+        name = ""
+    if _NAME.fullmatch(name):
+        return name
+    hint = "write the URL as the index gives it"
+    raise Refused("requirement-invalid", "the URL ends in no valid name of a wheel", hint)
 
 
 def _read_marker(text: str) -> str:
@@ -225,3 +230,4 @@ def _check_reference(found: RequiredPackage) -> None:
     if transport and not (path and _COMMIT.fullmatch(commit)):
         hint = "write @ and all 40 hex digits of the commit behind the URL"
         raise Refused("requirement-reference", f"{found} names no full commit id", hint)
+    _name_in_url(parts)

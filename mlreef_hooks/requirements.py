@@ -6,7 +6,7 @@ pinned elsewhere. A line is taken apart in `requirement_lines.py` and read in `r
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.problems import Problems
@@ -44,10 +44,17 @@ class Requirements:
     options: tuple[str, ...] = ()
 
     @property
-    def text(self) -> str:
-        """One requirements file for pip; constraints are comments, so that its hash covers them."""
-        constraints = (f"# constraint: {each}" for each in self.constraints)
-        return "".join(f"{each}\n" for each in (*self.options, *self.lines, *constraints))
+    def files(self) -> dict[str, str]:
+        """What pip is given: `requirements.txt`, and the `constraints.txt` that it names, if any."""
+        lines = (*self.options, *self.lines)
+        if not self.constraints:
+            return {"requirements.txt": _text(lines)}
+        lines = (*lines, "--constraint constraints.txt")
+        return {"requirements.txt": _text(lines), "constraints.txt": _text(self.constraints)}
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def find_requirements(tree: SourceTree, problems: Problems, *, named: str | None) -> str | None:

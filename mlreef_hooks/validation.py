@@ -124,7 +124,7 @@ def _join(
         parameters=entry_point.parameters,
         metrics=entry_point.metrics,
         requirements=requirements.displayed,
-        requirements_text=requirements.text,
+        requirements_files=requirements.files,
         base=base,
         environment=table.environment,
         resources=table.resources,

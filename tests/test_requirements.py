@@ -227,22 +227,23 @@ def test_requirements_have_the_parts_that_a_build_and_the_index_need() -> None:
         constraints=("scipy<2",),
         options=("--index-url https://pypi.example/simple",),
     )
-    assert requirements.text == (
+    assert requirements.files["requirements.txt"] == (
         "--index-url https://pypi.example/simple\n"
         f"numpy==2.1.0 {HASH}\ntorch==2.3.0 {HASH}\nhttps://files.example/x.tar.gz {HASH}\n"
-        "# constraint: scipy<2\n"
+        "--constraint constraints.txt\n"
     )
+    assert requirements.files["constraints.txt"] == "scipy<2\n"
 
 
 def test_spelling_does_not_change_the_text() -> None:
     one, _ = read("Scikit_Image == 0.24.0\n# note\nfoo[b,a]==1 ; os_name=='nt'\n")
     other, _ = read('\nscikit-image==0.24.0\r\nfoo[a, b] ==1;os_name  ==  "nt"')
-    assert one.text == other.text == 'scikit-image==0.24.0\nfoo[a,b]==1; os_name == "nt"\n'
+    assert one.files["requirements.txt"] == other.files["requirements.txt"] == 'scikit-image==0.24.0\nfoo[a,b]==1; os_name == "nt"\n'
 
 
 def test_empty_file_gives_an_empty_text() -> None:
     requirements, problems = read("")
-    assert (requirements, requirements.text, rules(problems)) == (Requirements(), "", [])
+    assert (requirements, rules(problems)) == (Requirements(), [])
 
 
 # -- pins ------------------------------------------------------------------------------------------
@@ -292,6 +293,8 @@ def test_unpinned_requirement_is_a_finding_and_stays(line: str) -> None:
         ("foo @ https://[files.example/foo.whl", "requirement-invalid"),
         (f"https://files.example/foo bar.whl#sha256={SHA}", "requirement-invalid"),
         (f"https://files.example/foo-1.whl#sha256={SHA}", "requirement-invalid"),
+        (f"https://files.example/fo\u00f6-1-py3-none-any.whl#sha256={SHA}", "requirement-invalid"),
+        (f"foo @ https://files.example/foo-1.whl#sha256={SHA}", "requirement-invalid"),
         (f"git+https://git.example/foo.git@{COMMIT}#egg=foo[gpu]", "requirement-invalid"),
         (f"foo @ https://files.example/foo.whl#sha256={SHA};os_name=='nt'", "requirement-invalid"),
         ("foo @ file:///srv/foo.whl", "requirement-local"),
@@ -328,6 +331,7 @@ def test_reference_that_cannot_be_built_again_is_refused(line: str, rule: str) -
         ("numpy==2.1.0; os_name", "Expected marker operator, one of"),
         ("numpy==2.1.0; platform == 'x'", "Expected a marker variable or quoted string"),
         ("numpy==2.1.0 extra", "Expected "),
+        ("numpy_==2.1.0", "a name ends in a letter or digit"),
         ("numpy==2.1.0#no-space", "Expected "),
         ("numpy==2.1.0; os_name == 'a\"b'", "a marker's value holds a quote"),
         ("<<<<<<< HEAD", "Expected package name"),
@@ -732,7 +736,7 @@ def test_hostile_file_ends_in_findings(name: str) -> None:
     found = [each.rule for each in problems]
     assert set(found) <= set(RULES)
     assert expected is None or found == expected
-    assert len(requirements.text) <= 2 * SOURCE_BYTES
+    assert len(requirements.files["requirements.txt"]) <= 2 * SOURCE_BYTES
 
 
 def test_lines_beyond_the_limit_are_not_read() -> None:

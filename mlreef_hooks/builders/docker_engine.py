@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +46,9 @@ class DockerBuilder:
     locks: Path
     log: Callable[[str], None]
 
-    def dependencies(self, name: str, base: Base, requirements: str) -> Dependencies:
+    def dependencies(
+        self, name: str, base: Base, requirements: Mapping[str, str]
+    ) -> Dependencies:
         """The image with the base and the requirements, installed now or found."""
         image = self.engine.image(base.image) or self.engine.pull(base.image)
         key = _key(image, base, requirements)
@@ -66,7 +68,7 @@ class DockerBuilder:
         )
 
     def _install(
-        self, image: EngineImage, base: Base, requirements: str, reference: str
+        self, image: EngineImage, base: Base, requirements: Mapping[str, str], reference: str
     ) -> EngineImage:
         output: list[str] = []
         secrets = secret_texts(self.pip)
@@ -175,9 +177,9 @@ def _candidate(digest: str) -> str:
     return f"{_CANDIDATE}:{digest.removeprefix('sha256:')[:32]}"
 
 
-def _key(image: EngineImage, base: Base, requirements: str) -> str:
+def _key(image: EngineImage, base: Base, requirements: Mapping[str, str]) -> str:
     """The key of dependencies: what is installed depends on nothing else."""
-    parts = json.dumps([_RECIPE, image.id, base.python, requirements])
+    parts = json.dumps([_RECIPE, image.id, base.python, dict(requirements)])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 

@@ -51,7 +51,7 @@ def pip_script(python: str, seconds: int, pip: Pip) -> str:
     return script
 
 
-def pip_files(pip: Pip, requirements: str) -> dict[str, bytes]:
+def pip_files(pip: Pip, requirements: Mapping[str, str]) -> dict[str, bytes]:
     """The files beside the script: requirements, pip's configuration, CA bundle, credentials.
 
     PublishError where the site's configuration names a file that cannot be read.
@@ -61,7 +61,7 @@ def pip_files(pip: Pip, requirements: str) -> dict[str, bytes]:
         lines.append(f"index-url = {pip.index_url}")
     if pip.extra_index_urls:
         lines.append("extra-index-url = " + "\n    ".join(pip.extra_index_urls))
-    files = {"requirements.txt": requirements.encode()}
+    files = {name: text.encode() for name, text in requirements.items()}
     if pip.ca_bundle:
         lines.append(f"cert = {SECRETS}/ca.pem")
         files["ca.pem"] = _site_file("pip.ca_bundle", pip.ca_bundle)

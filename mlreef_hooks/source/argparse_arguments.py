@@ -14,7 +14,7 @@ from mlreef_hooks.source.argparse_types import (
     converter_type,
 )
 from mlreef_hooks.source.choices import Choices, read_choices
-from mlreef_hooks.source.defaults import EXAMPLES, fits_type, parse_default, same_value
+from mlreef_hooks.source.defaults import EXAMPLES, fits_type, not_chosen, parse_default
 from mlreef_hooks.source.wording import proposed_name, quoted, shown, type_argument
 
 _TYPES: Mapping[type, str] = {
@@ -27,6 +27,7 @@ _TYPES: Mapping[type, str] = {
 }
 _INFERRED = frozenset({"boolean", "integer", "float"})
 _CONVERTED = frozenset({"integer", "float", "complex"})
+HELP_LENGTH = 4096
 _HELP_FIELD = re.compile(r"%%|%\(default\)s")
 _SWITCH = 'action="store_true" or action=argparse.BooleanOptionalAction'
 
@@ -176,7 +177,10 @@ def _read_default(
     literal = argument.static("default")
     if "default" not in argument.parts or not action.keeps_default:
         return action.default
-    if literal is None or literal.value in (None, SUPPRESS):  # argparse.SUPPRESS: the value is not even set
+    if literal is None or literal.value in (
+        None,
+        SUPPRESS,
+    ):  # argparse.SUPPRESS: the value is not even set
         return action.default
     try:
         default = _converted(argument, action, value_type, literal.value, many=many)
@@ -186,7 +190,7 @@ def _read_default(
     except ValueError:
         _add_misfit(argument, "list" if many else value_type, literal.value)
         return None
-    _check_choice(argument, default, choices, many=many)
+    _check_choice(argument, default, choices)
     return default
 
 
@@ -224,19 +228,17 @@ def _add_misfit(argument: ArgumentCall, wanted: str, value: JSONValue) -> None:
     )
 
 
-def _check_choice(
-    argument: ArgumentCall, default: JSONValue, choices: Choices | None, *, many: bool
-) -> None:
+def _check_choice(argument: ArgumentCall, default: JSONValue, choices: Choices | None) -> None:
     if choices is None or ("type" in argument.parts and "type" in argument.unread):
         return
-    for value in default if many and isinstance(default, list) else [default]:
-        if not any(same_value(value, choice) for choice in choices):
-            argument.add(
-                "parameter-default-type",
-                f"the default {shown(value)} of {quoted(argument.name)} is not one of its choices",
-                f"write one of {', '.join(map(shown, choices[:10]))} as default, or add"
-                f" {shown(value)} to choices",
-            )
+    strange = not_chosen(default, choices)
+    if strange:
+        argument.add(
+            "parameter-default-type",
+            f"the default {shown(strange[0])} of {quoted(argument.name)} is not one of its choices",
+            f"write one of {', '.join(map(shown, choices[:10]))} as default, or add"
+            f" {shown(strange[0])} to choices",
+        )
 
 
 def _is_required(argument: ArgumentCall, nargs: int | str | None) -> bool:
@@ -262,4 +264,7 @@ def _read_help(argument: ArgumentCall, action: Action) -> str:
         fields["%(default)s"] = str(default.value)
     elif "default" not in argument.parts and not argument.spread:
         fields["%(default)s"] = str(action.default)
+    # A long default in a help text that repeats it would fill the memory.
+    if literal.value.count("%(default)s") * len(fields.get("%(default)s", "")) > HELP_LENGTH:
+        return literal.value
     return _HELP_FIELD.sub(lambda match: fields.get(match[0], match[0]), literal.value)

@@ -1,6 +1,6 @@
 """Defaults and the types of parameters: what fits, and what text says a value of a type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from mlreef_hooks.manifest import JSONValue
 from mlreef_hooks.source.literals import complex_text, finite_float, finite_integer, read_text
@@ -32,16 +32,20 @@ def parse_default(parameter_type: str, text: str) -> JSONValue:
     return _PARSERS[parameter_type](text) if parameter_type in _PARSERS else text
 
 
-def same_value(first: JSONValue, second: JSONValue) -> bool:
-    """True where two values are the same; 1 and 1.0 are, 1 and True are not."""
-    if isinstance(first, list) and isinstance(second, list):
-        pairs = zip(first, second, strict=False)
-        return len(first) == len(second) and all(same_value(*pair) for pair in pairs)
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(
-            same_value(value, second[key]) for key, value in first.items()
-        )
-    return isinstance(first, bool) is isinstance(second, bool) and first == second
+def comparable(value: JSONValue) -> Hashable:
+    """What is equal for equal values: 1 and 1.0 are, 1 and True are not."""
+    if isinstance(value, list):
+        return ("list", *map(comparable, value))
+    if isinstance(value, dict):
+        return ("dict", frozenset((key, comparable(item)) for key, item in value.items()))
+    return (isinstance(value, bool), value)
+
+
+def not_chosen(value: JSONValue, choices: Sequence[JSONValue]) -> list[JSONValue]:
+    """Those of the values (of a list: its items) that are none of the choices."""
+    known = {comparable(choice) for choice in choices}
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if comparable(each) not in known]
 
 
 def _is_number(value: JSONValue) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mlreef_hooks.manifest import REQUIRED_PATHS, Parameter, python_name
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.argparse_call import ParsedParameter
-from mlreef_hooks.source.defaults import same_value
+from mlreef_hooks.source.defaults import comparable, not_chosen
 from mlreef_hooks.source.wording import (
     add_argument_line,
     annotation_line,
@@ -192,7 +192,7 @@ def _compare_required(pair: _Pair) -> _Difference | None:
 def _compare_default(pair: _Pair) -> _Difference | None:
     annotated, parsed = pair.annotated, pair.parsed
     unsaid = annotated.default is None or "default" in pair.unread or parsed.required
-    if unsaid or same_value(annotated.default, parsed.default):
+    if unsaid or comparable(annotated.default) == comparable(parsed.default):
         return None
     if annotated.required and parsed.default is None:
         return None
@@ -210,8 +210,7 @@ def _compare_choices(pair: _Pair) -> _Difference | None:
     default, choices = pair.annotated.default, pair.parsed.choices
     if default is None or choices is None:
         return None
-    values = default if isinstance(default, list) else [default]
-    strange = [v for v in values if not any(same_value(v, choice) for choice in choices)]
+    strange = not_chosen(default, choices)
     if not strange:
         return None
     annotation, argparse = _lines(pair)

@@ -1,0 +1,144 @@
+#!/bin/sh
+# Installs mlreef-hooks: an environment of its own, then the hook in the repositories you name.
+# Everything after the options below goes to `mlreef-hooks install` (or `uninstall`).
+set -eu
+
+usage() {
+	cat <<'END'
+usage: ./install.sh [--yes] [--prefix DIR] --repo PATH... | --all DIR [--dry-run] [...]
+       ./install.sh [--prefix DIR] --uninstall [--repo PATH... | --all DIR]
+       ./install.sh --demo [--yes]
+
+  --repo PATH   put the hook into this repository (may be repeated)
+  --all DIR     put the hook into every repository below DIR
+  --dry-run     say what would be done and do nothing
+  --uninstall   take the hook out of the repositories; without any, remove the environment
+  --demo        show everything once on this machine, in a folder of its own
+  --yes         install missing Debian packages without asking
+  --prefix DIR  where the environment goes (default: /opt/mlreef-hooks, or
+                ~/.local/share/mlreef-hooks for another user than root)
+
+`mlreef-hooks install --help` lists the other options, such as --engine and --registry.
+END
+}
+
+fail() {
+	echo "error: $1" >&2
+	echo "hint: $2" >&2
+	exit 1
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+mode=install yes='' dry_run='' named='' prefix=''
+if [ "$(id -u)" = 0 ]; then
+	prefix=/opt/mlreef-hooks
+else
+	prefix=${XDG_DATA_HOME:-${HOME:?}/.local/share}/mlreef-hooks
+fi
+
+# Our own options are taken out; the others stay in "$@" in their order.
+count=$#
+while [ "$count" -gt 0 ]; do
+	option=$1
+	shift
+	count=$((count - 1))
+	case $option in
+	--help | -h) usage && exit 0 ;;
+	--demo) mode=demo ;;
+	--uninstall) mode=uninstall ;;
+	--yes) yes=1 ;;
+	--prefix)
+		[ "$count" -gt 0 ] || fail "--prefix lacks its folder" "write --prefix DIR"
+		prefix=$1
+		shift
+		count=$((count - 1))
+		;;
+	--repo | --all)
+		[ "$count" -gt 0 ] || fail "$option lacks its folder" "see ./install.sh --help"
+		named=1
+		set -- "$@" "$option" "$1"
+		shift
+		count=$((count - 1))
+		;;
+	--dry-run) dry_run=1 && set -- "$@" "$option" ;;
+	*) set -- "$@" "$option" ;;
+	esac
+done
+
+venv=$prefix/venv
+link=/usr/local/bin/mlreef-hooks
+
+# Debian splits venv from python3; an interpreter that only this user may read is of no use to git.
+usable_python() {
+	for python in /usr/bin/python3 /usr/local/bin/python3 "$(command -v python3 || :)"; do
+		[ -x "$python" ] || continue
+		"$python" -I -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null && echo "$python" && return
+	done
+	return 1
+}
+
+install_packages() {
+	[ -n "$yes" ] || fail "missing: $*" "run apt-get install $*, or give --yes"
+	[ "$(id -u)" = 0 ] || fail "missing: $*" "ask root to run apt-get install $*"
+	command -v apt-get >/dev/null || fail "missing: $*" "install Python 3.11 with venv, and git"
+	echo "installing Debian packages: $*"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+make_environment() {
+	if ! usable_python >/dev/null || ! command -v git >/dev/null; then
+		install_packages python3 python3-venv git ca-certificates
+	fi
+	python=$(usable_python) || fail "there is no Python 3.11 with venv" "install python3-venv"
+	version=$(cd "$here" && find setup.cfg mlreef_hooks hooks -type f -name '[!.]*' \
+		! -name '*.pyc' -exec sha256sum {} + | sort | sha256sum)
+	if [ "$(cat "$prefix/version" 2>/dev/null)" = "$version" ]; then
+		echo "unchanged: $venv"
+		return
+	fi
+	mkdir -p "$prefix"
+	[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+	# A copy is built: setuptools leaves folders beside the source, which may not be ours.
+	source=$(mktemp -d)
+	cp -R "$here/setup.cfg" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" \
+		"$here/mlreef_hooks" "$here/hooks" "$source"
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+		--upgrade --force-reinstall "$source"
+	rm -rf "$source"
+	echo "$version" >"$prefix/version"
+	if [ "$(id -u)" = 0 ] && [ ! -e "$link" ]; then ln -s "$venv/bin/mlreef-hooks" "$link"; fi
+	echo "installed: $venv"
+}
+
+remove_environment() {
+	[ -e "$prefix/version" ] || fail "$prefix is no environment of ours" "give its --prefix"
+	if [ "$(readlink "$link" 2>/dev/null)" = "$venv/bin/mlreef-hooks" ]; then rm "$link"; fi
+	rm -rf "$venv" "$prefix/version"
+	rmdir "$prefix" 2>/dev/null || :
+	echo "removed: $venv"
+}
+
+case $mode in
+install)
+	[ -n "$named" ] || { usage >&2 && exit 2; }
+	if [ -n "$dry_run" ] && [ ! -x "$venv/bin/mlreef-hooks" ]; then
+		echo "would install: $venv"
+		exit 0
+	fi
+	[ -n "$dry_run" ] || make_environment
+	exec "$venv/bin/mlreef-hooks" install "$@"
+	;;
+uninstall)
+	if [ -z "$named" ]; then
+		if [ -n "$dry_run" ]; then echo "would remove: $venv"; else remove_environment; fi
+		exit 0
+	fi
+	exec "$venv/bin/mlreef-hooks" uninstall "$@"
+	;;
+demo)
+	make_environment
+	exec "$venv/bin/python" "$here/examples/demo" ${yes:+--yes} "$@"
+	;;
+esac

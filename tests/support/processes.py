@@ -1,0 +1,113 @@
+"""Programs that tests run: where they are, and daemons that are stopped by their process id."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PACKAGES = {  # program: the Debian package that brings it
+    "docker": "docker.io",
+    "docker-registry": "docker-registry",
+    "dockerd": "docker.io",
+    "fcgiwrap": "fcgiwrap",
+    "git": "git",
+    "mmdebstrap": "mmdebstrap",
+    "nginx": "nginx-light",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
+}
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+
+class MissingProgramError(Exception):
+    """A program that the tests need is not installed: an error, never a reason to skip."""
+
+
+class StartError(Exception):
+    """A daemon ended, or did not answer in time; the message holds the end of its log."""
+
+
+def find_program(name: str) -> str:
+    """The absolute path of a program; `MissingProgramError` names its package."""
+    path = shutil.which(name, path=PATH)
+    if path is None:
+        raise MissingProgramError(f"{name} is not installed: apt-get install {PACKAGES[name]}")
+    return path
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def accepts(port: int) -> bool:
+    """True where something listens on the port of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def daemon(
+    command: Sequence[str],
+    *,
+    log: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """The process id of a program that runs in the foreground and is ready.
+
+    It has a session of its own and no open file of the tests; its environment is `PATH` and what
+    `environment` says. At the end it and its children are stopped.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, ready, command[0], log)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", ready: Callable[[], bool], name: str, log: Path
+) -> None:
+    deadline = monotonic() + START_SECONDS
+    while not ready():
+        try:
+            status = process.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            if monotonic() < deadline:
+                continue
+            status = None
+        said = log.read_text(errors="replace")[-2000:]
+        raise StartError(f"{name} did not start (exit status {status}): {said}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the process group, whose id is the process's own: asked first, then forced."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
