@@ -78,18 +78,10 @@ usable_python() {
 	return 1
 }
 
-install_packages() {
-	[ -n "$yes" ] || fail "missing: $*" "run apt-get install $*, or give --yes"
-	[ "$(id -u)" = 0 ] || fail "missing: $*" "ask root to run apt-get install $*"
-	command -v apt-get >/dev/null || fail "missing: $*" "install Python 3.11 with venv, and git"
-	echo "installing Debian packages: $*"
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-
 make_environment() {
 	if ! usable_python >/dev/null || ! command -v git >/dev/null; then
-		install_packages python3 python3-venv git ca-certificates
+		[ -n "$yes" ] || fail "Python 3.11 with venv, or git, is missing" "give --yes, or install them"
+		"$here/examples/debian-packages" python3 python3-venv git ca-certificates
 	fi
 	python=$(usable_python) || fail "there is no Python 3.11 with venv" "install python3-venv"
 	version=$(cd "$here" && find setup.cfg mlreef_hooks hooks -type f -name '[!.]*' \

@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -90,23 +91,29 @@ def make_base_tar(
     """
     _check_tools()
     destination = destination.absolute()
-    command = plan_base_tar(suite=suite, packages=packages, mirror=mirror)
+    with _replace(destination) as tar:
+        _run(plan_base_tar(suite=suite, packages=packages, mirror=mirror), tar)
+    return destination
+
+
+@contextmanager
+def _replace(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place at the end, or vanishes with an exception."""
     try:
-        descriptor, partial = tempfile.mkstemp(dir=destination.parent, prefix=".base-")
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".base-")
     except OSError as error:
         raise PublishError(
-            f"{destination.parent} cannot be written: {error.strerror}", "choose another folder"
+            f"{path.parent} cannot be written: {error.strerror}", "choose another folder"
         ) from error
     try:
-        with open(descriptor, "wb") as tar:
-            _run(command, tar)
+        with open(descriptor, "wb") as file:
+            yield file
             os.fchmod(descriptor, 0o644)
             os.fsync(descriptor)
-        os.replace(partial, destination)
+        os.replace(partial, path)
     except BaseException:
         Path(partial).unlink()
         raise
-    return destination
 
 
 def _check_tools() -> None:

@@ -1,35 +1,48 @@
 """A container engine; the only file that imports docker. Its errors become PublishErrors.
 
-Everything runs by argument lists and is bounded in time, memory and processes.
+Everything runs by argument lists and is bounded in memory and processes, and in time where a `Run`
+says so. What a container prints is not kept by the engine, whose disk it would fill.
 """
 
 import contextlib
-import io
-import re
-import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import IO, Any
 
 import docker
 import requests
 import urllib3
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
-from docker.types import Mount
+from docker.utils import parse_repository_tag
 
+from mlreef_hooks.container import (
+    Ended,
+    Lines,
+    Run,
+    bind_source,
+    container_options,
+    read_single_file,
+    write_tar,
+)
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.process import holder, is_lost
 
-OUTPUT_BYTES = 1 << 20  # of a container's output is kept for messages
-_LINE_BYTES = 4096
+__all__ = ["Ended", "Engine", "EngineImage", "Lines", "Run", "bind_source"]
+
+_RUN_LABEL = "io.mlreef.run"  # on every container of ours; its value is the process that holds it
+_PING_SECONDS = 10
+_KILLED = 137  # the exit status of what was ended by SIGKILL
 _AWAY = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineImage:
-    """An image that the engine has. `digest` is the registry's where it came from one, else `id`."""
+    """An image that the engine has. `digest` is that of its own registry where it came from one,
+    else `id`.
+    """
 
     id: str
     digest: str
@@ -42,63 +55,44 @@ class EngineImage:
     size: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One container to run. `memory` as `4g`; `seconds` until it is killed, None for no limit.
-
-    `binds` maps folders of the engine's host to (folder in the container, `ro` or `rw`). `private`
-    is a folder of files that exists for this run only and never becomes part of an image.
-    """
-
-    image: str
-    command: Sequence[str]
-    entrypoint: Sequence[str] | None = None
-    network: str = "none"
-    memory: str | None = None
-    processes: int = 512
-    seconds: float | None = None
-    user: str | None = None
-    read_only: bool = True
-    binds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    private: str | None = None
-    private_files: Mapping[str, bytes] = field(default_factory=dict)
-    gpu: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a container ended. `status` is its exit status; `late` and `out_of_memory` say why it
-    was killed.
-    """
-
-    status: int
-    late: bool
-    out_of_memory: bool
-
-
 @contextlib.contextmanager
 def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, *_AWAY) as error:
-        said = " ".join(str(error).split())[:300]
         raise PublishError(
-            f"the container engine at {url} failed: {said}",
+            f"the container engine at {url} failed: {_reason(error)}",
             "the administrator finds out more with mlreef-hooks doctor",
             passing=True,
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the engine said, or the system where it could not be reached, on one line."""
+    if isinstance(error, APIError) and error.explanation:
+        return " ".join(str(error.explanation).split())[:300]
+    said, cause = " ".join(str(error).split())[:300], error.__context__
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            said = cause.strerror
+        cause = cause.__context__
+    return said
 
 
 class Engine:
     """The engine that answers at `url` (`unix://...` or `tcp://...`)."""
 
     def __init__(self, url: str, *, timeout: float = 60) -> None:
-        """`timeout` is the longest silence of the engine, in seconds."""
+        """`timeout` is the longest silence of the engine, in seconds; PublishError where none
+        answers.
+        """
         self.url = url
         with _translated(url):
-            # A fixed API version saves a request, and the SDK's own look at the environment.
-            self._client = docker.DockerClient(base_url=url, timeout=int(timeout), version="1.41")
+            version = _api_version(url)
+            self._client = docker.DockerClient(base_url=url, timeout=int(timeout), version=version)
         self._api: Any = self._client.api  # the low-level client is untyped
+        # Neither a proxy nor the CA bundle of the environment is meant for the engine.
+        self._api.trust_env = False
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,10 +121,9 @@ class Engine:
             except ImageNotFound:
                 return None
         config = facts["Config"] or {}
-        digests = facts.get("RepoDigests") or []
         return EngineImage(
             id=facts["Id"],
-            digest=digests[0].partition("@")[2] if digests else facts["Id"],
+            digest=_own_digest(name, facts),
             layers=tuple(facts["RootFS"]["Layers"]),
             environment=tuple(config.get("Env") or ()),
             command=tuple(config["Cmd"]) if config.get("Cmd") else None,
@@ -149,38 +142,35 @@ class Engine:
         """The image, fetched from its registry."""
         try:
             with _translated(self.url):
-                self._client.images.pull(name)
+                _read_events(self._api.pull(name, stream=True, decode=True))
         except PublishError as error:
             raise PublishError(
-                f"the image {name} cannot be fetched: {error.message}",
-                "check the name, or make a base with mlreef-hooks base",
+                f"the image {name} cannot be fetched: {_reason(error.__cause__ or error)}",
+                "check its name, its registry and docker login",
                 passing=True,
             ) from error
         image = self.image(name)
         if image is None:
-            raise PublishError(f"the image {name} is gone again", "push the tag again", passing=True)
+            raise PublishError(f"the image {name} is gone again", "try again", passing=True)
         return image
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker image archive, given in chunks."""
         with _translated(self.url):
-            response = self._api.load_image(archive)
-            for event in response:
-                if "error" in event:
-                    raise DockerException(str(event["error"]))
+            _read_events(self._api.load_image(archive))
 
     def import_root(self, tar: IO[bytes], name: str, *, environment: Sequence[str]) -> None:
         """Make an image of one layer out of a root file system's tar."""
-        repository, _, tag = name.rpartition(":")
+        repository, tag = parse_repository_tag(name)
         with _translated(self.url):
             self._api.import_image_from_data(
-                _chunks(tar), repository=repository, tag=tag,
+                _chunks(tar), repository=repository, tag=tag or "latest",
                 changes=[f"ENV {pair}" for pair in environment],
             )  # fmt: skip
 
     def tag(self, image: str, name: str) -> None:
         """Give an image another name."""
-        repository, _, tag = name.rpartition(":")
+        repository, tag = parse_repository_tag(name)
         with _translated(self.url):
             self._api.tag(image, repository, tag)
 
@@ -191,18 +181,12 @@ class Engine:
 
     def push(self, name: str) -> str:
         """Push an image to its registry and return the digest it has there."""
-        repository, _, tag = name.rpartition(":")
-        digest = None
+        repository, tag = parse_repository_tag(name)
         with _translated(self.url):
-            for event in self._api.push(repository, tag=tag, stream=True, decode=True):
-                if "error" in event:
-                    raise DockerException(f"push of {name}: {event['error']}")
-                digest = event.get("aux", {}).get("Digest", digest)
-        if digest is None:
-            raise PublishError(
-                f"the registry gave no digest for {name}", "push the tag again", passing=True
-            )
-        return str(digest)
+            facts = _read_events(self._api.push(repository, tag=tag, stream=True, decode=True))
+        if "Digest" not in facts:
+            raise PublishError(f"the registry gave no digest for {name}", "try again", passing=True)
+        return str(facts["Digest"])
 
     # containers
 
@@ -225,28 +209,41 @@ class Engine:
         """
         with self._container(run) as container:
             ended = self._follow(container, run, on_output)
-            if ended.status == 0 and not ended.late:
-                with _translated(self.url):
-                    base = self.image(run.image)
-                    repository, _, tag = name.rpartition(":")
-                    container.commit(
-                        repository, tag,
-                        conf={
-                            "Labels": dict(labels(_read_file(container, result))),
-                            "Cmd": list((base and base.command) or ()),
-                            "Entrypoint": list((base and base.entrypoint) or ()),
-                        },
-                    )  # fmt: skip
+            if ended.well:
+                self._commit(container, run.image, labels(self._read(container, result)), name)
             return ended
+
+    def remove_lost(self) -> None:
+        """Remove the containers of processes that were killed before they could do it."""
+        with _translated(self.url):
+            for facts in self._api.containers(all=True, filters={"label": _RUN_LABEL}):
+                if is_lost(facts["Labels"][_RUN_LABEL]):
+                    with contextlib.suppress(APIError):  # another process may be at it too
+                        self._api.remove_container(facts["Id"], force=True, v=True)
+
+    def _commit(
+        self, container: Container, base: str, labels: Mapping[str, str], name: str
+    ) -> None:
+        below = self.image(base)
+        repository, tag = parse_repository_tag(name)
+        conf = {
+            "Labels": dict(labels),
+            "Cmd": list((below and below.command) or ()),
+            "Entrypoint": list((below and below.entrypoint) or ()),
+        }
+        with _translated(self.url):
+            container.commit(repository, tag, conf=conf)
 
     @contextlib.contextmanager
     def _container(self, run: Run) -> Iterator[Container]:
         with _translated(self.url):
-            container = self._client.containers.create(**_options(run))
+            container = self._client.containers.create(
+                **container_options(run), labels={_RUN_LABEL: holder()}
+            )
         try:
             if run.private is not None:
                 with _translated(self.url):
-                    container.put_archive(run.private, _tar(run.private_files))
+                    container.put_archive(run.private, write_tar(run.private_files))
             yield container
         finally:
             with contextlib.suppress(DockerException, *_AWAY):
@@ -255,112 +252,90 @@ class Engine:
     def _follow(
         self, container: Container, run: Run, on_output: Callable[[str, bytes], None]
     ) -> Ended:
+        """Start the container and hand on what it prints, until it ends or its time is over."""
         late = threading.Event()
+        with _translated(self.url):
+            output: Any = container.attach(stream=True, demux=True)
 
         def kill() -> None:
             late.set()
             with contextlib.suppress(DockerException, *_AWAY):
                 container.kill()
+            with contextlib.suppress(OSError, AttributeError):
+                output.close()  # an engine that hangs would not end it
 
-        timer = threading.Timer(run.seconds, kill) if run.seconds else None
+        timer = threading.Timer(run.seconds or 0, kill)
+        timer.daemon = True
         with _translated(self.url):
-            output: Any = container.attach(stream=True, logs=True, demux=True)
             container.start()
-            if timer:
-                timer.daemon = True
+        try:
+            if run.seconds:
                 timer.start()
-            try:
-                for stdout, stderr in output:
-                    for stream, chunk in (("stdout", stdout), ("stderr", stderr)):
-                        if chunk:
-                            on_output(stream, chunk)
-                status = int(container.wait()["StatusCode"])
-                container.reload()
-            finally:
-                if timer:
-                    timer.cancel()
+            for stdout, stderr in output:
+                on_output(*(("stderr", stderr) if stdout is None else ("stdout", stdout)))
+        finally:
+            timer.cancel()
+        if late.is_set():
+            return Ended(status=_KILLED, late=True, out_of_memory=False)
+        return self._wait(container)
+
+    def _wait(self, container: Container) -> Ended:
+        with _translated(self.url):
+            status = int(container.wait()["StatusCode"])
+            container.reload()
         facts: Any = container.attrs
-        killed_for_memory = bool(facts["State"].get("OOMKilled"))
-        return Ended(status=status, late=late.is_set(), out_of_memory=killed_for_memory)
+        return Ended(status=status, late=False, out_of_memory=bool(facts["State"]["OOMKilled"]))
+
+    def _read(self, container: Container, path: str) -> bytes:
+        with _translated(self.url):
+            try:
+                chunks, _ = container.get_archive(path)
+                content = read_single_file(chunks)
+            except NotFound:
+                content = None
+        if content is None:
+            raise PublishError(f"the build left no proper {path}", "require other packages")
+        return content
 
 
-def _options(run: Run) -> dict[str, Any]:
-    mounts = [
-        Mount(target=target, source=source, type="bind", read_only=mode == "ro")
-        for source, (target, mode) in run.binds.items()
-    ]
-    if run.private is not None:
-        mounts.append(Mount(target=run.private, source=None, type="volume"))
-    requests_gpu = docker.types.DeviceRequest(count=-1, capabilities=[["gpu"]])
-    return {
-        "image": run.image,
-        "command": list(run.command),
-        "entrypoint": None if run.entrypoint is None else list(run.entrypoint),
-        "network_mode": run.network,
-        "mem_limit": run.memory,
-        "memswap_limit": run.memory,
-        "pids_limit": run.processes,
-        "user": run.user,
-        "read_only": run.read_only,
-        "mounts": mounts,
-        "tmpfs": {"/tmp": "mode=1777,exec"} if run.read_only else {},  # noqa: S108
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "device_requests": [requests_gpu] if run.gpu else None,
-        "labels": {"io.mlreef.run": "1"},
-    }
+def _api_version(url: str) -> str:
+    """The newest version of the API that both the engine and this SDK know.
+
+    Engines refuse what is too old for them (29 refuses all below 1.44), and answer to a ping, which
+    needs no version, in a tenth of the time that they take to tell of themselves.
+    """
+    api: Any = docker.APIClient(base_url=url, timeout=_PING_SECONDS, version="1.44")
+    api.trust_env = False
+    try:
+        answer = api.get(f"{api.base_url}/_ping", timeout=_PING_SECONDS)
+    finally:
+        api.close()
+    if "Api-Version" not in answer.headers:
+        raise DockerException(f"what answers is no container engine (HTTP {answer.status_code})")
+    return min(answer.headers["Api-Version"], DEFAULT_DOCKER_API_VERSION, key=_numbers)
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in sorted(files.items()):
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o600
-            tar.addfile(member, io.BytesIO(content))
-    return out.getvalue()
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
-def _read_file(container: Container, path: str) -> bytes:
-    """A file of a stopped container, at most `OUTPUT_BYTES` of it."""
-    facts: Any
-    chunks, facts = container.get_archive(path)
-    if facts["size"] > OUTPUT_BYTES:
-        raise PublishError(f"{path} of the build has {facts['size']} bytes", "require fewer packages")
-    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
-        member = tar.extractfile(tar.next() or tarfile.TarInfo())
-        return member.read() if member else b""
+def _read_events(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What the engine told in an answer that it streams, or the error that it ended with."""
+    facts: dict[str, Any] = {}
+    for event in events:
+        if "error" in event:
+            raise DockerException(str(event["error"]))
+        facts |= event.get("aux") or {}
+    return facts
+
+
+def _own_digest(name: str, facts: Mapping[str, Any]) -> str:
+    """The digest in the registry that `name` names; others may have got the image from here."""
+    repository, tag = parse_repository_tag(name)
+    digests = dict(each.split("@", 1) for each in facts.get("RepoDigests") or ())
+    return tag if "@" in name and tag else str(digests.get(repository, facts["Id"]))
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
     while chunk := stream.read(1 << 20):
         yield chunk
-
-
-class Lines:
-    """Cuts a container's output into lines of bounded length and hands them on as text."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
-        self._rest: dict[str, bytes] = {}
-
-    def __call__(self, stream: str, chunk: bytes) -> None:
-        """Take the next bytes of `stream`."""
-        *lines, rest = re.split(rb"[\r\n]+", self._rest.get(stream, b"") + chunk)
-        self._rest[stream] = rest[-_LINE_BYTES:]
-        for line in lines:
-            if line.strip():
-                self._on_line(line[:_LINE_BYTES].decode(errors="replace"))
-
-    def flush(self) -> None:
-        """Hand on what came without a line end."""
-        for stream in list(self._rest):
-            self(stream, b"\n")
-
-
-def bind_source(path: Path) -> str:
-    """The absolute path of a folder or file to mount; PublishError where there is none."""
-    resolved = path.resolve()
-    if not resolved.exists():
-        raise PublishError(f"{path} does not exist", "name a folder or file that does")
-    return str(resolved)

@@ -2,7 +2,8 @@
 
 import ast
 import posixpath
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.manifest import Metric, Parameter
@@ -14,19 +15,36 @@ from mlreef_hooks.source.annotations import (
     read_annotations,
 )
 from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
+from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.drift import merge_parameters
-from mlreef_hooks.source.imports import FOLLOWED, local_imports
+from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import parse_source
 from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.tree_rules import shown
 
 _NAME_IT = 'name it in mlreef.toml: [module] entry_point = "..."'
 _SHOWN = 5  # candidates that a finding names before it says how many there are
+_QUOTED = 200  # characters of a path
 
-_FORMS: Sequence[tuple[Sequence[str], Callable[[ast.Module], bool]]] = (
-    (ANNOTATION_WORDS, carries_annotations),
-    (ARGPARSE_WORDS, has_main_parser),
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """What makes a file an entry point: words that it holds, what its syntax tree says, and how
+    one that does not compile can be told all the same.
+    """
+
+    words: Sequence[str]
+    belongs: Callable[[ast.Module], bool]
+    unmistakable: re.Pattern[bytes] | None = None
+
+
+_FORMS = (
+    _Form(
+        words=ANNOTATION_WORDS,
+        belongs=carries_annotations,
+        unmistakable=re.compile(rb"^[ \t]*@data_processor[ \t]*\(", re.MULTILINE),
+    ),
+    _Form(words=ARGPARSE_WORDS, belongs=has_main_parser),
 )
 
 
@@ -34,25 +52,30 @@ _FORMS: Sequence[tuple[Sequence[str], Callable[[ast.Module], bool]]] = (
 class EntryPoint:
     """The entry point of a module and what its source declares.
 
-    `processor` is None without a `data_processor` annotation; `argparse` is true where the file
-    makes an argparse parser.
+    `compiles` is false where nothing could be read from it. `processor` is None without a
+    `data_processor` annotation; `argparse` is true where the file makes an argparse parser, whose
+    `description` is empty where it says none.
     """
 
     path: str
+    compiles: bool = True
     processor: Processor | None = None
     parameters: tuple[Parameter, ...] = ()
     metrics: tuple[Metric, ...] = ()
     argparse: bool = False
+    description: str = ""
 
 
 def check_named(path: str, line: int | None, tree: SourceTree, problems: Problems) -> str | None:
     """The entry point that `mlreef.toml` names, None and a finding where it is not in the tree."""
-    if tree.get(path) and path.endswith(".py"):
-        return path
-    fault = "is not a Python file (.py)" if tree.get(path) else "is not a file of the repository"
-    known = [each for each in tree if each.endswith(".py") and each.isprintable()]
-    hint = did_you_mean(path, known) if 0 < len(known) <= 50 else _NAME_IT
-    problems.add("entry-point-not-found", "mlreef.toml", line, f"{path!a:.200} {fault}", hint)
+    named = posixpath.normpath(path)
+    if tree.get(named) and named.endswith(".py"):
+        return named
+    fault = "is not a Python file (.py)" if tree.get(named) else "is not a file of the repository"
+    known = [each for each in tree if each.endswith(".py")]
+    hint = did_you_mean(path, known) if 0 < len(known) <= _SHOWN else _NAME_IT
+    message = f"{path[:_QUOTED]!r} {fault}"
+    problems.add("entry-point-not-found", "mlreef.toml", line, message, hint)
     return None
 
 
@@ -62,8 +85,8 @@ def find_entry_point(tree: SourceTree, python: str, problems: Problems) -> str |
     None and a finding where there is none, or more than one.
     """
     broken = Problems()
-    for words, belongs in _FORMS:
-        found = _candidates(tree, words, belongs, python, broken)
+    for form in _FORMS:
+        found = _candidates(tree, form, python, broken)
         if len(found) == 1:
             return found[0]
         if found:
@@ -81,20 +104,33 @@ def find_entry_point(tree: SourceTree, python: str, problems: Problems) -> str |
     return None
 
 
-def _candidates(
-    tree: SourceTree,
-    words: Sequence[str],
-    belongs: Callable[[ast.Module], bool],
-    python: str,
-    broken: Problems,
-) -> list[str]:
-    paths = sorted(tree.python_files_with(words), key=lambda path: (path.count("/"), path))
-    parsed = ((path, parse_source(tree, path, python, broken)) for path in paths[:FOLLOWED])
-    return [path for path, module in parsed if module and belongs(module)]
+def _candidates(tree: SourceTree, form: _Form, python: str, broken: Problems) -> list[str]:
+    paths = sorted(tree.python_files_with(form.words), key=lambda path: (path.count("/"), path))
+    found = []
+    for path in _bounded(paths, tree):
+        module = parse_source(tree, path, python, broken)
+        if module is not None:
+            belongs = form.belongs(module)
+        else:
+            # To pass over it would publish another file in its place.
+            belongs = bool(form.unmistakable and form.unmistakable.search(tree.read(path)))
+        found += [path] if belongs else []
+    return found
+
+
+def _bounded(paths: Sequence[str], tree: SourceTree) -> Iterator[str]:
+    """The first of the files, as many as may be parsed within seconds."""
+    size = 0
+    for path in paths[:FOLLOWED]:
+        entry = tree.get(path)
+        size += entry.size if entry else 0
+        if size > FOLLOWED_BYTES:
+            return
+        yield path
 
 
 def _report_several(found: list[str], problems: Problems) -> None:
-    names = ", ".join(shown(path) for path in found[:_SHOWN])
+    names = ", ".join(path[:_QUOTED] for path in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     problems.add(
         "entry-point-several", found[0], None, f"{names}{more} could each be the entry point", _NAME_IT
@@ -105,7 +141,7 @@ def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problem
     """What the entry point declares; findings for it and for every file of the tree it imports."""
     module = _parse_all(path, tree, python, problems)
     if module is None:
-        return EntryPoint(path=path)
+        return EntryPoint(path=path, compiles=False)
     annotations = read_annotations(module, path, problems)
     parsed = read_argparse(module, path, problems)
     declared = annotations.parameters if annotations else ()
@@ -119,23 +155,27 @@ def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problem
         parameters=parameters,
         metrics=annotations.metrics if annotations else (),
         argparse=parsed is not None,
+        description=read_parser_description(module, path),
     )
 
 
 def _parse_all(
     entry_point: str, tree: SourceTree, python: str, problems: Problems
 ) -> ast.Module | None:
-    """The entry point's syntax tree, after everything it imports was parsed for findings."""
+    """The entry point's syntax tree, after what it imports was parsed for findings."""
     root = posixpath.dirname(entry_point)
-    entry = None
+    entry, size = None, 0
     waiting, seen = [entry_point], {entry_point}
-    while waiting and len(seen) <= FOLLOWED:
+    while waiting:
         path = waiting.pop()
         module = parse_source(tree, path, python, problems)
         if module is None:
             continue
         entry = module if path == entry_point else entry
-        new = set(local_imports(module, path, root, tree)) - seen
-        seen |= new
-        waiting.extend(sorted(new))
+        for imported in sorted(set(local_imports(module, path, root, tree)) - seen):
+            found = tree.get(imported)
+            size += found.size if found else 0
+            if len(seen) < FOLLOWED and size <= FOLLOWED_BYTES:
+                seen.add(imported)
+                waiting.append(imported)
     return entry

@@ -61,7 +61,7 @@ class ImageSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """An image that exists: under `reference`, exactly as `digest`; `size` and `code_size` in bytes."""
+    """An image that exists: under `reference`, exactly as `digest`; sizes in bytes."""
 
     reference: str
     digest: str
@@ -116,7 +116,11 @@ def timestamp(seconds: int) -> str:
 def write_code_layer(tree: SourceTree, created: int, out: IO[bytes]) -> str:
     """Write the code as an uncompressed tar and return its diff id (`sha256:...`)."""
     hashed = _HashingWriter(out)
-    with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    # Names that are not ASCII would else be written in the encoding of the process's locale.
+    with tarfile.open(
+        fileobj=cast("IO[bytes]", hashed), mode="w|", format=tarfile.PAX_FORMAT,
+        encoding="utf-8", errors="surrogateescape",
+    ) as tar:  # fmt: skip
         for folder in _folders(tree):
             tar.addfile(_member(folder, tarfile.DIRTYPE, 0o755, created))
         for entry in tree.entries:
@@ -172,7 +176,8 @@ def image_config(spec: ImageSpec, code_layer: str) -> bytes:
     """The image configuration (OCI) as bytes; their SHA-256 is the image id."""
     created = timestamp(spec.created)
     layers = [*spec.dependencies.layers, code_layer]
-    environment = dict(pair.split("=", 1) for pair in spec.dependencies.environment)
+    pairs = (pair.partition("=") for pair in spec.dependencies.environment)
+    environment = {name: value for name, equals, value in pairs if equals}
     environment |= _ENVIRONMENT | dict(spec.environment)
     origins = ["dependencies"] * len(spec.dependencies.layers) + ["code"]
     config = {

@@ -144,7 +144,7 @@ def find_version(document: Document, version: str) -> Document | None:
 def add_version(document: Document | None, entry: Document) -> Document:
     """The document with the entry's version; what it held before stays as it was.
 
-    Title, description and kind are those of the highest version.
+    Title, description and kind are those of the version that a user gets who names none.
     """
     if document is None:
         return entry
@@ -152,7 +152,7 @@ def add_version(document: Document | None, entry: Document) -> Document:
     versions = sorted(
         [*document["versions"], version], key=lambda each: Version(each["version"]), reverse=True
     )
-    header = entry if versions[0] is version else document
+    header = entry if newest(versions) is version else document
     moving = ("visibility", "source", "repository")
     return {
         **document,
@@ -184,9 +184,11 @@ def listing_line(document: Document) -> Document:
     return {name: facts[name] for name in LISTING_FIELDS}
 
 
-def change_listing(listing: Document | None, namespace: str, name: str, line: Document | None) -> Document:
+def change_listing(
+    listing: Document | None, namespace: str, name: str, line: Document | None
+) -> Document:
     """The namespace's listing with a module's line replaced, added, or (None) taken out."""
     lines = [] if listing is None else [each for each in listing["modules"] if each["name"] != name]
     lines += [line] if line else []
-    return {"v": V, "namespace": namespace, "modules": sorted(lines, key=lambda each: str(each["name"]))}
-
+    lines.sort(key=lambda each: str(each["name"]))
+    return {"v": V, "namespace": namespace, "modules": lines}

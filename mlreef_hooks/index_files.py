@@ -1,25 +1,23 @@
 """The index on disk, one folder per audience: read by anyone, written by one process at a time.
 
 A reader never sees half a file: each is written beside its place, synced and moved there. A writer
-that is killed leaves a note (`.pending`), by which the next one completes the change.
+that is killed leaves a note (`.pending`), by which whoever comes next completes the change.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
-
+from mlreef_hooks.durable_files import beside_of, locked, make_folder, remove_file, replace_file
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import (
-    V,
     Document,
+    V,
     add_version,
     change_listing,
     find_version,
@@ -30,7 +28,7 @@ from mlreef_hooks.manifest import VISIBILITIES
 
 SCHEMAS = ("module", "listing", "index")
 RESERVED = ("listing", "modules", "schema")  # no namespace may be a folder of this name
-_PUBLIC_MODES = (0o755, 0o644)
+_PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
 
 
@@ -44,31 +42,39 @@ class IndexFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._lock = root / ".lock"
+        self._note = root / ".pending"
 
     # reading
 
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that this process may read."""
-        for visibility in VISIBILITIES:
-            path = self._module_path(audience_of(visibility, namespace), namespace, name)
-            if (document := _read(path)) is not None:
-                return document
-        return None
+        self._complete_abandoned()
+        found = (_read_if_allowed(path) for path in self._module_paths(namespace, name))
+        return next(filter(None, found), None)
 
     def lines(self) -> list[Document]:
         """The listing lines of all modules that this process may read, by namespace and name."""
+        self._complete_abandoned()
         lines = []
         for audience in self._audiences():
-            entrance = _read(audience / "index.json") or {"namespaces": {}}
+            entrance = _read_if_allowed(audience / "index.json") or {"namespaces": {}}
             for facts in entrance["namespaces"].values():
-                listing = _read(audience / facts["path"]) or {"modules": []}
+                listing = _read_if_allowed(audience / facts["path"]) or {"modules": []}
                 lines += listing["modules"]
         return sorted(lines, key=lambda line: (line["namespace"], line["name"]))
 
     def _audiences(self) -> Iterator[Path]:
-        for path in sorted(self.root.rglob("index.json")):
-            if not any(part in RESERVED for part in path.relative_to(self.root).parts):
-                yield path.parent
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in RESERVED]
+            if "index.json" in files:
+                yield Path(folder)
+
+    def _complete_abandoned(self) -> None:
+        """Complete what a killed writer left, if this process may; a living one does it itself."""
+        if os.path.lexists(self._note):
+            with suppress(OSError), locked(self._lock, wait=False):
+                self._complete()
 
     # writing
 
@@ -81,7 +87,7 @@ class IndexFiles:
         namespace, name = entry["namespace"], entry["name"]
         (version,) = entry["versions"]
         with self._writing():
-            document = self.find(namespace, name)
+            document = self._stored(namespace, name)
             check_owner(document, entry["repository"], name)
             published = document and find_version(document, version["version"])
             if document and published:
@@ -96,20 +102,22 @@ class IndexFiles:
     ) -> None:
         """Set or take back the yank of a version; KeyError where the index does not hold it."""
         with self._writing():
-            document = self.find(namespace, name)
+            document = self._stored(namespace, name)
             if document is None or find_version(document, version) is None:
                 raise KeyError(version)
             self._write(set_yanked(document, version, yanked=yanked, reason=reason))
 
-    @contextlib.contextmanager
+    def _stored(self, namespace: str, name: str) -> Document | None:
+        """A module's document; one that cannot be read must not count as one that is not there."""
+        found = (_read(path) for path in self._module_paths(namespace, name))
+        return next(filter(None, found), None)
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            _make_folder(self.root, 0o755)
-            with (self.root / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                pending = _read(self.root / ".pending")
-                if pending:
-                    self._refresh(**pending)
+            make_folder(self.root, 0o755)
+            with locked(self._lock):
+                self._complete()
                 yield
         except OSError as error:
             raise PublishError(
@@ -118,13 +126,19 @@ class IndexFiles:
                 passing=True,
             ) from error
 
+    def _complete(self) -> None:
+        """Do what is left of a change whose writer did not come to its end."""
+        if pending := _read(self._note):
+            path = self._module_path(pending["audience"], pending["namespace"], pending["name"])
+            beside_of(path).unlink(missing_ok=True)
+            self._refresh(**pending)
+
     def _write(self, document: Document) -> None:
         place = {"namespace": document["namespace"], "name": document["name"]}
         audience = audience_of(document["visibility"], document["namespace"])
-        _replace(self.root / ".pending", {**place, "audience": audience}, 0o600)
-        _make_folder(self.root / audience, _modes(audience)[0])
-        path = self._module_path(audience, document["namespace"], document["name"])
-        _replace(path, document, _modes(audience)[1])
+        content = _encode(document)
+        replace_file(self._note, _encode({**place, "audience": audience}), 0o600)
+        self._put(audience, self._module_path(audience, **place), content)
         self._refresh(**place, audience=audience)
 
     def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
@@ -134,10 +148,10 @@ class IndexFiles:
             for visibility in VISIBILITIES:
                 other = audience_of(visibility, namespace)
                 if other != audience:
-                    self._module_path(other, namespace, name).unlink(missing_ok=True)
+                    remove_file(self._module_path(other, namespace, name), self.root / other)
                 line = listing_line(document) if other == audience else None
                 self._refresh_listing(other, namespace, name, line)
-        (self.root / ".pending").unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
 
     def _refresh_listing(
         self, audience: str, namespace: str, name: str, line: Document | None
@@ -146,40 +160,51 @@ class IndexFiles:
         if not folder.is_dir():
             return
         path = folder / "listing" / f"{namespace}.json"
-        before = _read(path)
-        listing = change_listing(before, namespace, name, line)
+        listing = change_listing(_read(path), namespace, name, line)
+        content = _encode(listing)
+        facts = {
+            "path": f"listing/{namespace}.json",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "modules": len(listing["modules"]),
+        }
         if listing["modules"]:
-            if listing != before:
-                _replace(path, listing, _modes(audience)[1])
+            self._put(audience, path, content)
         else:
-            path.unlink(missing_ok=True)
-        self._refresh_entrance(audience, namespace, listing)
+            remove_file(path, folder)
+        self._refresh_entrance(audience, namespace, facts)
 
-    def _refresh_entrance(self, audience: str, namespace: str, listing: Document) -> None:
-        folder, mode = self.root / audience, _modes(audience)[1]
-        path = folder / "index.json"
+    def _refresh_entrance(self, audience: str, namespace: str, facts: Document) -> None:
+        path = self.root / audience / "index.json"
         before = _read(path)
-        namespaces = dict(before["namespaces"]) if before else {}
-        namespaces.pop(namespace, None)
-        if listing["modules"]:
-            namespaces[namespace] = {
-                "path": f"listing/{namespace}.json",
-                "sha256": hashlib.sha256(_encode(listing)).hexdigest(),
-                "modules": len(listing["modules"]),
-            }
-        schemas = {}
-        for name in SCHEMAS:
-            content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
-            place = f"schema/{name}.json"
-            schemas[name] = {"path": place, "sha256": hashlib.sha256(content).hexdigest()}
-            if not (folder / place).is_file() or (folder / place).read_bytes() != content:
-                _replace_bytes(folder / place, content, mode)
-        entrance = {"v": V, "schemas": schemas, "namespaces": dict(sorted(namespaces.items()))}
-        if entrance != before:
-            _replace(path, entrance, mode)
+        namespaces = {**(before["namespaces"] if before else {}), namespace: facts}
+        entrance = {
+            "v": V,
+            "schemas": {name: self._put_schema(audience, name) for name in SCHEMAS},
+            "namespaces": {
+                key: namespaces[key] for key in sorted(namespaces) if namespaces[key]["modules"]
+            },
+        }
+        self._put(audience, path, _encode(entrance))
+
+    def _put_schema(self, audience: str, name: str) -> Document:
+        content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
+        place = f"schema/{name}.json"
+        self._put(audience, self.root / audience / place, content)
+        return {"path": place, "sha256": hashlib.sha256(content).hexdigest()}
+
+    def _put(self, audience: str, path: Path, content: bytes) -> None:
+        """Write a file of an audience, unless it is there already as it should be."""
+        folder_mode, mode = _PUBLIC_MODES if audience == "public" else _CLOSED_MODES
+        if not path.is_file() or path.read_bytes() != content:
+            make_folder(path.parent, folder_mode)
+            replace_file(path, content, mode)
 
     def _module_path(self, audience: str, namespace: str, name: str) -> Path:
         return self.root / audience / "modules" / namespace / f"{name}.json"
+
+    def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
+        for visibility in VISIBILITIES:
+            yield self._module_path(audience_of(visibility, namespace), namespace, name)
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:
@@ -202,15 +227,10 @@ def check_same(published: Document, tag: str, commit: str) -> None:
         )
 
 
-def _modes(audience: str) -> tuple[int, int]:
-    """The modes of folders and of files."""
-    return _PUBLIC_MODES if audience == "public" else _CLOSED_MODES
-
-
 def _read(path: Path) -> Document | None:
     try:
         document: Any = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
         raise PublishError(
@@ -221,40 +241,16 @@ def _read(path: Path) -> Document | None:
     return document
 
 
-def _encode(document: Document) -> bytes:
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode(
-        errors="backslashreplace"
-    ) + b"\n"
-
-
-def _replace(path: Path, document: Document, mode: int) -> None:
-    _replace_bytes(path, _encode(document), mode)
-
-
-def _replace_bytes(path: Path, content: bytes, mode: int) -> None:
-    folder_mode = mode | (mode & 0o444) >> 2  # who may read a file may enter its folder
-    _make_folder(path.parent, folder_mode)
-    # Writers hold the lock, so the name needs no random part, and a killed one leaves one file.
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as out:
-        os.fchmod(out.fileno(), mode)
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
-    _sync_folder(path.parent)
-
-
-def _make_folder(path: Path, mode: int) -> None:
-    if not path.is_dir():
-        _make_folder(path.parent, mode)
-        path.mkdir(exist_ok=True)
-        path.chmod(mode)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def _read_if_allowed(path: Path) -> Document | None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return _read(path)
+    except PermissionError:
+        return None
+    except OSError as error:
+        hint = "the administrator looks after the disk"
+        raise PublishError(f"{path} cannot be read: {error}", hint, passing=True) from error
+
+
+def _encode(document: Document) -> bytes:
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="backslashreplace")

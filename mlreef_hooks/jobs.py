@@ -13,19 +13,21 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from mlreef_hooks.durable_files import give_to_owner_of, make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import PublishRequest, RepositoryName
 
 PARKED, QUEUED, BUILDING = "parked", "queued", "building"
 PUBLISHED, FAILED, CANCELLED, SUPERSEDED = "published", "failed", "cancelled", "superseded"
 
-_SCHEMA = """
+# A path may hold bytes that are not UTF-8, which a TEXT cannot.
+_TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY,
     repository TEXT NOT NULL,
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
-    git_dir TEXT NOT NULL,
+    git_dir BLOB NOT NULL,
     tag TEXT NOT NULL,
     commit_id TEXT NOT NULL,
     module TEXT,
@@ -39,13 +41,25 @@ CREATE TABLE IF NOT EXISTS jobs (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     UNIQUE (repository, tag, commit_id)
-) STRICT;
-CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state);
+) STRICT
 """
-_COLUMNS = (
-    "id, repository, namespace, name, git_dir, tag, commit_id, module, version, pusher, notes,"
-    " state, message, module_name"
-)
+_INDEX = "CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state)"
+_SUBMIT = """
+INSERT INTO jobs (repository, namespace, name, git_dir, tag, commit_id, module, version, pusher,
+                  notes, state, created_at, updated_at)
+VALUES (:repository, :namespace, :name, :git_dir, :tag, :commit_id, :module, :version, :pusher,
+        :notes, :state, :now, :now)
+ON CONFLICT DO UPDATE SET
+    namespace = excluded.namespace, name = excluded.name, git_dir = excluded.git_dir,
+    module = excluded.module, version = excluded.version, pusher = excluded.pusher,
+    notes = excluded.notes, state = excluded.state, message = '', updated_at = excluded.updated_at
+WHERE state NOT IN ('published', 'building')
+"""
+_SUPERSEDE = """
+UPDATE jobs SET state = 'superseded', updated_at = :now
+WHERE repository = :repository AND tag = :tag AND commit_id != :commit_id
+    AND state IN ('parked', 'queued')
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +83,22 @@ class Jobs:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection within a transaction that no other writer shares."""
+        """A connection within a transaction of its own; jobs whose process died wait again by then.
+
+        SQLite waits for other processes in `BEGIN IMMEDIATE`; elsewhere it may give up at once.
+        """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent, 0o755)
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             with contextlib.closing(connection):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
+                connection.row_factory = sqlite3.Row
                 connection.execute("BEGIN IMMEDIATE")
                 with connection:
+                    connection.execute(_TABLE)
+                    connection.execute(_INDEX)
+                    _release_abandoned(connection)
                     yield connection
+            give_to_owner_of(self._path.parent, self._path)
         except (OSError, sqlite3.Error) as error:
             raise PublishError(
                 f"the job table {self._path} cannot be written: {error}",
@@ -92,44 +111,35 @@ class Jobs:
 
         What the same tag asked for at other commits, and is not built yet, is superseded.
         """
-        now = self._clock()
-        where = (request.repository.key, request.tag, request.commit)
+        values = {
+            "repository": request.repository.key,
+            "namespace": request.repository.namespace,
+            "name": request.repository.name,
+            "git_dir": os.fsencode(git_dir),
+            "tag": request.tag,
+            "commit_id": request.commit,
+            "module": request.module,
+            "version": str(request.version),
+            "pusher": request.pusher,
+            "notes": request.notes,
+            "state": state,
+            "now": self._clock(),
+        }
         with self._writing() as connection:
-            connection.execute(
-                f"UPDATE jobs SET state = '{SUPERSEDED}', updated_at = ? WHERE repository = ?"  # noqa: S608
-                f" AND tag = ? AND commit_id != ? AND state IN ('{PARKED}', '{QUEUED}')",
-                (now, *where),
-            )
-            connection.execute(
-                "INSERT INTO jobs (repository, tag, commit_id, namespace, name, git_dir, module,"
-                " version, pusher, notes, state, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET state = excluded.state, pusher = excluded.pusher,"
-                " notes = excluded.notes, updated_at = excluded.updated_at"
-                f" WHERE state NOT IN ('{PUBLISHED}', '{BUILDING}')",
-                (
-                    *where, request.repository.namespace, request.repository.name, str(git_dir),
-                    request.module, str(request.version), request.pusher, request.notes, state,
-                    now, now,
-                ),
-            )  # fmt: skip
-            return _select(
-                connection, "WHERE repository = ? AND tag = ? AND commit_id = ?", where
-            )[0]
+            connection.execute(_SUPERSEDE, values)
+            connection.execute(_SUBMIT, values)
+            where = "repository = ? AND tag = ? AND commit_id = ?"
+            key = (request.repository.key, request.tag, request.commit)
+            return _select(connection, where, key)[0]
 
     def claim(self, job_id: int) -> bool:
         """Hold the job for this process; False where a living process holds it or it has ended."""
         with self._writing() as connection:
-            row = connection.execute(
-                "SELECT state, holder FROM jobs WHERE id = ?", (job_id,)
-            ).fetchone()
-            free = row[0] == QUEUED or (row[0] == BUILDING and not _is_alive(row[1]))
-            if free:
-                connection.execute(
-                    "UPDATE jobs SET state = ?, holder = ?, updated_at = ? WHERE id = ?",
-                    (BUILDING, _this_process(), self._clock(), job_id),
-                )
-            return bool(free)
+            held = connection.execute(
+                "UPDATE jobs SET state = ?, holder = ?, updated_at = ? WHERE id = ? AND state = ?",
+                (BUILDING, _this_process(), self._clock(), job_id, QUEUED),
+            )
+            return held.rowcount == 1
 
     def end(self, job_id: int, state: str, message: str = "", name: str = "") -> None:
         """Let go of the job in `state`; `name` is the module's where it is published now."""
@@ -143,42 +153,39 @@ class Jobs:
     def get(self, job_id: int) -> Job | None:
         """The job of this number."""
         with self._writing() as connection:
-            return next(iter(_select(connection, "WHERE id = ?", (job_id,))), None)
+            return next(iter(_select(connection, "id = ?", (job_id,))), None)
 
     def state(self, job_id: int) -> str:
         """The state of a job that exists."""
         with self._writing() as connection:
-            return _select(connection, "WHERE id = ?", (job_id,))[0].state
+            return _select(connection, "id = ?", (job_id,))[0].state
 
     def of_repository(self, repository: str, *states: str) -> list[Job]:
         """The jobs of a repository that are in one of `states`, oldest first."""
         marks = ", ".join("?" * len(states))
-        where = f"WHERE repository = ? AND state IN ({marks}) ORDER BY id"
+        where = f"repository = ? AND state IN ({marks})"
         with self._writing() as connection:
             return _select(connection, where, (repository, *states))
 
     def waiting(self) -> list[Job]:
         """The jobs that somebody should build: queued, or held by a process that died."""
         with self._writing() as connection:
-            held = connection.execute(f"SELECT id, holder FROM jobs WHERE state = '{BUILDING}'")  # noqa: S608
-            lost = [job_id for job_id, holder in held if not _is_alive(holder)]
-            marks = ", ".join("?" * len(lost))
-            where = f"WHERE state = '{QUEUED}' OR id IN ({marks}) ORDER BY id"
-            return _select(connection, where, lost)
+            return _select(connection, "state = ?", (QUEUED,))
 
 
-def _select(
-    connection: sqlite3.Connection, where: str, values: Sequence[str | int]
-) -> list[Job]:
-    connection.row_factory = sqlite3.Row
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM jobs {where}", values)  # noqa: S608
+def _release_abandoned(connection: sqlite3.Connection) -> None:
+    held = connection.execute("SELECT id, holder FROM jobs WHERE state = ?", (BUILDING,))
+    lost = [(QUEUED, row["id"]) for row in held if not _is_alive(row["holder"])]
+    connection.executemany("UPDATE jobs SET state = ?, holder = NULL WHERE id = ?", lost)
+
+
+def _select(connection: sqlite3.Connection, where: str, values: Sequence[str | int]) -> list[Job]:
+    rows = connection.execute(f"SELECT * FROM jobs WHERE {where} ORDER BY id", values)  # noqa: S608
     return [_job(row) for row in rows]
 
 
 def _job(row: sqlite3.Row) -> Job:
-    repository = RepositoryName(
-        key=row["repository"], namespace=row["namespace"], name=row["name"]
-    )
+    repository = RepositoryName(key=row["repository"], namespace=row["namespace"], name=row["name"])
     request = PublishRequest(
         repository=repository,
         tag=row["tag"],
@@ -191,7 +198,7 @@ def _job(row: sqlite3.Row) -> Job:
     return Job(
         id=row["id"],
         request=request,
-        git_dir=Path(row["git_dir"]),
+        git_dir=Path(os.fsdecode(row["git_dir"])),
         state=row["state"],
         message=row["message"],
         module_name=row["module_name"],
@@ -208,12 +215,13 @@ def _is_alive(holder: str | None) -> bool:
 
 
 def _start_time(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5)); empty where there is none.
+    """When a living process started, in clock ticks since boot (proc(5)); empty where none lives.
 
-    A process id alone says little, for ids are used again.
+    A process id alone says little: ids are used again, and a zombie still has one.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[19].decode()
+            state, *fields = stat.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+    return "" if state in (b"Z", b"X") else fields[18].decode()

@@ -80,7 +80,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric that a module names: one of `METRICS` and the two variables it is computed from."""
+    """A metric that a module names: one of `METRICS`, and the variables it is computed from."""
 
     name: str
     ground_truth: str
@@ -106,9 +106,9 @@ class ModuleManifest:
     `name` fits `MODULE_NAME`; `kind` is a value of `KINDS`; `inputs` and `outputs` are words of
     `DATA_TYPES`; `visibility` is the widest that the author wants, None where nothing is said.
     `requirements` are the requirements of the tree for people, includes followed, in their order;
-    `requirements_files` are the files that pip is given, by name. `base` names a base environment of the
-    site. `argparse` is true where the entry point parses its options with argparse, so that it
-    answers `--help`.
+    `requirements_files` are the files that pip is given, by name. `base` names a base environment
+    of the site. `argparse` is true where the entry point parses its options with argparse, so that
+    it answers `--help`.
     """
 
     name: str

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+_WORD_LENGTH = 100  # comparing words takes the square of their length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ RULES: Mapping[str, Rule] = {
     "base-unknown": _error("The site has no base environment of this name."),
     "kind-missing": _error("The `data_processor` annotation says no type."),
     "kind-assumed": _warning("Nothing says what kind of module this is; data-operation is assumed."),
-    "data-types-missing": _error("The annotation lacks the data types that its kind needs."),
+    "data-types-missing": _error("The data types that the module's kind needs are missing."),
     "data-types-assumed": _warning("Nothing says which data goes in and out; ANY is assumed."),
     # the entry point
     "entry-point-missing": _error("No Python file carries annotations or an argparse parser."),
@@ -130,10 +131,17 @@ class Problems:
         self._found: dict[Problem, None] = {}  # in order, each once
 
     def add(self, rule: str, path: str, line: int | None, message: str, hint: str) -> None:
-        """Add one finding; `rule` must stand in `RULES` (KeyError otherwise)."""
-        severity = self._severities.get(rule, RULES[rule].severity)
+        """Add one finding; `rule` must stand in `RULES` (KeyError otherwise).
+
+        What the texts quote from a pushed tree may hold any character: see `printable`.
+        """
         found = Problem(
-            rule=rule, severity=severity, path=path, line=line, message=message, hint=hint
+            rule=rule,
+            severity=self._severities.get(rule, RULES[rule].severity),
+            path=printable(path),
+            line=line,
+            message=printable(message),
+            hint=printable(hint),
         )
         self._found.setdefault(found)
 
@@ -147,9 +155,19 @@ class Problems:
         return not any(found.severity == "error" for found in self._found)
 
 
+def printable(text: str) -> str:
+    """The text with all that cannot be shown written as in Python source, such as `\\u202e`.
+
+    A control or direction character would move the cursor, colour the line or reverse its order.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
     """A hint that names the known word nearest to `word`, or all of them where none is near."""
-    near = get_close_matches(word.lower(), [each.lower() for each in known], n=1)
+    near = get_close_matches(word.lower()[:_WORD_LENGTH], [each.lower() for each in known], n=1)
     by_lower = {each.lower(): each for each in known}
     if near:
         return f"did you mean {by_lower[near[0]]}?"

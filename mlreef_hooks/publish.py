@@ -112,9 +112,7 @@ def _visibility(manifest: ModuleManifest, repository: GitRepository, site: Site)
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
-def _build(
-    spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Site
-) -> BuiltImage:
+def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Site) -> BuiltImage:
     image = builder.assemble(spec)
     site.tell(report.assembled(image))
     try:

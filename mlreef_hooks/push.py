@@ -1,7 +1,7 @@
 """What a push says: ref updates, and which of them are about publish tags."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +10,10 @@ from packaging.version import InvalidVersion, Version
 from mlreef_hooks.errors import PublishError
 
 TAGS = "refs/tags/"
+_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")  # git-check-ref-format(1)
+_TAG_LENGTH = 1000  # no publish tag is longer
+_VERSION_LENGTH = 128  # of a docker tag, which the version becomes
+_VERSION = re.compile(rf"[!-~]{{1,{_VERSION_LENGTH}}}")
 _REF_UPDATE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (\S.*)")
 
 
@@ -96,48 +100,80 @@ class PublishRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class TagPattern:
-    """A form of publish tags such as `publish/{version}` or `{module}@v{version}`."""
+    """A form of publish tags such as `publish/{version}` or `{module}@v{version}`.
+
+    `literals` are the texts before, between and behind the placeholders, `names` the placeholders.
+    """
 
     text: str
-    expression: re.Pattern[str]
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The pattern written as `text`; PublishError where it is not one."""
         parts = re.split(r"\{(\w+)\}", text)
-        names = parts[1::2]
-        if names not in (["version"], ["module", "version"], ["version", "module"]):
+        literals, names = tuple(parts[::2]), tuple(parts[1::2])
+        if names not in (("version",), ("module", "version"), ("version", "module")):
             raise PublishError(
                 f"{text!r} is not a tag pattern",
                 "write {version} once and {module} at most once, as in publish/{module}/{version}",
             )
-        groups = {"module": r"(?P<module>[^/]+)", "version": r"(?P<version>.+)"}
-        expression = "".join(
-            groups[part] if place % 2 else re.escape(part) for place, part in enumerate(parts)
-        )
-        return cls(text=text, expression=re.compile(expression, re.DOTALL))
-
-    @property
-    def prefix(self) -> str:
-        """What every tag of this form begins with; may be empty."""
-        return self.text.partition("{")[0]
+        if not all(literals[1:-1]):
+            raise PublishError(
+                f"{text!r} has nothing between module and version", "write {module}@v{version}"
+            )
+        if _NO_REF.search(TAGS + "-".join(literals)):
+            raise PublishError(f"{text!r} holds what no tag can", "see git help check-ref-format")
+        return cls(text=text, literals=literals, names=names)
 
     def grep_expression(self) -> str:
-        """A basic regular expression for the full refs of this form, as the shell hook greps them."""
-        literals = re.split(r"\{\w+\}", self.text)
-        escaped = (re.sub(r"([.\[\]*^$\\])", r"\\\1", literal) for literal in literals)
+        """A basic regular expression for the full refs that `read` or `claims` takes.
+
+        The shell hook greps them, so that other pushes cost nothing.
+        """
+        literals = self.literals[:1] if self.literals[0].endswith("/") else self.literals
+        escaped = (re.sub(r"([.*[^$\\])", r"\\\1", literal) for literal in literals)
         return TAGS + ".*".join(escaped).removesuffix(".*")
+
+    def read(self, tag: str) -> PublishTag | None:
+        """What a tag of this form asks to publish, None where it is of another form.
+
+        Of several ways to read it that with the longest version counts: `add-noise-1.0-1` is
+        version `1.0-1` of `add-noise` for the pattern `{module}-{version}`.
+        """
+        for values in self._splits(tag):
+            version = _public_version(values["version"])
+            module = values.get("module")
+            if version is not None and module != "" and "/" not in (module or ""):
+                return PublishTag(tag=tag, module=module, version=version)
+        return None
 
     def claims(self, tag: str) -> bool:
         """True where a tag that is no valid publish tag was still meant to be one.
 
-        Everything below a folder such as `publish/` was; after a shorter prefix such as `v` only
-        what goes on with a digit, for `vendor/x` is somebody else's.
+        Everything below a folder such as `publish/` was; of another form such as `v{version}` only
+        what has a digit where the version begins, for `vendor/x` is somebody else's.
         """
-        rest = tag.removeprefix(self.prefix)
-        if not self.prefix or rest == tag:
-            return False
-        return self.prefix.endswith("/") or rest[:1].isdigit()
+        if self.literals[0].endswith("/"):
+            return tag.startswith(self.literals[0])
+        return any(values["version"][:1].isdigit() for values in self._splits(tag))
+
+    def _splits(self, tag: str) -> Iterator[dict[str, str]]:
+        """The ways in which a tag can be of this form, those with the longest version first."""
+        before, *between, behind = self.literals
+        fits = tag.startswith(before) and tag.endswith(behind)
+        if not fits or len(tag) < len(before) + len(behind):
+            return
+        middle = tag[len(before) : len(tag) - len(behind)]
+        if not between:
+            yield {"version": middle}
+            return
+        separator, module_first = between[0], self.names[0] == "module"
+        places = [found.start() for found in re.finditer(f"(?={re.escape(separator)})", middle)]
+        for place in places if module_first else reversed(places):
+            values = (middle[:place], middle[place + len(separator) :])
+            yield dict(zip(self.names, values, strict=True))
 
 
 def read_tag(tag: str, patterns: Sequence[TagPattern]) -> PublishTag | None:
@@ -145,20 +181,23 @@ def read_tag(tag: str, patterns: Sequence[TagPattern]) -> PublishTag | None:
 
     Versions are those of PEP 440 without a local part.
     """
+    if len(tag) > _TAG_LENGTH:
+        return None
     for pattern in patterns:
-        match = pattern.expression.fullmatch(tag)
-        version = _public_version(match["version"]) if match else None
-        if match and version:
-            return PublishTag(tag=tag, module=match.groupdict().get("module"), version=version)
+        found = pattern.read(tag)
+        if found is not None:
+            return found
     if any(pattern.claims(tag) for pattern in patterns):
         return PublishTag(tag=tag, module=None, version=None)
     return None
 
 
 def _public_version(text: str) -> Version | None:
+    # Version() takes surrounding white space too, and digits that int() refuses to read.
+    if not _VERSION.fullmatch(text):
+        return None
     try:
         version = Version(text)
     except InvalidVersion:
         return None
-    # Version() takes surrounding white space; a ref name cannot hold it, a pattern's rest could.
-    return None if version.local or text != text.strip() or not text.isascii() else version
+    return None if version.local or len(str(version)) > _VERSION_LENGTH else version

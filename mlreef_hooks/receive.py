@@ -1,4 +1,4 @@
-"""What a push does: each publish tag is published, parked or yanked, and what was parked goes on."""
+"""What a push does: publish tags are published, parked or yanked; what was parked goes on."""
 
 from mlreef_hooks import jobs as states
 from mlreef_hooks import report
@@ -9,29 +9,50 @@ from mlreef_hooks.intake import main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import publish
-from mlreef_hooks.push import PublishRequest, PushEvent
+from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-
 
 TAG_DELETED = "the publish tag was deleted"
 
 
 def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
-    """Do what a push asks for."""
+    """Do what a push asks for; what goes wrong with one tag does not hold up the others.
+
+    ExceptionGroup where it was by a mistake of ours.
+    """
     branch = main_branch(repository, site.config)
+    bugs: list[Exception] = []
     for update, tag in publish_tags(event, site.config):
-        if update.deleted:
-            withdraw(event.repository.key, tag.tag, site)
-            continue
-        request = read_request(update, tag, event, repository)
-        if isinstance(request, Problem):
-            site.tell([*report.findings([request]), report.STORED])
-        elif repository.is_on_branch(request.commit, branch):
-            submit(request, repository, site)
-        else:
-            park(request, repository, branch, site)
+        try:
+            _receive_tag(update, tag, event, repository, branch, site)
+        except PublishError as error:
+            site.tell(report.failed(error))
+        except Exception as error:
+            bugs.append(error)
     release_parked(event, repository, branch, site)
+    if bugs:
+        raise ExceptionGroup("publishing failed", bugs)
+
+
+def _receive_tag(
+    update: RefUpdate,
+    tag: PublishTag,
+    event: PushEvent,
+    repository: GitRepository,
+    branch: str,
+    site: Site,
+) -> None:
+    if update.deleted:
+        withdraw(event.repository.key, tag.tag, site)
+        return
+    request = read_request(update, tag, event, repository)
+    if isinstance(request, Problem):
+        site.tell([*report.findings([request]), report.STORED])
+    elif repository.is_on_branch(request.commit, branch):
+        submit(request, repository, site)
+    else:
+        park(request, repository, branch, site)
 
 
 def submit(request: PublishRequest, repository: GitRepository, site: Site) -> None:
@@ -53,9 +74,7 @@ def park(request: PublishRequest, repository: GitRepository, branch: str, site: 
     site.tell(report.parked(request, branch))
 
 
-def release_parked(
-    event: PushEvent, repository: GitRepository, branch: str, site: Site
-) -> None:
+def release_parked(event: PushEvent, repository: GitRepository, branch: str, site: Site) -> None:
     """Publish the parked requests whose commits the main branch contains by now."""
     mark = repository.git_dir / PARKED_MARK
     if not mark.exists():

@@ -121,10 +121,10 @@ def published(
     ]
 
 
-def failed(error: PublishError, job_id: int) -> list[str]:
-    """The end of a request that a person, or time, has to help."""
+def failed(error: PublishError, job_id: int | None = None) -> list[str]:
+    """The end of what a person, or time, has to help; `job_id` where there is a job by then."""
     lines = [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
-    if error.passing:
+    if error.passing and job_id is not None:
         lines += wrapped(f"hint: job {job_id} is kept; mlreef-hooks retry {job_id} runs it again")
     return [*lines, STORED]
 

@@ -5,25 +5,39 @@ are read by dulwich through their ids. Nothing is ever checked out.
 """
 
 import os
-import stat
 import subprocess
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
+from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import get_object_format
 from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID, parse_tree
+from dulwich.objects import ObjectID
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.git_objects import (
+    CHECK,
+    commit_seconds,
+    object_of_tag,
+    tag_message,
+    tree_of_commit,
+)
+from mlreef_hooks.tree import SUBMODULE, SourceTree, TreeEntry
+from mlreef_hooks.tree_listing import list_tree
 
 TAG_DEPTH = 16  # tags may point to tags; 1,024 of them took minutes to follow
+_LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes into the index
 _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
 _TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+# What dulwich raises where an object is not as it expects; git then has the last word.
+_UNREADABLE = (
+    AssertionError, ChecksumMismatch, FileFormatException, LookupError, OSError, ValueError,
+    zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +59,24 @@ def git_environment() -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         **kept,
         "LC_ALL": "C",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
     }
+
+
+def _run(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(
+            ["git", *words], env=git_environment(), input=stdin, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise PublishError("git is not installed", "install the package git") from None
+
+
+def _first_line(said: bytes) -> str:
+    return said.decode(errors="replace").strip().partition("\n")[0]
 
 
 def list_working_tree(folder: Path) -> list[str] | None:
@@ -57,9 +85,7 @@ def list_working_tree(folder: Path) -> list[str] | None:
     None where the folder is in no working tree (or git ignores it as a whole).
     """
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], env=git_environment(), capture_output=True, check=False
-    )
+    done = _run("-C", str(folder), *words)
     if done.returncode:
         return None
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
@@ -70,53 +96,46 @@ class GitRepository:
 
     def __init__(self, path: Path) -> None:
         """Open the repository at `path` (a git directory or a working tree), else PublishError."""
-        found = self._run_in(
-            path, "rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-object-format"
-        )
-        git_dir, common_dir, object_format = os.fsdecode(found).splitlines()
-        self.git_dir = Path(git_dir)
-        self._common_dir = path / common_dir
-        self._object_format = get_object_format(object_format)
-
-    @staticmethod
-    def _run_in(path: Path, *words: str) -> bytes:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(path), *words], env=git_environment(), capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            raise PublishError("git is not installed", "install the package git") from None
+        words = ("--absolute-git-dir", "--git-common-dir", "--show-object-format")
+        ask = ("rev-parse", "--path-format=absolute", *words)
+        # A git directory that is named needs no search, which a site may have restricted
+        # (safe.bareRepository, safe.directory).
+        done = _run(f"--git-dir={path}", *ask)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+            done = _run("-C", str(path), *ask)
+        found = os.fsdecode(done.stdout).split("\n")
+        if done.returncode or len(found) != len(words) + 1:
+            said = _first_line(done.stderr) or "its path holds a line break"
             raise PublishError(f"{path} cannot be read by git: {said}", "name a git repository")
-        return done.stdout
+        self.git_dir = Path(found[0])
+        self._common_dir = Path(found[1])
+        self._object_format = get_object_format(found[2])
 
     def _git(
         self, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
-    ) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            ["git", f"--git-dir={self.git_dir}", *words],
-            env=git_environment(),
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
+    ) -> "subprocess.CompletedProcess[bytes]":
+        done = _run(f"--git-dir={self.git_dir}", *words, stdin=stdin)
         if done.returncode not in good:
-            said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-            raise PublishError(f"git {words[0]} failed: {said}", "run git fsck in the repository")
+            said = _first_line(done.stderr)
+            raise PublishError(f"git {words[0]} failed: {said}", CHECK)
         return done
 
     @cached_property
-    def _objects(self) -> DiskObjectStore:
-        return DiskObjectStore(self._common_dir / "objects", object_format=self._object_format)
+    def _stores(self) -> list[DiskObjectStore]:
+        folders = _object_folders(self._common_dir / "objects")
+        return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
 
     def close(self) -> None:
         """Close the pack files that were opened."""
-        if "_objects" in self.__dict__:
-            self._objects.close()
+        for store in self.__dict__.pop("_stores", ()):
+            store.close()
+
+    # refs and settings
 
     def settings(self) -> dict[str, str]:
-        """The repository's own `mlreef.*` settings, names in lower case as git gives them."""
+        """The `mlreef.*` settings of the repository, or else of the account and the machine; names
+        in lower case as git gives them.
+        """
         said = self._git("config", "-z", "--get-regexp", r"^mlreef\.", good=(0, 1)).stdout
         pairs = (os.fsdecode(each).partition("\n") for each in said.split(b"\0") if each)
         return {name: value for name, _, value in pairs}
@@ -135,126 +154,123 @@ class GitRepository:
     def is_on_branch(self, commit: str, branch: str) -> bool:
         """True where the commit is reachable from the branch; False where there is no branch."""
         ref = f"refs/heads/{branch}"
-        if not self.refs(ref).get(ref):
+        tip = self.refs(ref).get(ref)
+        if tip is None:
             return False
-        words = ("merge-base", "--is-ancestor", commit, ref)
-        return self._git(*words, good=(0, 1)).returncode == 0
+        return self._git("merge-base", "--is-ancestor", commit, tip, good=(0, 1)).returncode == 0
+
+    # objects
 
     def peel(self, object_id: str) -> PeeledTag:
         """Where the tag object (or any other object) leads; bounded, whatever was pushed."""
-        message = ""
-        for depth in range(TAG_DEPTH):
-            kind = self._git("cat-file", "-t", object_id).stdout.decode().strip()
-            if kind != "tag":
+        message, depth = "", 0
+        while True:
+            ((kind, size),) = self._facts([object_id])
+            if size > _LARGEST.get(kind, size):
+                raise PublishError(
+                    f"the {kind} {object_id[:7]} has {size} bytes and {_LARGEST[kind]} are allowed",
+                    "write a shorter message",
+                )
+            if kind != "tag" or depth == TAG_DEPTH:
                 return PeeledTag(type=kind, id=object_id, message=message)
-            headers, _, text = self._read(object_id).partition(b"\n\n")
-            if depth == 0:
-                message = _without_signature(text)
-            object_id = headers.split(b"\n", 1)[0].removeprefix(b"object ").decode()
-        return PeeledTag(type="tag", id=object_id, message=message)
+            content = self._read(object_id)
+            message = message if depth else tag_message(content)
+            object_id = object_of_tag(object_id, content)
+            depth += 1
 
-    def _read(self, object_id: str) -> bytes:
-        return self._read_typed(object_id)[1]
+    def _facts(self, ids: Sequence[str]) -> list[tuple[str, int]]:
+        """Type and size of each object, in one question to git; PublishError where one is gone."""
+        asked = "".join(f"{id_}\n" for id_ in ids).encode()
+        form = "--batch-check=%(objecttype) %(objectsize)"
+        said = self._git("cat-file", "--buffer", form, stdin=asked).stdout.decode().splitlines()
+        facts = []
+        for id_, (kind, size) in zip(ids, map(str.split, said), strict=True):
+            if not size.isdigit():
+                raise PublishError(f"object {id_} is {size}", CHECK)
+            facts.append((kind, int(size)))
+        return facts
+
+    def _read(self, object_id: str, kind: str | None = None) -> bytes:
+        """The content of an object; PublishError where it is gone, or not of the type `kind`."""
+        found, content = self._read_typed(object_id)
+        if kind not in (None, found):
+            raise PublishError(f"object {object_id} is a {found}, not a {kind}", CHECK)
+        return content
 
     def _read_typed(self, object_id: str) -> tuple[str, bytes]:
-        try:
-            number, content = self._objects.get_raw(ObjectID(object_id.encode()))
-        except KeyError:
-            raise PublishError(
-                f"object {object_id} is missing from the repository", "run git fsck there"
-            ) from None
-        return _TYPES[number], content
+        for store in self._stores:
+            try:
+                number, content = store.get_raw(ObjectID(object_id.encode()))
+            except _UNREADABLE:
+                continue
+            return _TYPES[number], content
+        said = self._git("cat-file", "--batch", stdin=f"{object_id}\n".encode()).stdout
+        facts, _, content = said.partition(b"\n")
+        found = facts.decode().split()
+        if len(found) != 3:
+            raise PublishError(f"object {object_id} is missing", CHECK)
+        return found[1], content[:-1]
 
     def commit_time(self, commit: str) -> int:
         """When the commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""
-        for line in self._read(commit).split(b"\n\n", 1)[0].splitlines():
-            words = line.rsplit(b" ", 2)
-            if line.startswith(b"committer ") and len(words) == 3 and words[1].isdigit():
-                return min(int(words[1]), 253_402_300_799)  # the last second of the year 9999
-        return 0
+        return commit_seconds(self._read(commit, "commit"))
+
+    # trees
 
     def read_tree(self, commit: str, limits: Limits) -> SourceTree:
         """The tree of a commit. Listed by id, sizes in one question to git, content when asked."""
-        header = self._read(commit).split(b"\n", 1)[0]
-        listing = _Listing(self, limits)
-        listing.walk(header.removeprefix(b"tree ").decode())
-        sizes = self._sizes([entry[2] for entry in listing.found if entry[1] != SUBMODULE])
+        root = tree_of_commit(commit, self._read(commit, "commit"))
+        listing = list_tree(root, lambda tree: self._read(tree, "tree"), limits)
+        files = dict.fromkeys(each.id for each in listing.entries if each.mode != SUBMODULE)
+        sizes = self._sizes(list(files))
         entries = [
-            TreeEntry(path=path, mode=mode, size=sizes.get(id_, 0), id=id_)
-            for path, mode, id_ in listing.found
+            TreeEntry(path=each.path, mode=each.mode, size=sizes.get(each.id, 0), id=each.id)
+            for each in listing.entries
         ]
+        # git does not know the bounds of the listing and would walk a tree bomb to its end.
+        search = None if listing.beyond else lambda words: self._python_files_with(commit, words)
         return SourceTree(
-            entries,
-            lambda entry: self._read(entry.id),
-            search=lambda words: self._python_files_with(commit, words),
-            beyond=listing.beyond,
+            entries, lambda entry: self._read(entry.id), search=search, beyond=listing.beyond
         )
 
     def _sizes(self, ids: Sequence[str]) -> dict[str, int]:
-        asked = "".join(f"{id_}\n" for id_ in ids).encode()
-        said = self._git("cat-file", "--buffer", "--batch-check=%(objectsize)", stdin=asked).stdout
-        answers = zip(ids, said.splitlines(), strict=True)
-        sizes = {id_: int(answer) for id_, answer in answers if answer.isdigit()}
-        for id_ in ids:
-            if id_ not in sizes:
-                self._read_typed(id_)  # raises: the object is missing
-        return sizes
+        facts = dict(zip(ids, self._facts(ids), strict=True))
+        for id_, (kind, _) in facts.items():
+            if kind != "blob":
+                raise PublishError(f"the file {id_} is a {kind}", CHECK)
+        return {id_: size for id_, (_, size) in facts.items()}
 
     def _python_files_with(self, commit: str, words: Sequence[str]) -> set[str]:
+        # Neither attributes in the pushed tree nor settings of the account change the answer.
+        options = (
+            "--text", "--no-textconv", "--fixed-strings", "--files-with-matches", "-z",
+            "--full-name", "--no-color", "--no-recurse-submodules",
+        )  # fmt: skip
         patterns = [part for word in words for part in ("-e", word)]
-        options = ("--text", "--files-with-matches", "-z", "--fixed-strings", "--no-textconv")
-        words_of_git = ("grep", *options, *patterns, commit, "--", "*.py")
-        said = self._git(*words_of_git, good=(0, 1)).stdout
-        return {
-            path.partition(b":")[2].decode(errors="surrogateescape")
-            for path in said.split(b"\0")
-            if path
-        }
+        asked = ("grep", *options, *patterns, commit, "--", ":(top)*.py")
+        said = self._git(*asked, good=(0, 1)).stdout
+        paths = (path.partition(b":")[2] for path in said.split(b"\0") if path)
+        return {path.decode(errors="surrogateescape") for path in paths}
 
 
-class _Listing:
-    """The walk through a tree's folders, bounded in entries and depth, without recursion."""
+class _OwnObjects(DiskObjectStore):
+    """The objects in one folder; dulwich would open alternates as SHA-1, whatever they are."""
 
-    def __init__(self, repository: GitRepository, limits: Limits) -> None:
-        self._repository = repository
-        self._limits = limits
-        self.found: list[tuple[str, int, str]] = []
-        self.beyond: str | None = None
-
-    def walk(self, root: str) -> None:
-        waiting = [("", 0, root)]
-        while waiting:
-            prefix, depth, tree = waiting.pop()
-            if depth > self._limits.depth:
-                self.beyond = "tree-too-deep"
-                continue
-            for path, mode, id_ in self._entries(prefix, tree):
-                if stat.S_ISDIR(mode):
-                    waiting.append((path + "/", depth + 1, id_))
-                else:
-                    self.found.append((path, _plain_mode(mode), id_))
-            # Folders count too: a tree bomb of empty folders holds no file at all.
-            if len(self.found) + len(waiting) > self._limits.files:
-                self.beyond = "tree-too-many-files"
-                break
-        self.found.sort()
-
-    def _entries(self, prefix: str, tree: str) -> Iterator[tuple[str, int, str]]:
-        kind, content = self._repository._read_typed(tree)
-        if kind != "tree":
-            raise PublishError(f"object {tree} is a {kind}, not a tree", "run git fsck there")
-        for name, mode, id_ in cast("list[tuple[bytes, int, bytes]]", parse_tree(content, len(tree) // 2)):
-            yield prefix + name.decode(errors="surrogateescape"), mode, id_.decode()
+    @property
+    def alternates(self) -> list[object]:  # type: ignore[override]
+        return []
 
 
-def _plain_mode(mode: int) -> int:
-    """Git's four modes; old or hostile trees hold others, which git itself reads like this."""
-    if mode in (SYMLINK, SUBMODULE):
-        return mode
-    return EXECUTABLE if mode & 0o100 else FILE
-
-
-def _without_signature(text: bytes) -> str:
-    for begin in (b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN SSH SIGNATURE-----"):
-        text = text.partition(begin)[0]
-    return text.decode(errors="replace").strip()
+def _object_folders(objects: Path) -> list[Path]:
+    """The folder and its alternates, theirs included (gitrepository-layout(5))."""
+    folders: dict[Path, None] = {}
+    waiting = [objects]
+    while waiting:
+        folder = waiting.pop(0).resolve()
+        alternates = folder / "info" / "alternates"
+        if folder in folders or not folder.is_dir():
+            continue
+        folders[folder] = None
+        lines = alternates.read_bytes().split(b"\n") if alternates.is_file() else []
+        waiting += [folder / os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
+    return list(folders)

@@ -66,16 +66,19 @@ class SourceTree:
         """The content of the file or link at `path`; KeyError where there is none."""
         return self._read(self._by_path[path])
 
-    def read_source(self, path: str, problems: Problems) -> bytes | None:
+    def read_source(
+        self, path: str, problems: Problems, *, limit: int = SOURCE_BYTES
+    ) -> bytes | None:
         """The content of a file that is to be parsed; a finding and None where it is too large."""
-        if self._by_path[path].size <= SOURCE_BYTES:
+        size = self._by_path[path].size
+        if size <= limit:
             return self.read(path)
         problems.add(
             "tree-file-too-large",
             path,
             None,
-            f"the file is too large to be read as source ({self._by_path[path].size} bytes)",
-            f"keep it below {SOURCE_BYTES} bytes",
+            f"the file is too large to be read as source ({size} bytes)",
+            f"keep it at or below {limit} bytes",
         )
         return None
 

@@ -1,65 +1,94 @@
 """What a pushed tree must be to be unpacked safely and stored: the `tree-*` rules."""
 
 import posixpath
+import shlex
+import unicodedata
 from collections.abc import Callable
 
 from mlreef_hooks.config import Limits
-from mlreef_hooks.problems import Problems
+from mlreef_hooks.problems import Problems, printable
 from mlreef_hooks.tree import SUBMODULE, SYMLINK, SourceTree, TreeEntry
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_SIZES = range(100, 1024)  # of a pointer, by Git LFS's own specification
 _LINK_BYTES = 4096  # no file system holds a longer target
+_PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
+_NAME_BYTES = 255
+_UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, not UTF-8, line ends
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def check_tree(tree: SourceTree, limits: Limits, problems: Problems) -> None:
-    """Add a finding for everything in the tree that cannot become an image, or should not."""
+def check_tree(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
+    """True where the tree is within the site's limits, so that it may be read any further.
+
+    Adds a finding for everything in it that cannot become an image, or should not.
+    """
     seen: set[str] = set()
-    folded: dict[str, str] = {}
+    lowered: dict[str, str] = {}
+    folders = _folders(tree)
     for entry in tree.entries:
         _check_path(entry, problems)
-        if entry.path in seen:
+        if entry.path in seen or entry.path in folders:
             problems.add(
-                "tree-duplicate", shown(entry.path), None, "the name stands twice in its folder",
+                "tree-duplicate", entry.path, None, "the name stands twice in its folder",
                 "make the commit anew with git; no git command writes such a tree",
             )  # fmt: skip
-        elif folded.setdefault(entry.path.casefold(), entry.path) != entry.path:
-            problems.add(
-                "tree-case-clash", shown(entry.path), None,
-                f"differs from {shown(folded[entry.path.casefold()])} only in upper and lower case",
-                "rename one of them: on some systems only one would be left",
-            )  # fmt: skip
+            continue
         seen.add(entry.path)
+        _check_case(entry, lowered, problems)
         _CHECKS.get(entry.mode, _check_file)(tree, entry, limits, problems)
-    _check_whole(tree, limits, problems)
+    if not _is_within(tree, limits, problems):
+        return False
     _check_lfs(tree, problems)
+    return True
 
 
-def shown(path: str) -> str:
-    """A pushed path for people: what cannot be printed is written as Python would."""
-    return path if path.isprintable() else ascii(path)
+def _folders(tree: SourceTree) -> set[str]:
+    """The folders of a tree; a hostile one may hold a file or a link of the same name."""
+    folders: set[str] = set()
+    for path in tree:
+        folder = posixpath.dirname(path)
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = posixpath.dirname(folder)
+    return folders
 
 
 def _check_path(entry: TreeEntry, problems: Problems) -> None:
     parts = entry.path.split("/")
+    lengths = [len(part.encode(errors="surrogateescape")) for part in parts]
     faults = {
         "has an empty or absolute part": "" in parts,
         "has a part . or ..": bool({".", ".."} & set(parts)),
         "has a part .git": any(part.lower().rstrip(". ") == ".git" for part in parts),
-        "holds a control or direction character or is not UTF-8": not entry.path.isprintable(),
-        "has a part longer than 255 bytes": any(
-            len(part.encode(errors="surrogateescape")) > 255 for part in parts
-        ),
+        "holds a control or direction character or is not UTF-8": _is_unshown(entry.path),
+        f"has a part longer than {_NAME_BYTES} bytes": max(lengths) > _NAME_BYTES,
+        f"is longer than {_PATH_BYTES} bytes": sum(lengths) + len(lengths) > _PATH_BYTES,
     }
     for fault, found in faults.items():
         if found:
-            problems.add("tree-path", shown(entry.path), None, f"the path {fault}", "rename it")
+            problems.add("tree-path", entry.path, None, f"the path {fault}", "rename it")
+
+
+def _is_unshown(path: str) -> bool:
+    return not path.isprintable() and any(
+        each in _DIRECTIONS or unicodedata.category(each) in _UNSHOWN for each in path
+    )
+
+
+def _check_case(entry: TreeEntry, lowered: dict[str, str], problems: Problems) -> None:
+    first = lowered.setdefault(entry.path.lower(), entry.path)
+    if first != entry.path:
+        problems.add(
+            "tree-case-clash", entry.path, None, f"differs from {first} only in upper and lower case",
+            "rename one of them: on some systems only one would be left",
+        )  # fmt: skip
 
 
 def _check_file(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Problems) -> None:
     if entry.size > limits.file_bytes:
         problems.add(
-            "tree-file-too-large", shown(entry.path), None,
+            "tree-file-too-large", entry.path, None,
             f"the file has {entry.size} bytes and the site allows {limits.file_bytes}",
             "keep data out of the code repository; the pipeline brings it to --input-path",
         )  # fmt: skip
@@ -68,9 +97,10 @@ def _check_file(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Pr
 def _check_link(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Problems) -> None:
     target = "\0" if entry.size > _LINK_BYTES else tree.read(entry.path).decode(errors="replace")
     inside = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
-    if "\0" in target or target.startswith("/") or inside.split("/")[0] == "..":
+    if not target or "\0" in target or target.startswith("/") or inside.split("/")[0] == "..":
+        where = "out of the repository" if target else "nowhere"
         problems.add(
-            "tree-symlink", shown(entry.path), None, "the symbolic link leads out of the repository",
+            "tree-symlink", entry.path, None, f"the symbolic link leads {where}",
             "commit the file itself, or link to a path inside the repository",
         )  # fmt: skip
 
@@ -79,7 +109,7 @@ def _check_submodule(
     tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Problems
 ) -> None:
     problems.add(
-        "tree-submodule", shown(entry.path), None, "a submodule's files will not be in the image",
+        "tree-submodule", entry.path, None, "a submodule's files will not be in the image",
         "copy them into the repository, or require them as a package in requirements.txt",
     )  # fmt: skip
 
@@ -90,34 +120,44 @@ _CHECKS: dict[int, Callable[[SourceTree, TreeEntry, Limits, Problems], None]] = 
 }
 
 
-def _check_whole(tree: SourceTree, limits: Limits, problems: Problems) -> None:
+def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
+    """False, and a finding for each limit that the tree as a whole exceeds."""
     size = sum(entry.size for entry in tree.entries)
-    if size > limits.tree_bytes:
-        problems.add(
-            "tree-too-large", ".", None,
-            f"all files together have {size} bytes and the site allows {limits.tree_bytes}",
-            "keep data out of the code repository; the pipeline brings it to --input-path",
-        )  # fmt: skip
+    deep = any(entry.path.count("/") > limits.depth for entry in tree.entries)
     bounds = {
-        "tree-too-many-files": f"there are more than {limits.files} files and folders",
-        "tree-too-deep": f"folders are nested deeper than {limits.depth}",
+        "tree-too-large": (
+            size > limits.tree_bytes,
+            f"all files together have {size} bytes and the site allows {limits.tree_bytes}",
+        ),
+        "tree-too-many-files": (
+            len(tree.entries) > limits.files,
+            f"there are more than {limits.files} files and folders, which is all the site allows",
+        ),
+        "tree-too-deep": (
+            deep,
+            f"folders are nested deeper than {limits.depth}, which is all the site allows",
+        ),
     }
-    if tree.beyond:
+    exceeded = [rule for rule, (beyond, _) in bounds.items() if beyond or rule == tree.beyond]
+    for rule in exceeded:
         problems.add(
-            tree.beyond, ".", None, f"{bounds[tree.beyond]}, which is all the site allows",
-            "split the repository, or ask the administrator to raise the limit",
+            rule, ".", None, bounds[rule][1],
+            "keep data out of the repository, or ask the administrator to raise the limit",
         )  # fmt: skip
+    return not exceeded
 
 
 def _check_lfs(tree: SourceTree, problems: Problems) -> None:
     attributes = [path for path in tree if posixpath.basename(path) == ".gitattributes"]
+    found = (tree.read_source(path, problems) for path in attributes if tree.get(path))
     # Without the attribute nobody made pointers, and no file needs to be read for this.
-    if not any(b"filter=lfs" in (tree.read_source(path, problems) or b"") for path in attributes):
+    if not any(b"filter=lfs" in (content or b"") for content in found):
         return
     for path in tree:
         entry = tree.get(path)
         if entry and entry.size in _LFS_SIZES and tree.read(path).startswith(_LFS_POINTER):
+            file = shlex.quote(printable(path))
             problems.add(
-                "tree-lfs-pointer", shown(path), None, "this is a Git LFS pointer, not the file",
-                f"commit the file itself: git lfs untrack {shown(path)} && git add --renormalize .",
+                "tree-lfs-pointer", path, None, "this is a Git LFS pointer, not the file",
+                f"commit the file itself: git lfs untrack {file} && git add --renormalize .",
             )  # fmt: skip

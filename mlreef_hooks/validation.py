@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from mlreef_hooks.config import Config
 from mlreef_hooks.entry_point import EntryPoint, check_named, find_entry_point, read_entry_point
 from mlreef_hooks.manifest import KINDS, VISIBILITIES, ModuleManifest
-from mlreef_hooks.module_toml import PATH, ModuleTable, read_module_tables
+from mlreef_hooks.module_keys import NAME_HINT, PATH, is_module_name
+from mlreef_hooks.module_toml import ModuleTable, read_module_tables
 from mlreef_hooks.problems import Problem, Problems, did_you_mean
 from mlreef_hooks.requirements import Requirements, find_requirements, read_requirements
 from mlreef_hooks.source.annotations import Processor
@@ -17,6 +18,7 @@ _NEEDED_DATA_TYPES = {
     "data-operation": ("inputs", "outputs"),
     "data-visualization": ("inputs",),
 }
+_ARGUMENTS = {"kind": "type", "inputs": "input_type", "outputs": "output_type"}  # of data_processor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +40,17 @@ def validate(
 ) -> Validation:
     """The modules of a tree and everything that is wrong with them, in one pass.
 
-    `name` is the module's where the tree gives none. Of several modules only the one named
+    `name` is the module's where the tree gives none, and fits `MODULE_NAME`. Of several modules only the one named
     `module` is read, so that its neighbours' errors do not hold it up.
     """
     problems = Problems(config.rules)
-    check_tree(tree, config.limits, problems)
-    tables = read_module_tables(tree, problems)
-    if any(table.name == module for table in tables):
-        tables = tuple(table for table in tables if table.name == module)
-    found = (_read_module(table, tree, name, config, problems) for table in tables)
-    manifests = tuple(manifest for manifest in found if manifest)
+    manifests: tuple[ModuleManifest, ...] = ()
+    # A tree beyond the site's limits could take hours to read.
+    if check_tree(tree, config.limits, problems):
+        tables = read_module_tables(tree, problems)
+        named = [table for table in tables if module is not None and table.name == module]
+        found = [_read_module(table, tree, name, config, problems) for table in named or tables]
+        manifests = tuple(manifest for manifest in found if manifest)
     return Validation(manifests=manifests, problems=tuple(problems), files=len(tree.entries))
 
 
@@ -60,9 +63,10 @@ def _read_module(
     if path is None:
         return None
     entry_point = read_entry_point(path, tree, config.base[base].python, problems)
+    name = _choose_name(table, entry_point, name, problems)
     manifest = _join(table, entry_point, requirements, name=name, base=base)
     _check_drift(table, entry_point.processor, problems)
-    manifest = _assume(manifest, entry_point.processor, problems)
+    manifest = _assume(manifest, table, entry_point, problems)
     return replace(
         manifest,
         environment={**config.base[base].environment, **manifest.environment},
@@ -100,6 +104,18 @@ def _choose_entry_point(
     return find_entry_point(tree, python, problems)
 
 
+def _choose_name(
+    table: ModuleTable, entry_point: EntryPoint, fallback: str, problems: Problems
+) -> str:
+    slug = entry_point.processor.slug if entry_point.processor else None
+    if table.name or not slug or is_module_name(slug):
+        return table.name or slug or fallback
+    line = entry_point.processor.line if entry_point.processor else None
+    message = f"the slug {slug[:60]!r} is not a module name"
+    problems.add("module-name-invalid", entry_point.path, line, message, NAME_HINT)
+    return fallback
+
+
 def _join(
     table: ModuleTable,
     entry_point: EntryPoint,
@@ -110,11 +126,10 @@ def _join(
 ) -> ModuleManifest:
     """What `mlreef.toml` says before what the annotation says; kind and data types may be empty."""
     said = entry_point.processor
-    name = table.name or (said and said.slug) or name
     return ModuleManifest(
         name=name,
         title=table.title or (said and said.title) or name,
-        description=table.description or (said.description if said else ""),
+        description=table.description or (said and said.description) or entry_point.description,
         kind=table.kind or (said and said.kind) or "",
         author=table.author or (said.author if said else None),
         visibility=_narrower(table.visibility, said.visibility if said else None),
@@ -147,7 +162,7 @@ def _check_drift(table: ModuleTable, said: Processor | None, problems: Problems)
         ("inputs", table.inputs, said.inputs),
         ("outputs", table.outputs, said.outputs),
     ):
-        if in_toml and annotated and in_toml != annotated:
+        if in_toml and annotated and _words(in_toml) != _words(annotated):
             problems.add(
                 "toml-drift", PATH, table.lines.get(key),
                 f"{key} is {in_toml!a:.80} here and {annotated!a:.80} in the annotation",
@@ -155,26 +170,75 @@ def _check_drift(table: ModuleTable, said: Processor | None, problems: Problems)
             )  # fmt: skip
 
 
+def _words(said: str | tuple[str, ...]) -> set[str]:
+    """What is said, where the order of several words means nothing."""
+    return {said} if isinstance(said, str) else set(said)
+
+
 def _assume(
-    manifest: ModuleManifest, said: Processor | None, problems: Problems
+    manifest: ModuleManifest, table: ModuleTable, entry_point: EntryPoint, problems: Problems
 ) -> ModuleManifest:
-    """The manifest with a kind and the data types that its kind needs."""
-    path = manifest.entry_point
-    if not manifest.kind:
+    """The manifest with a kind and the data types that its kind needs.
+
+    It is an error where there is an annotation, whose place is to say them, and else a warning.
+    """
+    known = bool(manifest.kind)
+    if not known:
         manifest = replace(manifest, kind=KINDS["OPERATION"])
-        if said is None:  # an annotation without a type is a finding of its own
-            problems.add(
-                "kind-assumed", path, None, "nothing says what kind of module this is",
-                'data-operation is assumed; write kind = "..." below [module] in mlreef.toml',
-            )  # fmt: skip
+        _report_kind(table, entry_point, problems)
     data_types = {"inputs": manifest.inputs, "outputs": manifest.outputs}
     for side in _NEEDED_DATA_TYPES[manifest.kind]:
-        if data_types[side]:
-            continue
-        data_types[side] = ("ANY",)
-        if said is None:
-            problems.add(
-                "data-types-assumed", path, None, f"nothing says which data types its {side} are",
-                f'ANY is assumed; write {side} = ["IMAGE"] below [module] in mlreef.toml',
-            )  # fmt: skip
+        if not data_types[side]:
+            data_types[side] = ("ANY",)
+            if known or entry_point.processor is None:
+                _report_data_types(side, manifest.kind, table, entry_point, problems)
     return replace(manifest, inputs=data_types["inputs"], outputs=data_types["outputs"])
+
+
+def _is_said(key: str, table: ModuleTable, entry_point: EntryPoint) -> bool:
+    """True where something was said, or may have been, that is a finding of its own already."""
+    processor = entry_point.processor
+    annotated = processor is not None and _ARGUMENTS[key] in processor.given
+    return annotated or key in table.lines or not entry_point.compiles
+
+
+def _report_kind(table: ModuleTable, entry_point: EntryPoint, problems: Problems) -> None:
+    in_toml = 'kind = "..." below [module] in mlreef.toml'
+    if _is_said("kind", table, entry_point):
+        return
+    if entry_point.processor is None:
+        problems.add(
+            "kind-assumed", entry_point.path, None, "nothing says what kind of module this is",
+            f"data-operation is assumed; write {in_toml}",
+        )  # fmt: skip
+    else:
+        words = ", ".join(f'type="{word}"' for word in KINDS)
+        problems.add(
+            "kind-missing", entry_point.path, entry_point.processor.line,
+            "data_processor has no type", f"write one of {words}, or {in_toml}",
+        )  # fmt: skip
+
+
+def _report_data_types(
+    side: str, kind: str, table: ModuleTable, entry_point: EntryPoint, problems: Problems
+) -> None:
+    in_toml = f'{side} = ["IMAGE"] below [module] in mlreef.toml'
+    argument = _ARGUMENTS[side]
+    if getattr(table, side) == ():  # an empty list, in so many words
+        problems.add(
+            "data-types-missing", PATH, table.lines[side],
+            f"a {kind} has {side}, and this one says none", f"write {in_toml}",
+        )  # fmt: skip
+    elif _is_said(side, table, entry_point):
+        return
+    elif entry_point.processor is None:
+        problems.add(
+            "data-types-assumed", entry_point.path, None,
+            f"nothing says which data types its {side} are", f"ANY is assumed; write {in_toml}",
+        )  # fmt: skip
+    else:
+        problems.add(
+            "data-types-missing", entry_point.path, entry_point.processor.line,
+            f"a {kind} has an {argument}, and this one says none",
+            f'write {argument}="IMAGE", or {in_toml}',
+        )  # fmt: skip

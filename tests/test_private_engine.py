@@ -130,10 +130,15 @@ def test_start_refuses_a_folder_that_cannot_do(tmp_path: Path, folder: str, mess
     assert message in started.stderr
 
 
-def test_only_root_can_start_one(tmp_path: Path) -> None:
-    command = [str(PRIVATE_ENGINE), "start", str(tmp_path / "engine")]
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    started = subprocess.run([*nobody, *command], capture_output=True, text=True, check=False)
+def test_only_root_can_start_one() -> None:
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-s"]
+    started = subprocess.run(
+        [*nobody, "start", "/tmp/engine"],
+        input=PRIVATE_ENGINE.read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert started.returncode == 1
     assert "run it as root" in started.stderr
 

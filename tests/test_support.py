@@ -1,5 +1,7 @@
 """The ground that the other tests stand on: transports, engine, registry."""
 
+import os
+import subprocess
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,13 @@ from tests.support.servers import HttpServer, SshServer
 HOOK = """\
 #!/bin/sh
 while read -r _ _ ref; do echo "got $ref from ${REMOTE_USER-nobody}"; done
+"""
+
+# Both ends open the fifo for reading and writing, so that neither waits for the other to open it.
+WAITING_HOOK = """\
+#!/bin/sh
+echo waiting
+echo "seen: $(timeout 10 head -n 1 <>'{fifo}')"
 """
 
 
@@ -55,6 +64,28 @@ def test_the_author_sees_what_the_hook_says(
     assert stored == commit
 
 
+def test_the_author_sees_a_line_while_the_hook_runs_on(
+    transport: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    repository = make_bare(tmp_path / "module.git")
+    os.mkfifo(tmp_path / "seen")
+    write_hook(repository, "post-receive", WAITING_HOOK.format(fifo=tmp_path / "seen"))
+    address, environment = reach(transport, repository, request)
+    author = Author(tmp_path / "clone", address, environment=environment)
+    author.commit({"a.py": ""})
+    command = [find_program("git"), "push", "origin", "master"]
+    with subprocess.Popen(
+        command, cwd=author.folder, env=author.environment, stderr=subprocess.PIPE, text=True
+    ) as push:
+        assert push.stderr is not None
+        first = next(line for line in push.stderr if line.startswith("remote: "))
+        fifo = os.open(tmp_path / "seen", os.O_RDWR)
+        os.write(fifo, b"yes\n")
+        rest = push.stderr.read()
+        os.close(fifo)
+    assert remote_lines(first + rest) == ["waiting", "seen: yes"]
+
+
 def test_a_refused_push_is_an_error_with_the_words_of_the_hook(tmp_path: Path) -> None:
     repository = make_bare(tmp_path / "module.git", object_format="sha256")
     write_hook(repository, "pre-receive", "#!/bin/sh\necho not today\nexit 1\n")
@@ -83,10 +114,9 @@ def test_a_daemon_that_ends_at_once_is_an_error_with_its_log(tmp_path: Path) -> 
         pass
 
 
-def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.support.processes.PATH", "/nonexistent")
+def test_a_missing_program_names_its_package() -> None:
     with pytest.raises(MissingProgramError, match="apt-get install nginx-light"):
-        find_program("nginx")
+        find_program("nginx", path="/nonexistent")
 
 
 def test_the_registry_is_empty_and_answers(registry: str) -> None:

@@ -43,5 +43,3 @@ def load_config(named: str | None) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise PublishError(f"{path} cannot be read: {error}", "correct its permissions") from None
     return parse_config(text, path=str(path), state=str(default_state()))
-
-

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from mlreef_hooks import report
-from mlreef_hooks.cli.site import GitHookOutput, open_site
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.site import GitHookOutput, open_site
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import PushEvent, parse_ref_updates
 from mlreef_hooks.receive import receive
@@ -28,9 +28,8 @@ def post_receive(config_file: str | None) -> None:
     try:
         _receive(config_file, output)
     except PublishError as error:
-        for line in (*report.wrapped(f"error: {error.message}"), *report.wrapped(f"hint: {error.hint}")):
+        for line in report.failed(error):
             output.say(line)
-        output.say(report.STORED)
     except Exception:
         output.say("error: mlreef-hooks failed by a mistake of its own")
         output.say(report.STORED)

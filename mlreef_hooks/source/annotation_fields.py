@@ -1,7 +1,7 @@
 """What the three annotations say: a processor, a parameter, a metric."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlreef_hooks.manifest import (
     DATA_TYPES,
@@ -58,16 +58,15 @@ METRIC = Signature(
 
 _VISIBILITY_WORDS = tuple(word.upper() for word in VISIBILITIES)
 _TYPE_WORDS = tuple(word.upper() for word in PARAMETER_TYPES)
-_NEEDED_TYPES: Mapping[str, tuple[str, ...]] = {
-    "model": ("output_type",),
-    "data-operation": ("input_type", "output_type"),
-    "data-visualization": ("input_type",),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """What `data_processor` says: `kind` is a value of `KINDS`, `visibility` in lower case."""
+    """What `data_processor` says: `kind` is a value of `KINDS`, `visibility` in lower case.
+
+    `given` names the arguments that say something, whether it could be read or not: what the
+    annotation leaves open `mlreef.toml` may say.
+    """
 
     title: str | None
     slug: str | None
@@ -79,6 +78,7 @@ class Processor:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     line: int
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def read_processor(arguments: AnnotationArguments) -> Processor:
@@ -86,7 +86,7 @@ def read_processor(arguments: AnnotationArguments) -> Processor:
     arguments.need("name")
     kind = arguments.word("type", KINDS)
     visibility = arguments.word("visibility", _VISIBILITY_WORDS)
-    processor = Processor(
+    return Processor(
         title=arguments.text("name"),
         slug=arguments.text("slug"),
         author=arguments.text("author"),
@@ -97,22 +97,16 @@ def read_processor(arguments: AnnotationArguments) -> Processor:
         inputs=arguments.words("input_type", DATA_TYPES),
         outputs=arguments.words("output_type", DATA_TYPES),
         line=arguments.line,
+        given=frozenset(name for name in PROCESSOR.arguments if _says(arguments, name)),
     )
-    _check_kind(arguments, processor)
-    return processor
 
 
-def _check_kind(arguments: AnnotationArguments, processor: Processor) -> None:
-    if not arguments.given("type"):
-        words = ", ".join(f'type="{word}"' for word in KINDS)
-        arguments.add("kind-missing", "data_processor has no type", f"write one of {words}")
-    for argument in _NEEDED_TYPES.get(processor.kind or "", ()):
-        if not arguments.given(argument):
-            arguments.add(
-                "data-types-missing",
-                f"a {processor.kind} has an {argument}, and this one says none",
-                f"write {PROCESSOR.example(argument)}",
-            )
+def _says(arguments: AnnotationArguments, argument: str) -> bool:
+    """True for an argument that is given and neither `None` nor an empty list."""
+    if not arguments.given(argument):
+        return False
+    literal = arguments.literal(argument)
+    return literal is None or literal.value not in (None, [])
 
 
 def read_parameter(arguments: AnnotationArguments) -> Parameter | None:

@@ -1,5 +1,6 @@
 """One `add_argument` call, read into a parameter as argparse understands it."""
 
+import ast
 import re
 from collections.abc import Mapping
 
@@ -60,7 +61,7 @@ def _parameter(argument: ArgumentCall, action: Action, name: str) -> ParsedParam
         default=_read_default(argument, action, value_type, choices, many=many),
         description=_read_help(argument, action),
         choices=choices,
-        option=argument.flags[0] if argument.flags else None,
+        option=argument.option,
         nargs=nargs,
         negative=_negative(argument, action),
         repeated=action.repeated and (action.nested or nargs is None),
@@ -86,7 +87,7 @@ def _read_action(argument: ArgumentCall) -> Action | None:
         "argparse-action-required" if required else "argparse-action",
         f"the action of {quoted(argument.name)} ({quoted(word)}) takes no value from a pipeline",
         "write an argument that takes one value, as in"
-        f" parser.add_argument({quoted(argument.name)}, type=int), or required=False"
+        f" parser.add_argument({quoted(argument.option or argument.name)}, type=int)"
         if required
         else 'write action="store" with a type= to offer it to pipelines; as it is, it is left out',
     )
@@ -162,7 +163,7 @@ def _inferred_type(argument: ArgumentCall) -> str:
 
 def _read_choices(argument: ArgumentCall) -> Choices | None:
     expression = argument.parts.get("choices")
-    if expression is None:
+    if expression is None or (isinstance(expression, ast.Constant) and expression.value is None):
         return None
     choices = read_choices(expression, argument.source.literals)
     if choices is None:
@@ -177,10 +178,7 @@ def _read_default(
     literal = argument.static("default")
     if "default" not in argument.parts or not action.keeps_default:
         return action.default
-    if literal is None or literal.value in (
-        None,
-        SUPPRESS,
-    ):  # argparse.SUPPRESS: the value is not even set
+    if literal is None or literal.value in (None, SUPPRESS):  # SUPPRESS: it is not even set
         return action.default
     try:
         default = _converted(argument, action, value_type, literal.value, many=many)
@@ -188,7 +186,7 @@ def _read_default(
         argument.add_unread("default")
         return None
     except ValueError:
-        _add_misfit(argument, "list" if many else value_type, literal.value)
+        _add_misfit(argument, value_type, literal.value, many=many)
         return None
     _check_choice(argument, default, choices)
     return default
@@ -220,11 +218,18 @@ def _checked_list(argument: ArgumentCall, value_type: str, value: JSONValue) -> 
     return value
 
 
-def _add_misfit(argument: ArgumentCall, wanted: str, value: JSONValue) -> None:
+def _add_misfit(argument: ArgumentCall, wanted: str, value: JSONValue, *, many: bool) -> None:
+    fault, example = f"is no {wanted}", EXAMPLES[wanted]
+    if many and isinstance(value, list):
+        fault, example = f"holds a value that is no {wanted}", f"[{EXAMPLES[wanted]}]"
+    elif many:
+        fault, example = "is no list", f"[{shown(value)}]"
+    other = _TYPES[type(value)]
     argument.add(
         "parameter-default-type",
-        f"the default {shown(value)} of {quoted(argument.name)} is no {wanted}",
-        f"write a default such as default={EXAMPLES[wanted]}",
+        f"the default {shown(value)} of {quoted(argument.name)} {fault}",
+        f"write a default such as default={example}"
+        f"{'' if many or other == 'string' else f', or {type_argument(other)}'}",
     )
 
 
@@ -249,7 +254,7 @@ def _is_required(argument: ArgumentCall, nargs: int | str | None) -> bool:
 
 
 def _negative(argument: ArgumentCall, action: Action) -> str | None:
-    option = argument.flags[0] if argument.flags else ""
+    option = argument.option or ""
     return f"--no-{option[2:]}" if action.negative and option.startswith("--") else None
 
 

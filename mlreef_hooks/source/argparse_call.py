@@ -73,6 +73,11 @@ class ArgumentCall:
         return tuple(sorted(options, key=lambda text: not text.startswith("--")))
 
     @property
+    def option(self) -> str | None:
+        """What stands before the value: the first long option, else the first one."""
+        return self.flags[0] if self.flags else None
+
+    @property
     def name(self) -> str:
         """The name without dashes; of several options the first long one's."""
         spelling = (self.flags or self.spellings or ("",))[0]

@@ -52,14 +52,16 @@ class _Calls:
 
 def has_main_parser(module: ast.Module) -> bool:
     """True where a file makes an argparse parser and has an `if __name__ == "__main__":`."""
-    if not any(_is_main_guard(statement) for statement in module.body):
-        return False
+    return any(map(_is_main_guard, module.body)) and bool(find_parsers(module))
+
+
+def find_parsers(module: ast.Module) -> list[ast.Call]:
+    """The calls that make an argparse parser, in the order of the source."""
     imported = imported_names(module)
     classes = _parser_classes(module, imported)
-    return any(
-        isinstance(node, ast.Call) and dotted_name(node.func, imported) in classes
-        for node in ast.walk(module)
-    )
+    calls = (node for node in ast.walk(module) if isinstance(node, ast.Call))
+    found = (call for call in calls if dotted_name(call.func, imported) in classes)
+    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
 
 
 def read_argparse(

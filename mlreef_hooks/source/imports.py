@@ -2,11 +2,14 @@
 
 import ast
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mlreef_hooks.tree import SourceTree
 
 FOLLOWED = 2000  # files; a hostile tree could make a chain of any length
+FOLLOWED_BYTES = 16 << 20  # of them together; to parse a megabyte takes up to two seconds
+_DEPTH = 100  # parts of a dotted name; a source could hold one of half a million
+_LENGTH = 4096  # of a path; no file system holds a longer one
 
 
 def local_imports(module: ast.Module, path: str, root: str, tree: SourceTree) -> Iterator[str]:
@@ -22,23 +25,27 @@ def local_imports(module: ast.Module, path: str, root: str, tree: SourceTree) ->
             start = _start(node.level, path, root)
             parts = node.module.split(".") if node.module else []
             yield from _files(start, parts, tree)
+            package = posixpath.join(start, *parts[:_DEPTH])
             for alias in node.names:
-                yield from _files(start, [*parts, alias.name], tree)
+                yield from _files(package, [alias.name], tree)
 
 
 def _start(level: int, path: str, root: str) -> str:
     if level == 0:
         return root
     folder = posixpath.dirname(path)
-    for _ in range(min(level, 100) - 1):
+    for _ in range(min(level, _DEPTH) - 1):
         folder = posixpath.dirname(folder)
     return folder
 
 
-def _files(start: str, parts: list[str], tree: SourceTree) -> Iterator[str]:
+def _files(start: str, parts: Sequence[str], tree: SourceTree) -> Iterator[str]:
     """The package files on the way to a module, and the module itself."""
-    for count in range(1, len(parts) + 1):
-        place = posixpath.join(start, *parts[:count])
+    place = start
+    for part in parts[:_DEPTH]:
+        if len(place) + len(part) > _LENGTH:
+            return
+        place = posixpath.join(place, part)
         for path in (f"{place}.py", f"{place}/__init__.py"):
             if tree.get(path):
                 yield path

@@ -22,9 +22,8 @@ _TYPE_ARGUMENTS: Mapping[str, str] = {
 
 def quoted(text: str) -> str:
     """The text as a Python literal, shortened: no control or bidi character reaches a terminal."""
-    if len(text) > QUOTED_LENGTH:
-        return repr(text[: QUOTED_LENGTH - 3] + "...")
-    return repr(text)
+    literal = repr(text if len(text) <= QUOTED_LENGTH else text[: QUOTED_LENGTH - 3] + "...")
+    return literal if '"' in literal else f'"{literal[1:-1]}"'
 
 
 def shown(value: JSONValue) -> str:

@@ -8,6 +8,12 @@ from tests.support.processes import PATH, find_program
 
 PUSH_SECONDS = 120
 _FIRST_COMMIT = 1_767_225_600  # 2026-01-01; every commit and tag of an author is a minute later
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada Author",
+    "GIT_AUTHOR_EMAIL": "ada@author.example",
+    "GIT_COMMITTER_NAME": "Ada Author",
+    "GIT_COMMITTER_EMAIL": "ada@author.example",
+}
 _SETTINGS = """\
 [init]
     defaultBranch = master
@@ -37,10 +43,6 @@ def git_environment(home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": str(settings),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_AUTHOR_NAME": "Ada Author",
-        "GIT_AUTHOR_EMAIL": "ada@author.example",
-        "GIT_COMMITTER_NAME": "Ada Author",
-        "GIT_COMMITTER_EMAIL": "ada@author.example",
     }
 
 
@@ -83,7 +85,8 @@ class Author:
     ) -> None:
         """`remote` is a path or a URL; `environment` is added to git's (`GIT_SSH_COMMAND`)."""
         self.folder = folder
-        self.environment = {**git_environment(folder / ".git" / "home"), **(environment or {})}
+        home = folder / ".git" / "home"
+        self.environment = {**git_environment(home), **_IDENTITY, **(environment or {})}
         self._minutes = 0
         self.git("init", f"--object-format={object_format}")
         self.git("remote", "add", "origin", str(remote))

@@ -35,12 +35,12 @@ class StartError(Exception):
     """A daemon ended, or did not answer in time; the message holds the end of its log."""
 
 
-def find_program(name: str) -> str:
+def find_program(name: str, *, path: str = PATH) -> str:
     """The absolute path of a program; `MissingProgramError` names its package."""
-    path = shutil.which(name, path=PATH)
-    if path is None:
+    found = shutil.which(name, path=path)
+    if found is None:
         raise MissingProgramError(f"{name} is not installed: apt-get install {PACKAGES[name]}")
-    return path
+    return found
 
 
 def free_port() -> int:
@@ -69,21 +69,27 @@ def daemon(
     It has a session of its own and no open file of the tests; its environment is `PATH` and what
     `environment` says. At the end it and its children are stopped.
     """
+    process = _start(command, log, {"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})})
+    try:
+        _wait(process, ready, command[0], log)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def _start(
+    command: Sequence[str], log: Path, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
-            env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env=environment,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        _wait(process, ready, command[0], log)
-        yield process.pid
-    finally:
-        _stop(process)
 
 
 def _wait(

@@ -67,6 +67,7 @@ http {{
             fastcgi_param GIT_PROJECT_ROOT /;
             fastcgi_param GIT_HTTP_EXPORT_ALL 1;
             fastcgi_param GIT_PROTOCOL $http_git_protocol;
+            fastcgi_param NO_BUFFERING 1;
         }}
     }}
 }}

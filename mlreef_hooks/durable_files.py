@@ -1,0 +1,94 @@
+"""Files that are there whole or not at all: written beside their place, synced, moved there.
+
+Whoever runs as root (an administrator) leaves everything to the owner of the folder it is in.
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """Put `content` at `path` in one step, in a folder that is there.
+
+    The name beside needs no random part where writers hold a lock, and a writer that is killed
+    then leaves one file, however often.
+    """
+    beside = beside_of(path)
+    try:
+        with beside.open("wb") as out:
+            os.fchmod(out.fileno(), mode)
+            give_to_owner_of(path.parent, out.fileno())
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):  # on a full disk, half a file is what takes the room
+            beside.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def beside_of(path: Path) -> Path:
+    """Where the new content of a file stands until it is complete."""
+    return path.with_name(f".{path.name}.new")
+
+
+def remove_file(path: Path, top: Path) -> None:
+    """Remove a file, where it is there, and the folders that are empty then, up to `top`."""
+    if not path.exists():
+        return
+    path.unlink()
+    _sync_folder(path.parent)
+    with suppress(OSError):  # not empty
+        for folder in path.parents:
+            if folder == top:
+                break
+            folder.rmdir()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock among processes; BlockingIOError where another has it and `wait` is false.
+
+    The file is its owner's alone, for whoever may open it could keep the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        give_to_owner_of(path.parent, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder and those above it, all with `mode`; one that is there stays as it is.
+
+    The set-group-id bit of the folder above is kept: by it, a site gives folders to a group.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent, mode)
+    path.mkdir(mode, exist_ok=True)
+    path.chmod(mode | path.parent.stat().st_mode & stat.S_ISGID)
+    give_to_owner_of(path.parent, path)
+
+
+def give_to_owner_of(folder: Path, path: Path | int) -> None:
+    """Give what root made to the owner of the folder; everybody else owns it already."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

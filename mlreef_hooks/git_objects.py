@@ -1,0 +1,80 @@
+"""What git's objects say, read from their bytes as git itself reads them.
+
+Formats: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects. Whatever was pushed is either
+read or a PublishError.
+"""
+
+import re
+import stat
+from collections.abc import Iterator
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
+
+FOLDER = 0o040000
+CHECK = "run git fsck in the repository"
+_MODES = {stat.S_IFLNK: SYMLINK, stat.S_IFDIR: FOLDER}
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+# A signature begins at the last such line (parse_signed_buffer in git's gpg-interface.c).
+_SIGNATURE = re.compile(
+    rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE
+)
+
+
+def tree_entries(object_id: str, content: bytes) -> Iterator[tuple[str, int, str]]:
+    """Name, mode (one of git's five) and id of each entry of a tree, in its order."""
+    entry = re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % (len(object_id) // 2), re.DOTALL)
+    place = 0
+    while place < len(content):
+        match = entry.match(content, place)
+        if match is None:
+            raise _malformed(object_id)
+        name = match[2].decode(errors="surrogateescape")
+        yield name, _mode(int(match[1][-6:], 8)), match[3].hex()
+        place = match.end()
+
+
+def _mode(mode: int) -> int:
+    """The mode as git reads it (`canon_mode`); old and hostile trees hold others than its own."""
+    if stat.S_ISREG(mode):
+        return EXECUTABLE if mode & 0o100 else FILE
+    return _MODES.get(stat.S_IFMT(mode), SUBMODULE)
+
+
+def tree_of_commit(object_id: str, content: bytes) -> str:
+    """The id of a commit's tree."""
+    return _first_header(object_id, content, "tree")
+
+
+def object_of_tag(object_id: str, content: bytes) -> str:
+    """The id of the object that a tag object points to."""
+    return _first_header(object_id, content, "object")
+
+
+def _first_header(object_id: str, content: bytes, name: str) -> str:
+    found, _, value = content.partition(b"\n")[0].decode(errors="replace").partition(" ")
+    if found != name or not _ID.fullmatch(value) or len(value) != len(object_id):
+        raise _malformed(object_id)
+    return value
+
+
+def _malformed(object_id: str) -> PublishError:
+    return PublishError(f"the object {object_id} is malformed", CHECK)
+
+
+def commit_seconds(content: bytes) -> int:
+    """When a commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""
+    for line in content.partition(b"\n\n")[0].split(b"\n"):
+        words = line.rsplit(b" ", 2)
+        if line.startswith(b"committer ") and len(words) == 3 and words[1].isdigit():
+            # Python refuses to convert thousands of digits, and twenty are too many already.
+            return min(int(words[1][:20]), _LAST_SECOND)
+    return 0
+
+
+def tag_message(content: bytes) -> str:
+    """The message of a tag object, without its signature."""
+    text = content.partition(b"\n\n")[2]
+    begins = [match.start() for match in _SIGNATURE.finditer(text)]
+    return text[: begins[-1] if begins else len(text)].decode(errors="replace").strip()
