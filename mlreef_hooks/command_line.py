@@ -1,6 +1,7 @@
 """Parameter values to the words of a module's command line, checked before anything starts."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from mlreef_hooks.problems import did_you_mean
 Parameter = Mapping[str, Any]  # as in the index
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SEVERAL = ("list", "tuple")
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # what argparse takes for a negative number
 
 
 def parse_values(parameters: Sequence[Parameter], pairs: Sequence[str]) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def parse_values(parameters: Sequence[Parameter], pairs: Sequence[str]) -> dict[
             faults.append(f"{name}: no such parameter, {did_you_mean(name, known)}")
         else:
             _add(parameter, text, values, faults)
+    faults += [fault for each in parameters if (fault := _miscounted(each, values))]
     if faults:
         raise PublishError("; ".join(faults), "see the parameters with mlreef-hooks show")
     return values
@@ -41,12 +44,13 @@ def _add(parameter: Parameter, text: str, values: dict[str, Any], faults: list[s
     name, choices = parameter["name"], parameter["choices"]
     try:
         read = _READERS.get(parameter["type"], str)(text)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         faults.append(f"{name}: {text!r} is not of type {parameter['type']}")
         return
     several = parameter["type"] in _SEVERAL
-    if choices is not None and any(each not in choices for each in (read if several else [read])):
-        faults.append(f"{name}: {text!r} is not one of {', '.join(map(str, choices))}")
+    chosen = read if several else [read]
+    if choices is not None and not all(_is_choice(each, choices) for each in chosen):
+        faults.append(f"{name}: {text!r} is not one of {', '.join(map(_text, choices))}")
     elif several:
         values[name] = [*values.get(name, []), *read]
     elif name in values:
@@ -55,12 +59,31 @@ def _add(parameter: Parameter, text: str, values: dict[str, Any], faults: list[s
         values[name] = read
 
 
+def _is_choice(value: Any, choices: Sequence[Any]) -> bool:
+    """True for a choice, or the text of one: the items of a list are written as text."""
+    same = (each for each in choices if isinstance(each, bool) == isinstance(value, bool))
+    return value in same or value in map(_text, choices)
+
+
+def _miscounted(parameter: Parameter, values: Mapping[str, Any]) -> str | None:
+    """The fault of a list that has another length than the module takes."""
+    wanted, given = parameter.get("nargs"), values.get(parameter["name"])
+    if not isinstance(given, list) or not isinstance(wanted, int) or parameter.get("repeated"):
+        return None
+    if len(given) == wanted:
+        return None
+    return f"{parameter['name']}: takes {wanted} values and has {len(given)}"
+
+
 def _read_several(text: str) -> list[Any]:
     return list(json.loads(text)) if text.startswith("[") else [text]
 
 
-def _read_json(text: str) -> Any:
-    return json.loads(text)
+def _read_dictionary(text: str) -> dict[str, Any]:
+    read = json.loads(text)
+    if not isinstance(read, dict):
+        raise ValueError("no dictionary")
+    return read
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -70,7 +93,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "boolean": lambda text: _TRUTHS[text.lower()],
     "list": _read_several,
     "tuple": _read_several,
-    "dictionary": _read_json,
+    "dictionary": _read_dictionary,
 }
 
 
@@ -84,7 +107,7 @@ def complete_values(
     complete, missing = dict(values), []
     for parameter in parameters:
         name = parameter["name"]
-        path = paths.get(name.replace("_", "-"))
+        path = paths.get(_dashed(name))
         if name in complete:
             continue
         if path is not None:
@@ -99,10 +122,14 @@ def complete_values(
 
 
 def _how_to_give(name: str) -> str:
-    word = name.replace("_", "-")
+    word = _dashed(name)
     if word in REQUIRED_PATHS:
         return f"--{word.removesuffix('-path')} DIR"
     return f"-p {name}=VALUE"
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def write_arguments(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> list[str]:
@@ -119,30 +146,37 @@ def write_arguments(parameters: Sequence[Parameter], values: Mapping[str, Any]) 
 
 
 def _words(parameter: Parameter, option: str | None, value: Any) -> list[str]:
-    if parameter.get("nargs") == 0:
+    nargs = parameter.get("nargs")
+    if nargs == 0:
         return _flag(parameter, str(option), on=bool(value))
-    texts = [_text(each) for each in value] if isinstance(value, list) else [_text(value)]
     if option is None:
-        return texts
-    if parameter.get("repeated"):
-        return [word for text in texts for word in _option(option, text)]
-    if parameter.get("nargs") is None:
-        return _option(option, texts[0] if not isinstance(value, list) else _text(value))
-    return [option, *texts]
+        return _texts(value)
+    if parameter.get("repeated") and isinstance(value, list):
+        return [word for each in value for word in _option(option, _texts(each))]
+    return _option(option, [_text(value)] if nargs is None else _texts(value))
 
 
 def _flag(parameter: Parameter, option: str, *, on: bool) -> list[str]:
-    """A flag is written to change its default: `--no-cache` has the default false."""
+    """A flag is written where it is wanted; its counterpart (`--no-shuffle`) where it is not."""
     if parameter.get("negative"):
         return [option if on else str(parameter["negative"])]
-    return [option] if on != parameter["default"] or parameter["default"] is None and on else []
+    return [option] if on else []
 
 
-def _option(option: str, text: str) -> list[str]:
-    """One option and its value, joined where the value could be taken for an option."""
-    if text.startswith("-") and option.startswith("--"):
-        return [f"{option}={text}"]
-    return [option, text]
+def _option(option: str, texts: Sequence[str]) -> list[str]:
+    """One option and its values; a single one is joined where it could be taken for an option."""
+    dashed = [text for text in texts if text.startswith("-")]
+    if len(texts) == 1 and dashed:
+        return [f"{option}={texts[0]}" if len(option) > 2 else f"{option}{texts[0]}"]
+    for text in dashed:
+        if not _NUMBER.fullmatch(text):
+            hint = "begin it with something else, such as ./ before a path"
+            raise PublishError(f"{option}: {text!r} would be taken for an option", hint)
+    return [option, *texts]
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(each) for each in value] if isinstance(value, list) else [_text(value)]
 
 
 def _text(value: Any) -> str:

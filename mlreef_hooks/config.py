@@ -5,26 +5,52 @@
 
 import dataclasses
 import tomllib
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
+from mlreef_hooks.config_table import path_key, read_table, table_key, text_key
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
 
-Table = TypeVar("Table")
+_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+
+
+def _check_tags(texts: Sequence[str]) -> Iterator[str]:
+    if not texts:
+        yield ": write at least one form"
+    for place, text in enumerate(texts):
+        try:
+            TagPattern.parse(text)
+        except PublishError as error:
+            yield f"[{place}]: {error.message}: {error.hint}"
+
+
+def _check_bases(table: Mapping[str, object]) -> Iterator[str]:
+    if not table:
+        yield ": write at least [base.default]"
+
+
+def _check_rules(table: Mapping[str, object]) -> Iterator[str]:
+    adjustable = [rule for rule in RULES if RULES[rule].adjustable]
+    for rule in table:
+        if rule in RULES and rule not in adjustable:
+            yield f".{rule}: stays as it is, a site may set {', '.join(adjustable)}"
+        elif rule not in adjustable:
+            yield f".{rule}: unknown rule, {did_you_mean(rule, adjustable)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publish:
     """`[publish]`: what publishes."""
 
-    tags: tuple[str, ...] = ("publish/{version}", "publish/{module}/{version}")
-    main_branch: str = "master"
+    tags: tuple[str, ...] = field(
+        default=("publish/{version}", "publish/{module}/{version}"),
+        metadata={"check": _check_tags},
+    )
+    main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:
@@ -36,22 +62,26 @@ class Publish:
 class Server:
     """`[server]`: where the repositories are. `url` holds `{repository}`."""
 
-    root: str = ""
-    url: str = ""
+    root: str = path_key()
+    url: str = text_key(
+        "", r"|.*\{repository\}.*", "{repository} where the repository's name belongs"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
     """`[index]`: the folder of the module index; empty for `index` below the state folder."""
 
-    path: str = ""
+    path: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
     """`[registry]`: the image references' prefix; one that names a host is pushed to."""
 
-    prefix: str = "mlreef"
+    prefix: str = text_key(
+        "mlreef", rf"(?:{_HOST}|{_PART})(?:/{_PART})*", "it as in registry.example/mlreef"
+    )
 
     @property
     def remote(self) -> bool:
@@ -64,9 +94,11 @@ class Registry:
 class DockerEngine:
     """`[builder.docker]`: the engine and the bounds of a build. Times in seconds."""
 
-    url: str = "unix:///var/run/docker.sock"
-    network: str = "bridge"
-    memory: str = "4g"
+    url: str = text_key(
+        "unix:///var/run/docker.sock", r"[a-z]+://\S+", "it as in unix:///var/run/docker.sock"
+    )
+    network: str = text_key("bridge", r"\S+", "the name of a network")
+    memory: str = text_key("4g", r"[1-9][0-9]{0,8}[kmg]", 'it as in "4g"')
     processes: int = 512
     build_seconds: int = 1800
     start_seconds: int = 60
@@ -83,10 +115,12 @@ class Builder:
 class Base:
     """`[base.NAME]`: a base environment that modules may name."""
 
-    image: str = "python:3.11-slim-bookworm"
-    python: str = "3.11"
+    image: str = text_key("python:3.11-slim-bookworm", r"\S+", "the reference of an image")
+    python: str = text_key("3.11", r"3\.[0-9]{1,2}", 'it as in "3.11"')
     gpu: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = table_key(
+        r"[A-Za-z_][A-Za-z0-9_]*", "not the name of a variable, use letters, digits, _"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +129,8 @@ class Pip:
 
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
-    ca_bundle: str = ""
-    netrc: str = ""
+    ca_bundle: str = path_key()
+    netrc: str = path_key()
     allow_index_options: bool = False
 
 
@@ -114,16 +148,18 @@ class Limits:
 class Config:
     """The whole configuration; a missing file is a configuration of defaults."""
 
-    state: str = ""
+    state: str = path_key()
     publish: Publish = field(default_factory=Publish)
     server: Server = field(default_factory=Server)
     index: Index = field(default_factory=Index)
     registry: Registry = field(default_factory=Registry)
     builder: Builder = field(default_factory=Builder)
-    base: Mapping[str, Base] = field(default_factory=lambda: {"default": Base()})
+    base: Mapping[str, Base] = field(
+        default_factory=lambda: {"default": Base()}, metadata={"check": _check_bases}
+    )
     pip: Pip = field(default_factory=Pip)
     limits: Limits = field(default_factory=Limits)
-    rules: Mapping[str, Severity] = field(default_factory=dict)
+    rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})
 
     @property
     def state_path(self) -> Path:
@@ -142,90 +178,16 @@ def parse_config(text: str, *, path: str, state: str) -> Config:
     Raises PublishError that lists everything that is wrong with it.
     """
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PublishError(f"{path}: {error}", "see docs/config.md for its form") from None
+        table = tomllib.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        said = (
+            str(error)
+            if isinstance(error, tomllib.TOMLDecodeError)
+            else "a number is too long, or it is nested too deeply"
+        )
+        raise PublishError(f"{path}: {said}", "see docs/config.md for its form") from None
     faults: list[str] = []
-    config = _read_table(Config, {"state": state, **table}, "", faults)
-    if config is not None:
-        _check(config, faults)
+    config = read_table(Config, table, "", faults)
     if faults or config is None:
         raise PublishError(f"{path}: " + "; ".join(faults), "see docs/config.md for every key")
-    return config
-
-
-def _check(config: Config, faults: list[str]) -> None:
-    for place, text in enumerate(config.publish.tags):
-        try:
-            TagPattern.parse(text)
-        except PublishError as error:
-            faults.append(f"publish.tags[{place}]: {error.message}: {error.hint}")
-    for rule, severity in config.rules.items():
-        adjustable = [each for each in RULES if RULES[each].adjustable]
-        if rule not in adjustable:
-            faults.append(f"rules.{rule}: {did_you_mean(rule, adjustable)}")
-        if severity not in typing.get_args(Severity):
-            faults.append(f"rules.{rule}: write error or warning")
-    if not config.base:
-        faults.append("base: write at least [base.default]")
-    if config.server.url and "{repository}" not in config.server.url:
-        faults.append("server.url: write {repository} where the repository's name belongs")
-
-
-def _read_table(kind: type[Table], table: object, where: str, faults: list[str]) -> Table | None:
-    if not isinstance(table, dict):
-        faults.append(f"{where}: write a table")
-        return None
-    types_of = typing.get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        place = f"{where}.{key}" if where else key
-        if key not in types_of:
-            faults.append(f"{place}: unknown key, {did_you_mean(key, list(types_of))}")
-            continue
-        checked = _read_value(types_of[key], value, place, faults)
-        if checked is not None:
-            values[key] = checked
-    return kind(**values)
-
-
-def _read_value(kind: Any, value: object, place: str, faults: list[str]) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _read_table(typing.cast(type, kind), value, place, faults)
-    origin = typing.get_origin(kind) or (str if kind == Severity else kind)
-    return _READERS.get(origin, _read_scalar)(kind, value, place, faults)
-
-
-def _read_mapping(kind: Any, value: object, place: str, faults: list[str]) -> Any:
-    if not isinstance(value, dict):
-        faults.append(f"{place}: write a table")
-        return None
-    (_, inner) = typing.get_args(kind)
-    return types.MappingProxyType(
-        {key: _read_value(inner, each, f"{place}.{key}", faults) for key, each in value.items()}
-    )
-
-
-def _read_list(kind: Any, value: object, place: str, faults: list[str]) -> Any:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        faults.append(f"{place}: write a list of texts")
-        return None
-    return tuple(value)
-
-
-_WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
-
-
-def _read_scalar(kind: Any, value: object, place: str, faults: list[str]) -> Any:
-    kind = kind if kind in _WORDS else str
-    fits = type(value) is kind and (kind is not int or typing.cast(int, value) > 0)
-    if not fits:
-        faults.append(f"{place}: write {_WORDS[kind]}")
-        return None
-    return value
-
-
-_READERS: Mapping[Any, Callable[[Any, object, str, list[str]], Any]] = {
-    tuple: _read_list,
-    typing.get_origin(Mapping[str, str]): _read_mapping,
-}
+    return config if config.state else dataclasses.replace(config, state=state)

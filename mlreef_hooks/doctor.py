@@ -1,16 +1,18 @@
 """What would keep a push from being published, found before it does."""
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
 from mlreef_hooks.config import Config
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import HOOK, hook_text, read_hook
+from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
+
+_WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,101 +29,111 @@ def examine(config: Config, config_file: Path, git_dirs: Sequence[Path]) -> Iter
     """Everything that was looked at, in the order in which a push would meet it."""
     if not git_dirs:
         yield Finding(
-            about="repositories", state="warning", message="none was looked at",
+            about="repositories",
+            state="warning",
+            message="none was looked at",
             hint="name them with --repo or --all, or set [server] root",
-        )  # fmt: skip
+        )
     for git_dir in git_dirs:
-        yield from _examine_hook(git_dir, config, config_file)
-    yield from _examine_folders(config, {path.stat().st_uid for path in git_dirs})
-    yield from _examine_engine(config)
+        fault = hook_fault(git_dir, config, config_file)
+        yield Finding(
+            about=str(git_dir),
+            state="error" if fault else "ok",
+            message=fault or "the hook is installed",
+            hint="run mlreef-hooks install again" if fault else "",
+        )
+    accounts = [Account.of(user) for user in sorted({path.stat().st_uid for path in git_dirs})]
+    for folder in dict.fromkeys((config.state_path, config.index_path)):
+        yield _examine_folder(folder, accounts)
+    yield from _examine_engine(config, accounts)
     yield _examine_index(config)
 
 
-def _examine_hook(git_dir: Path, config: Config, config_file: Path) -> Iterator[Finding]:
-    about, again = str(git_dir), "run mlreef-hooks install again"
-    path = git_dir / "hooks" / HOOK
-    state = read_hook(git_dir)
-    if state.kind != "ours":
-        dangling = path.is_symlink() and not path.exists()
-        said = "the hook is a dangling link" if dangling else "the hook is not installed"
-        yield Finding(about=about, state="error", message=said, hint=again)
-        return
-    python = _value(state.text, "python")
-    fault = _fault_of_program(python, git_dir.stat().st_uid) or (
-        "" if os.access(path, os.X_OK) else "the hook is not executable"
-    )
-    if "\r" in state.text:
-        fault = "the hook has Windows line ends"
-    named = Path(_value(state.text, "config"))
-    expected = hook_text(Path(python), named, config.publish.patterns)
-    if not fault and (state.text != expected or named.resolve() != config_file.resolve()):
-        fault = "the hook is of another version or configuration"
-    if fault:
-        yield Finding(about=about, state="error", message=fault, hint=again)
-    else:
-        yield Finding(about=about, state="ok", message="the hook is installed")
+def _examine_folder(folder: Path, accounts: Sequence[Account]) -> Finding:
+    about = str(folder)
+    if not folder.is_dir():
+        hint = "run mlreef-hooks install; the first publish makes it too, if it may"
+        return Finding(about=about, state="warning", message="is not there yet", hint=hint)
+    for account in accounts:
+        place = _unwritable(folder, account)
+        if place is not None:
+            hint = f"give it to the repositories' owner: chown -R {account.user} {folder}"
+            message = f"uid {account.user} cannot write {place}"
+            return Finding(about=about, state="error", message=message, hint=hint)
+    return Finding(about=about, state="ok", message="can be written")
 
 
-def _value(text: str, name: str) -> str:
-    found = [line for line in text.splitlines() if line.startswith(f"{name}=")]
-    return found[0].partition("=")[2].strip("'") if found else ""
+def _unwritable(folder: Path, account: Account) -> Path | None:
+    """What the account would have to write at or below the folder, and cannot."""
+    obstacle = account.obstacle(folder, READ | WRITE | EXECUTE)
+    if obstacle is not None:
+        return obstacle
+    for parent, folders, files in os.walk(folder):
+        below = [Path(parent, name) for name in folders]
+        changed = [path for name in files if any(map((path := Path(parent, name)).match, _WRITTEN))]
+        wanted = [(path, READ | WRITE | EXECUTE) for path in below]
+        for path, bits in [*wanted, *((path, READ | WRITE) for path in changed)]:
+            if not account.may(path, bits):
+                return path
+    return None
 
 
-def _fault_of_program(path: str, user: int) -> str:
-    """Why `user` could not run the program; empty where it can."""
-    place = Path(path)
-    if not place.exists():
-        return f"the interpreter {path} is not there"
-    for folder in (place, *place.resolve().parents, place.resolve()):
-        found = folder.stat()
-        wanted = stat.S_IXUSR if found.st_uid == user else stat.S_IXOTH
-        if user != 0 and not found.st_mode & wanted and not found.st_mode & stat.S_IXGRP:
-            return f"the repository's owner may not reach the interpreter: {folder}"
-    return ""
-
-
-def _examine_folders(config: Config, owners: set[int]) -> Iterator[Finding]:
-    for folder in (config.state_path, config.index_path):
-        about = str(folder)
-        if not folder.is_dir():
-            hint = "run mlreef-hooks install; the first publish makes it too, if it may"
-            yield Finding(about=about, state="warning", message="is not there yet", hint=hint)
-        elif owners - {0, folder.stat().st_uid} and not folder.stat().st_mode & stat.S_IWGRP:
-            hint = f"chown it to the repositories' owner (uid {min(owners)})"
-            yield Finding(about=about, state="error", message="cannot be written", hint=hint)
-        else:
-            yield Finding(about=about, state="ok", message="can be written")
-
-
-def _examine_engine(config: Config) -> Iterator[Finding]:
+def _examine_engine(config: Config, accounts: Sequence[Account]) -> Iterator[Finding]:
     url = config.builder.docker.url
     try:
         engine = Engine(url, timeout=10)
-        version = engine.version()
     except PublishError as error:
         hint = "start it, correct [builder.docker] url, or let the hook's account reach it"
         yield Finding(about=url, state="error", message=error.message, hint=hint)
         return
+    try:
+        yield _examine_socket(url, accounts) or _examine_store(engine)
+        for name, base in config.base.items():
+            yield _examine_base(engine, f"base.{name}", base.image)
+    except PublishError as error:
+        yield Finding(about=url, state="error", message=error.message, hint=error.hint)
+    finally:
+        engine.close()
+
+
+def _examine_socket(url: str, accounts: Sequence[Account]) -> Finding | None:
+    """The finding that an account of repositories cannot reach the engine that answered us."""
+    path = Path(url.removeprefix("unix://"))
+    for account in accounts if url.startswith("unix://") else ():
+        obstacle = account.obstacle(path, READ | WRITE)
+        if obstacle is not None:
+            message = f"uid {account.user} cannot use the engine's socket because of {obstacle}"
+            hint = "see the page for administrators on who may reach the engine"
+            return Finding(about=url, state="error", message=message, hint=hint)
+    return None
+
+
+def _examine_store(engine: Engine) -> Finding:
+    version = f"Docker engine {engine.version()}"
     if engine.keeps_layers():
-        yield Finding(about=url, state="ok", message=f"Docker engine {version}")
-    else:
-        hint = 'set "features": {"containerd-snapshotter": false} in its daemon.json'
-        said = f"Docker engine {version} with containerd's image store"
-        yield Finding(about=url, state="error", message=said, hint=hint)
-    for name, base in config.base.items():
-        if engine.image(base.image):
-            yield Finding(about=f"base.{name}", state="ok", message=f"{base.image} is in the engine")
-        else:
-            hint = f"docker pull {base.image}, or make one with mlreef-hooks base"
-            said = f"{base.image} is not in the engine yet"
-            yield Finding(about=f"base.{name}", state="warning", message=said, hint=hint)
-    engine.close()
+        return Finding(about=engine.url, state="ok", message=version)
+    message = f"{version} with containerd's image store"
+    hint = 'set "features": {"containerd-snapshotter": false} in its daemon.json'
+    return Finding(about=engine.url, state="error", message=message, hint=hint)
+
+
+def _examine_base(engine: Engine, about: str, image: str) -> Finding:
+    if engine.image(image):
+        return Finding(about=about, state="ok", message=f"{image} is in the engine")
+    hint = f"docker pull {image}, or make one with mlreef-hooks base"
+    message = f"{image} is not in the engine yet"
+    return Finding(about=about, state="warning", message=message, hint=hint)
 
 
 def _examine_index(config: Config) -> Finding:
-    about = str(config.index_path)
+    about, index = str(config.index_path), IndexFiles(config.index_path)
     try:
-        lines = IndexFiles(config.index_path).lines()
+        lines = index.lines()
+        lost = [line for line in lines if index.find(line["namespace"], line["name"]) is None]
     except PublishError as error:
         return Finding(about=about, state="error", message=error.message, hint=error.hint)
+    if lost:
+        message = f"it lists {lost[0]['namespace']}/{lost[0]['name']}, whose document is not there"
+        hint = "restore it from a backup"
+        return Finding(about=about, state="error", message=message, hint=hint)
     return Finding(about=about, state="ok", message=f"the index holds {len(lines)} modules")

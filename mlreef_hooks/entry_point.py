@@ -20,6 +20,7 @@ from mlreef_hooks.source.drift import merge_parameters
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import parse_source
+from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.tree import SourceTree
 
 _NAME_IT = 'name it in mlreef.toml: [module] entry_point = "..."'
@@ -74,7 +75,7 @@ def check_named(path: str, line: int | None, tree: SourceTree, problems: Problem
     fault = "is not a Python file (.py)" if tree.get(named) else "is not a file of the repository"
     known = [each for each in tree if each.endswith(".py")]
     hint = did_you_mean(path, known) if 0 < len(known) <= _SHOWN else _NAME_IT
-    message = f"{path[:_QUOTED]!r} {fault}"
+    message = f"{quoted(path)} {fault}"
     problems.add("entry-point-not-found", "mlreef.toml", line, message, hint)
     return None
 
@@ -133,7 +134,11 @@ def _report_several(found: list[str], problems: Problems) -> None:
     names = ", ".join(path[:_QUOTED] for path in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     problems.add(
-        "entry-point-several", found[0], None, f"{names}{more} could each be the entry point", _NAME_IT
+        "entry-point-several",
+        found[0],
+        None,
+        f"{names}{more} could each be the entry point",
+        _NAME_IT,
     )
 
 

@@ -15,6 +15,7 @@ FOLDER = 0o040000
 CHECK = "run git fsck in the repository"
 _MODES = {stat.S_IFLNK: SYMLINK, stat.S_IFDIR: FOLDER}
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMITTER = re.compile(rb"committer .*> ([0-9]+) \S+", re.DOTALL)
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 # A signature begins at the last such line (parse_signed_buffer in git's gpg-interface.c).
 _SIGNATURE = re.compile(
@@ -66,10 +67,10 @@ def _malformed(object_id: str) -> PublishError:
 def commit_seconds(content: bytes) -> int:
     """When a commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""
     for line in content.partition(b"\n\n")[0].split(b"\n"):
-        words = line.rsplit(b" ", 2)
-        if line.startswith(b"committer ") and len(words) == 3 and words[1].isdigit():
+        match = _COMMITTER.fullmatch(line)
+        if match:
             # Python refuses to convert thousands of digits, and twenty are too many already.
-            return min(int(words[1][:20]), _LAST_SECOND)
+            return min(int(match[1][:20]), _LAST_SECOND)
     return 0
 
 

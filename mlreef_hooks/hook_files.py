@@ -3,10 +3,12 @@
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import TagPattern
 
@@ -32,7 +34,7 @@ def hook_text(python: Path, config: Path, patterns: Sequence[TagPattern]) -> str
     """The hook with its interpreter, configuration and tag patterns filled in."""
     wanted = dict.fromkeys(f"{_IDS}{pattern.grep_expression()}" for pattern in patterns)
     values = {"python=": str(python), "config=": str(config), "wanted=": "\n".join(wanted)}
-    template = resources.files("mlreef_hooks").joinpath("hooks", HOOK).read_text()
+    template = resources.files("mlreef_hooks").joinpath("hooks", HOOK).read_text(encoding="utf-8")
     lines = template.splitlines(keepends=True)
     for place, line in enumerate(lines):
         for key, value in values.items():
@@ -45,6 +47,7 @@ def find_repositories(root: Path) -> Iterator[Path]:
     """The git directories at and below `root`, bare or not, without following links."""
     for folder, folders, _ in os.walk(root):
         path = Path(folder)
+        folders.sort()
         if is_repository(path):
             folders.clear()
             yield path
@@ -54,7 +57,9 @@ def find_repositories(root: Path) -> Iterator[Path]:
 
 def is_repository(path: Path) -> bool:
     """True where git would take the folder for a git directory (gitrepository-layout(5))."""
-    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    # Not Path.is_file, which raises PermissionError for a folder that may not be entered.
+    has_head = os.path.isfile(path / "HEAD")
+    return has_head and os.path.isdir(path / "objects") and os.path.isdir(path / "refs")
 
 
 def git_dir_of(path: Path) -> Path:
@@ -69,49 +74,64 @@ def read_hook(git_dir: Path) -> HookState:
     """What stands in the place of our hook."""
     path = git_dir / "hooks" / HOOK
     text, kind = "", "none"
-    if path.is_symlink() or path.exists():
-        text = path.read_text(errors="replace") if path.is_file() else ""
+    if os.path.lexists(path):
+        text = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
         kind = "ours" if _MARK in text else "foreign"
-    chained = (git_dir / "hooks" / CHAINED).exists()
+    chained = os.path.lexists(git_dir / "hooks" / CHAINED)
     return HookState(git_dir=git_dir, kind=kind, chained=chained, text=text)
 
 
 def install_hook(git_dir: Path, text: str, *, dry_run: bool = False) -> str:
     """Put the hook into a repository and say what was done; a foreign hook is kept and chained."""
-    state = read_hook(git_dir)
-    if state.text == text:
-        return "unchanged"
-    if state.kind == "foreign" and state.chained:
-        raise PublishError(
-            f"{git_dir}/hooks holds a {HOOK} that is not ours and a {CHAINED}",
-            f"merge the two into {CHAINED} and remove {HOOK}, then install again",
-        )
-    if not dry_run:
-        hooks = git_dir / "hooks"
-        hooks.mkdir(exist_ok=True)
-        if state.kind == "foreign":
-            (hooks / HOOK).rename(hooks / CHAINED)
-        _write(hooks / HOOK, text)
+    with _changing(git_dir) as hooks:
+        state = read_hook(git_dir)
+        if state.text == text and os.access(hooks / HOOK, os.X_OK):
+            return "unchanged"
+        if state.kind == "foreign" and state.chained:
+            raise PublishError(
+                f"{hooks} holds a {HOOK} that is not ours and a {CHAINED}",
+                f"merge the two into {CHAINED} and remove {HOOK}, then install again",
+            )
+        if not dry_run:
+            _put(hooks, text, foreign=state.kind == "foreign")
     words = {"ours": "updated", "foreign": "installed, the hook that was there is chained"}
     return words.get(state.kind, "installed")
 
 
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text)
-    beside.chmod(0o755)
-    beside.replace(path)
+def _put(hooks: Path, text: str, *, foreign: bool) -> None:
+    make_folder(hooks, 0o755)
+    if foreign:
+        (hooks / HOOK).rename(hooks / CHAINED)
+    try:
+        replace_file(hooks / HOOK, text.encode(errors="surrogateescape"), 0o755)
+    except OSError:
+        if foreign:
+            (hooks / CHAINED).rename(hooks / HOOK)
+        raise
 
 
 def uninstall_hook(git_dir: Path, *, dry_run: bool = False) -> str:
     """Take the hook away and put back what was there before."""
-    state = read_hook(git_dir)
-    if state.kind != "ours":
-        return "not installed"
-    hooks = git_dir / "hooks"
-    if not dry_run:
-        (hooks / HOOK).unlink()
-        if state.chained:
-            (hooks / CHAINED).rename(hooks / HOOK)
-        (git_dir / PARKED_MARK).unlink(missing_ok=True)
+    with _changing(git_dir) as hooks:
+        state = read_hook(git_dir)
+        if state.kind != "ours":
+            return "not installed"
+        if not dry_run:
+            if state.chained:
+                (hooks / CHAINED).replace(hooks / HOOK)
+            else:
+                (hooks / HOOK).unlink()
+            (git_dir / PARKED_MARK).unlink(missing_ok=True)
     return "removed, the hook that was there before is back" if state.chained else "removed"
+
+
+@contextmanager
+def _changing(git_dir: Path) -> Iterator[Path]:
+    """The folder of hooks; what the system refuses is a PublishError."""
+    try:
+        yield git_dir / "hooks"
+    except OSError as error:
+        raise PublishError(
+            f"the hooks of {git_dir} cannot be changed: {error.strerror}",
+            "run it as the account that owns the repository, or as root",
+        ) from error

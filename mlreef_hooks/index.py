@@ -113,7 +113,7 @@ def _value_schema(parameter: Parameter) -> Document:
     if parameter.choices is not None:
         choices = {"enum": list(parameter.choices)}
         schema |= {"items": choices} if schema.get("type") == "array" else choices
-    if isinstance(parameter.nargs, int) and parameter.nargs > 0:
+    if isinstance(parameter.nargs, int) and parameter.nargs > 0 and not parameter.repeated:
         schema |= {"minItems": parameter.nargs, "maxItems": parameter.nargs}
     if parameter.description:
         schema["description"] = parameter.description

@@ -1,7 +1,9 @@
 """What `install` makes besides the hooks: the configuration file and the state folder."""
 
 import os
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import toml
 
 from mlreef_hooks.config import Config, parse_config
+from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 
 _HEAD = "# Configuration of mlreef-hooks; every key and its default: docs/config.md\n"
@@ -38,17 +41,30 @@ def write_config(
     path: Path, settings: Settings, *, state: Path, dry_run: bool
 ) -> tuple[Config, str]:
     """The configuration at `path`, and what was done; a file that is there stays as it is."""
-    if path.exists():
-        return parse_config(path.read_text(), path=str(path), state=str(state)), "kept"
-    text = _HEAD + toml.dumps(settings.document(state))
-    config = parse_config(text, path=str(path), state=str(state))
-    if not dry_run:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(text)
-        beside.chmod(0o644)
-        beside.replace(path)
+    with _changing(path):
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+            return parse_config(text, path=str(path), state=str(state)), "kept"
+        text = _HEAD + _as_toml(settings.document(state))
+        config = parse_config(text, path=str(path), state=str(state))
+        if not dry_run:
+            make_folder(path.parent, 0o755)
+            replace_file(path, text.encode(), 0o644)
     return config, "written"
+
+
+def _as_toml(document: dict[str, Any]) -> str:
+    text = toml.dumps(document)
+    try:
+        kept = tomllib.loads(text) == document
+    except tomllib.TOMLDecodeError:
+        kept = False
+    if not kept:  # toml writes some control characters as other ones, or as no TOML at all
+        raise PublishError(
+            "a path holds characters that a configuration file cannot",
+            "use folders whose names are UTF-8 without control characters",
+        )
+    return text
 
 
 def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
@@ -56,16 +72,28 @@ def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
 
     PublishError where they belong to several accounts, for one of them could not write it.
     """
-    owners = {git_dir.stat().st_uid for git_dir in git_dirs}
-    folders = [config.state_path, config.index_path]
+    owners = {found.st_uid: found.st_gid for found in map(Path.stat, git_dirs)}
     if len(owners) > 1:
         raise PublishError(
             "the repositories belong to several accounts",
             "install for one account at a time, with a configuration (--config) for each",
         )
-    for folder in folders:
-        new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        if new and owners and os.getuid() == 0:
-            owner = next(iter(owners))
-            os.chown(folder, owner, -1)
+    for folder in (config.state_path, config.index_path):
+        with _changing(folder):
+            if folder.is_dir():
+                continue
+            make_folder(folder, 0o755)
+            if os.geteuid() == 0:
+                for user, group in owners.items():
+                    os.chown(folder, user, group)
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        raise PublishError(
+            f"{path} cannot be read or made: {error}",
+            "install as root, or name another place with --config",
+        ) from error

@@ -1,10 +1,15 @@
 """From a tag in a repository to a publish request, or to the finding why it is none."""
 
+import shlex
+
 from mlreef_hooks.config import Config
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Problem
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate, read_tag
 from mlreef_hooks.report import plain
-from mlreef_hooks.repository import TAG_DEPTH, GitRepository
+from mlreef_hooks.repository import TAG_DEPTH, GitRepository, PeeledTag
+
+_VERSION_LENGTH = 120  # docker allows 128 characters in an image's tag
 
 
 def main_branch(repository: GitRepository, config: Config) -> str:
@@ -26,18 +31,17 @@ def read_request(
     update: RefUpdate, tag: PublishTag, event: PushEvent, repository: GitRepository
 ) -> PublishRequest | Problem:
     """The request of a tag that was made or moved, or what is wrong with the tag."""
-    if tag.version is None:
+    if tag.version is None or len(str(tag.version)) > _VERSION_LENGTH:
         return _problem(
             "tag-version-invalid", tag, "the tag does not end with a version",
             "tag it as in publish/1.2.0: https://peps.python.org/pep-0440, without a + part",
         )  # fmt: skip
-    peeled = repository.peel(update.new)
-    if peeled.type == "tag":
-        hint = f"make one tag on the commit: git tag -f {plain(tag.tag)} COMMIT"
-        return _problem("tag-nested", tag, f"more than {TAG_DEPTH} tags point to each other", hint)
-    if peeled.type != "commit":
-        hint = f"git tag -f {plain(tag.tag)} COMMIT, and push it with --force"
-        return _problem("tag-target", tag, f"the tag points to a {peeled.type}, not a commit", hint)
+    if not tag.tag.isprintable():
+        message = "the module's name holds characters that no module's name can"
+        return _problem("module-unknown", tag, message, "delete the tag and write another")
+    peeled = _peel(update.new, tag, repository)
+    if isinstance(peeled, Problem):
+        return peeled
     return PublishRequest(
         repository=event.repository,
         tag=tag.tag,
@@ -47,6 +51,22 @@ def read_request(
         pusher=event.pusher,
         notes=peeled.message,
     )
+
+
+def _peel(object_id: str, tag: PublishTag, repository: GitRepository) -> PeeledTag | Problem:
+    """The commit that the tag leads to, or why it leads to none."""
+    again = f"git tag -f {shlex.quote(plain(tag.tag))} COMMIT, and push it with --force"
+    try:
+        peeled = repository.peel(object_id)
+    except PublishError as error:
+        return _problem("tag-target", tag, error.message, f"{error.hint}, or {again}")
+    if peeled.type == "tag":
+        message = f"more than {TAG_DEPTH} tags point to each other"
+        return _problem("tag-nested", tag, message, again)
+    if peeled.type != "commit":
+        message = f"the tag points to a {peeled.type}, not a commit"
+        return _problem("tag-target", tag, message, again)
+    return peeled
 
 
 def _problem(rule: str, tag: PublishTag, message: str, hint: str) -> Problem:

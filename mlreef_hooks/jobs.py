@@ -88,7 +88,7 @@ class Jobs:
         SQLite waits for other processes in `BEGIN IMMEDIATE`; elsewhere it may give up at once.
         """
         try:
-            make_folder(self._path.parent, 0o755)
+            self._make_file()
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             with contextlib.closing(connection):
                 connection.row_factory = sqlite3.Row
@@ -98,13 +98,20 @@ class Jobs:
                     connection.execute(_INDEX)
                     _release_abandoned(connection)
                     yield connection
-            give_to_owner_of(self._path.parent, self._path)
         except (OSError, sqlite3.Error) as error:
             raise PublishError(
                 f"the job table {self._path} cannot be written: {error}",
                 "ask the administrator to run mlreef-hooks doctor, then push the tag again",
                 passing=True,
             ) from error
+
+    def _make_file(self) -> None:
+        """Make the file before SQLite does, which would let everybody read it."""
+        if not self._path.exists():
+            make_folder(self._path.parent, 0o755)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            give_to_owner_of(self._path.parent, descriptor)
+            os.close(descriptor)
 
     def submit(self, request: PublishRequest, git_dir: Path, state: str) -> Job:
         """The job for a request: a new one, or the one there is, queued anew if it had ended.

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, MODULE_NAME, VISIBILITIES, Resources
 from mlreef_hooks.problems import Problems, did_you_mean
+from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.toml_lines import KeyLines, KeyPath
 
 PATH = "mlreef.toml"
@@ -50,14 +51,15 @@ class Setting:
 
     def add_unknown(self, table: str, known: list[str]) -> None:
         """Add that the key means nothing in its table."""
-        message = f"{self.name!r} is not a key of [{table}]"
+        message = f"{quoted(self.name)} is not a key of [{table}]"
         self.add(message, did_you_mean(self.name, known), "toml-key-unknown")
 
 
 def _shown(value: Any) -> str:
     """The value in short; a table or a list may be nested deeper than Python can write it."""
-    words = {dict: "a table", list: "a list"}
-    return words.get(type(value)) or repr(value[:_QUOTED] if isinstance(value, str) else value)[:80]
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return quoted(value) if isinstance(value, str) else str(value).lower()[:_QUOTED]
 
 
 def _read_text(setting: Setting) -> str | None:
@@ -115,7 +117,9 @@ def _read_environment(setting: Setting) -> dict[str, str] | None:
     for variable in setting.inner():
         name, value = str(variable.path[-1]), variable.value
         if not _VARIABLE.fullmatch(name):
-            variable.add(f"{variable.name!r} is not the name of a variable", "use letters, digits, _")
+            variable.add(
+                f"{quoted(variable.name)} is not the name of a variable", "use letters, digits, _"
+            )
         elif not isinstance(value, str) or "\0" in value:
             hint = f'write {variable.name} = "..."'
             variable.add(f"the variable {variable.name} is not a text", hint)

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.config import DockerEngine
-from mlreef_hooks.engine import Engine, Run, bind_source
+from mlreef_hooks.config import DockerEngine, Registry
+from mlreef_hooks.container import Run, bind_source
+from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 
 INPUT, OUTPUT = "/input", "/output"
+_SILENCE = 600  # seconds; of the engine, not of the module, which may compute in silence for days
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleRun:
-    """What to run: a version of the index, the folders, and arguments that nobody checks."""
+    """What to run: a version of the index, and the folders."""
 
     version: Mapping[str, Any]
     input_path: Path | None
     output_path: Path | None
-    raw: Sequence[str]
 
     def container_paths(self) -> dict[str, str]:
         """What `input-path` and `output-path` are inside the container."""
@@ -30,14 +31,14 @@ class ModuleRun:
     def binds(self) -> dict[str, tuple[str, str]]:
         """What is mounted where; the output folder is made where there is none."""
         binds: dict[str, tuple[str, str]] = {}
-        if self.output_path is not None:
-            self.output_path.mkdir(parents=True, exist_ok=True)
-            binds[bind_source(self.output_path)] = (OUTPUT, "rw")
         if self.input_path is not None:
-            source = bind_source(self.input_path)
-            if source in binds:
+            binds[bind_source(self.input_path)] = (INPUT, "ro")
+        if self.output_path is not None:
+            _make_folder(self.output_path)
+            target = bind_source(self.output_path)
+            if target in binds:
                 raise PublishError("input and output are the same folder", "name two folders")
-            binds[source] = (INPUT, "ro")
+            binds[target] = (OUTPUT, "rw")
         return binds
 
 
@@ -50,8 +51,7 @@ def run_module(
     """Run the module and return its exit status; its output goes to `on_output` as it comes."""
     binds = wanted.binds()
     resources = wanted.version["resources"]
-    # A module may compute in silence for as long as it likes: the longest silence is a day.
-    engine = Engine(settings.url, timeout=86_400)
+    engine = Engine(settings.url, timeout=_SILENCE)
     try:
         run = Run(
             image=_find_image(engine, wanted.version["image"]),
@@ -65,7 +65,7 @@ def run_module(
         ended = engine.run(run, on_output)
     finally:
         engine.close()
-    if ended.out_of_memory:
+    if ended.status and ended.out_of_memory:
         raise PublishError(
             f"the module needed more than {run.memory} of memory",
             "ask its author to raise [module.resources] memory",
@@ -73,17 +73,26 @@ def run_module(
     return ended.status
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PublishError(
+            f"the output folder {path} cannot be made: {error.strerror}", "name another folder"
+        ) from error
+
+
 def _find_image(engine: Engine, image: Mapping[str, str]) -> str:
     """The engine's name for exactly this image; fetched where it is not there."""
     repository = image["reference"].rpartition(":")[0]
-    for name in (f"{repository}@{image['digest']}", image["digest"]):
+    exactly = f"{repository}@{image['digest']}"
+    for name in (exactly, image["digest"]):
         if engine.image(name):
             return name
-    host = repository.partition("/")[0]
-    if "." in host or ":" in host or host == "localhost":
-        engine.pull(f"{repository}@{image['digest']}")
-        return f"{repository}@{image['digest']}"
-    raise PublishError(
-        f"the engine at {engine.url} does not have {image['reference']}",
-        "run it on the server, or publish into a registry ([registry] prefix)",
-    )
+    if not Registry(prefix=repository).remote:
+        raise PublishError(
+            f"the engine at {engine.url} does not have {image['reference']}",
+            "run it on the server, or publish into a registry ([registry] prefix)",
+        )
+    engine.pull(exactly)
+    return exactly

@@ -9,10 +9,11 @@ from typing import Any
 from mlreef_hooks.manifest import Resources
 from mlreef_hooks.module_keys import PATH, READERS, Setting
 from mlreef_hooks.problems import Problems
+from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.toml_lines import KeyLines, KeyPath
 from mlreef_hooks.tree import SourceTree
 
-_BYTES = 1 << 16  # of the whole file
+_BYTES = 1 << 15  # of the whole file; tomllib takes seconds for one very long dotted key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def read_module_tables(tree: SourceTree, problems: Problems) -> tuple[ModuleTabl
     for setting in document.inner():
         if setting.path != ("module",):
             setting.add(
-                f"{setting.name!r} is not a known table", "write every key below [module]",
+                f"{quoted(setting.name)} is not a known table", "write every key below [module]",
                 "toml-key-unknown",
             )  # fmt: skip
     tables = list(_module_settings(document))
@@ -128,7 +129,7 @@ def _read_module(table: Setting) -> ModuleTable:
 def _check_names(tables: list[Setting], modules: tuple[ModuleTable, ...]) -> None:
     seen: set[str] = set()
     for table, module in zip(tables, modules, strict=True):
-        if len(modules) > 1 and "name" not in module.lines:
+        if len(modules) > 1 and "name" not in module.lines and isinstance(table.value, dict):
             table.add("one of several modules has no name", 'write name = "..." in each')
         if module.name in seen:
             table.problems.add(

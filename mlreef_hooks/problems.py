@@ -11,7 +11,7 @@ _WORD_LENGTH = 100  # comparing words takes the square of their length
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule: its severity and what it says in a sentence; a site may soften an `adjustable` one."""
+    """One rule: its severity, and itself in a sentence; a site may soften an `adjustable` one."""
 
     severity: Severity
     summary: str
@@ -36,7 +36,9 @@ RULES: Mapping[str, Rule] = {
     "module-taken": _error("The module's name belongs to another repository of the namespace."),
     "module-unknown": _error("The tag names no module, or one that `mlreef.toml` does not hold."),
     # the tree
-    "tree-path": _error("A path cannot be unpacked safely: absolute, `..`, `.git`, control characters."),
+    "tree-path": _error(
+        "A path cannot be unpacked safely: absolute, `..`, `.git`, control characters."
+    ),
     "tree-duplicate": _error("A folder holds the same name twice."),
     "tree-case-clash": _warning("Two paths differ only in upper and lower case."),
     "tree-symlink": _error("A symbolic link leads out of the repository."),
@@ -56,7 +58,9 @@ RULES: Mapping[str, Rule] = {
     "module-repeated": _error("Two `[[module]]` tables have the same name."),
     "base-unknown": _error("The site has no base environment of this name."),
     "kind-missing": _error("The `data_processor` annotation says no type."),
-    "kind-assumed": _warning("Nothing says what kind of module this is; data-operation is assumed."),
+    "kind-assumed": _warning(
+        "Nothing says what kind of module this is; data-operation is assumed."
+    ),
     "data-types-missing": _error("The data types that the module's kind needs are missing."),
     "data-types-assumed": _warning("Nothing says which data goes in and out; ANY is assumed."),
     # the entry point
@@ -71,18 +75,28 @@ RULES: Mapping[str, Rule] = {
     "annotation-not-literal": _error("A value in an annotation is not a literal."),
     "annotation-value": _error("A value in an annotation is not one of the known words."),
     # parameters
-    "parameter-name-invalid": _error("A parameter's name holds more than letters, digits, `_`, `-`."),
+    "parameter-name-invalid": _error(
+        "A parameter's name holds more than letters, digits, `_`, `-`."
+    ),
     "parameter-repeated": _error("Two parameters have the same name."),
     "parameter-type-unknown": _error("A parameter's type is not one of MLReef's types."),
     "parameter-default-type": _error("A default is not of the parameter's type, or not a choice."),
     "parameter-path-missing": _error("`--input-path` or `--output-path` is missing."),
     "parameter-drift": _error("The annotation and argparse say different things of a parameter."),
-    "parameter-description-drift": _warning("The annotation's description and argparse's help differ."),
+    "parameter-description-drift": _warning(
+        "The annotation's description and argparse's help differ."
+    ),
     # argparse
     "argparse-name-not-static": _error("An argparse option's name cannot be read from the source."),
-    "argparse-value-not-static": _warning("A part of an argparse option cannot be read from the source."),
-    "argparse-type": _warning("An argparse type converts in a way that only running it could tell."),
-    "argparse-action": _warning("An argparse action that takes no value from a pipeline is left out."),
+    "argparse-value-not-static": _warning(
+        "A part of an argparse option cannot be read from the source."
+    ),
+    "argparse-type": _warning(
+        "An argparse type converts in a way that only running it could tell."
+    ),
+    "argparse-action": _warning(
+        "An argparse action that takes no value from a pipeline is left out."
+    ),
     "argparse-action-required": _error("A required argument takes no value from a pipeline."),
     "argparse-subcommands": _error("The parser has subcommands; a module is one function."),
     "argparse-parsers": _warning("The file makes several parsers; their options are read as one."),
@@ -90,7 +104,9 @@ RULES: Mapping[str, Rule] = {
     "requirements-missing": _error("There is no requirements file."),
     "requirements-name-old": _warning("The requirements file has one of MLReef's old names."),
     "requirement-invalid": _error("A requirement cannot be read."),
-    "requirement-unpinned": _error("A requirement has neither a version nor a hash.", adjustable=True),
+    "requirement-unpinned": _error(
+        "A requirement has neither a version nor a hash.", adjustable=True
+    ),
     "requirement-reference": _error("A direct reference has neither a full commit id nor a hash."),
     "requirement-repeated": _error("A package is required twice."),
     "requirement-hash-missing": _error("Some requirements have hashes and this one has none."),
@@ -104,7 +120,7 @@ RULES: Mapping[str, Rule] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One finding: the rule, where it was broken (`line` counts from 1), what is wrong, what to do."""
+    """One finding: the rule, the place (`line` counts from 1), what is wrong, what to do."""
 
     rule: str
     severity: Severity

@@ -44,7 +44,9 @@ def parse_ref_updates(stdin: bytes) -> tuple[RefUpdate, ...]:
     found = (_REF_UPDATE.fullmatch(line) for line in stdin.split(b"\n"))
     return tuple(
         RefUpdate(
-            old=match[1].decode(), new=match[2].decode(), ref=match[3].decode(errors="surrogateescape")
+            old=match[1].decode(),
+            new=match[2].decode(),
+            ref=match[3].decode(errors="surrogateescape"),
         )
         for match in found
         if match
@@ -75,7 +77,7 @@ class PushEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishTag:
-    """A tag that asks for publishing. `version` is None where it is not a public PEP 440 version."""
+    """A tag that asks for publishing; `version` is None where it is no public PEP 440 version."""
 
     tag: str
     module: str | None

@@ -1,8 +1,9 @@
 """What the pusher sees: outcomes as lines of at most 72 columns of plain text."""
 
-import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
@@ -11,7 +12,10 @@ from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest
 
 COLUMNS = 72
+_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})  # control, direction, not UTF-8, unassigned
 _SHOWN_PROBLEMS = 50
+_SHOWN_PATH = 200  # characters of a finding's path
+_SHOWN_TEXT = 500  # characters of its message, and of its hint
 STORED = "hint: the push itself is stored; only the publishing did not happen"
 
 
@@ -23,36 +27,62 @@ def plain(text: str) -> str:
     return "".join(
         " " if character.isspace() else character
         for character in text
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        if character.isspace() or unicodedata.category(character) not in _UNSHOWN
     ).strip()
 
 
-def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """The text in lines of at most `COLUMNS`, all but the first indented."""
-    return textwrap.wrap(
-        plain(text), COLUMNS, subsequent_indent=indent, break_on_hyphens=False
-    ) or [""]
+def columns(text: str) -> int:
+    """How wide a terminal shows the text; wide characters, such as Chinese ones, take two."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
-def cut(text: str) -> str:
+def wrapped(text: str, indent: str = "  ", *, first: str = "") -> list[str]:
+    """The text in lines of at most `COLUMNS`, one behind `first` and all others behind `indent`."""
+    lines, line, begun = [], first, False
+    for word in _pieces(plain(text), COLUMNS - max(len(first), len(indent))):
+        joined = f"{line} {word}" if begun else line + word
+        if columns(joined) > COLUMNS:
+            lines.append(line)
+            joined = indent + word
+        line, begun = joined, True
+    return [*lines, line.rstrip()]
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    """The words of a text, a long one in pieces of at most `width` columns."""
+    for word in text.split():
+        start = 0
+        while start < len(word):
+            piece = _head(word[start : start + width], width)
+            yield piece
+            start += len(piece)
+
+
+def _head(text: str, width: int) -> str:
+    """The beginning of the text that fits into `width` columns."""
+    ends = accumulate(map(columns, text[:width]))
+    return text[: sum(end <= width for end in ends)]
+
+
+def cut(text: str, width: int = COLUMNS) -> str:
     """The text as one line, its end cut off where it is too long."""
     text = plain(text)
-    return text if len(text) <= COLUMNS else text[: COLUMNS - 3] + "..."
+    return text if columns(text[: width + 1]) <= width else _head(text, width - 3) + "..."
 
 
 def step(word: str, text: str) -> str:
     """The line of one step, such as `  build   3 of 3 dependency layers reused`."""
-    return "  " + cut(f"{word:<7} {plain(text)}"[: COLUMNS * 4])[: COLUMNS - 2]
+    return "  " + cut(f"{word:<7} {plain(text)}", COLUMNS - 2)
 
 
 def size(count: int) -> str:
     """A number of bytes for people, in powers of 1000 as docker shows them."""
     amount, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
+        if amount < 999.5 or unit == "GB":
             break
         amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
 
 
 def short(digest: str) -> str:
@@ -64,33 +94,43 @@ def short(digest: str) -> str:
 def beginning(request: PublishRequest, name: str) -> list[str]:
     """The first line about a request."""
     what = f"{name} {request.version} ({request.tag}, {request.commit[:7]})"
-    return [cut(f"mlreef: publishing {what}")]
+    return wrapped(f"mlreef: publishing {what}")
 
 
-def checked(
-    files: int, manifest: ModuleManifest | None, problems: Sequence[Problem]
-) -> list[str]:
+def checked(files: int, manifest: ModuleManifest | None, problems: Sequence[Problem]) -> list[str]:
     """The line about the tree, then every finding."""
-    facts = [_count(files, "file")]
+    facts = [counted(files, "file")]
     if manifest:
         facts.append(manifest.entry_point)
-        facts.append(_count(len(manifest.parameters), "parameter"))
-        facts.append(_count(len(manifest.requirements), "requirement"))
+        facts.append(counted(len(manifest.parameters), "parameter"))
+        facts.append(counted(len(manifest.requirements), "requirement"))
     return [step("check", ", ".join(facts)), *findings(problems)]
 
 
 def findings(found: Sequence[Problem]) -> list[str]:
     """The findings, wrapped; git colours lines by their first word."""
-    lines = [line for problem in found[:_SHOWN_PROBLEMS] for line in wrapped(str(problem))]
+    shown = [_shortened(problem) for problem in found[:_SHOWN_PROBLEMS]]
+    lines = [line for problem in shown for line in wrapped(str(problem))]
     if len(found) > _SHOWN_PROBLEMS:
         more = len(found) - _SHOWN_PROBLEMS
         lines += wrapped(f"hint: and {more} more; mlreef-hooks check shows all of them")
     return lines
 
 
+def _shortened(problem: Problem) -> Problem:
+    """The finding with texts that do not fill the screen, whatever was pushed."""
+    path = problem.path
+    return replace(
+        problem,
+        path=path if len(path) <= _SHOWN_PATH else "..." + path[3 - _SHOWN_PATH :],
+        message=problem.message[:_SHOWN_TEXT],
+        hint=problem.hint[:_SHOWN_TEXT],
+    )
+
+
 def refusal(found: Iterable[Problem]) -> PublishError:
     """The end of a request whose tree has errors."""
-    count = _count(sum(problem.severity == "error" for problem in found), "error")
+    count = counted(sum(problem.severity == "error" for problem in found), "error")
     return PublishError(
         f"not published because of {count}", "correct it, commit, and tag the new commit"
     )
@@ -99,7 +139,7 @@ def refusal(found: Iterable[Problem]) -> PublishError:
 def prepared(dependencies: Dependencies) -> list[str]:
     """The line about the dependencies."""
     what = "reused" if dependencies.reused else "installed"
-    packages = _count(len(dependencies.locked), "package")
+    packages = counted(len(dependencies.locked), "package")
     return [step("build", f"dependencies {what}: {packages} on base {dependencies.base_name}")]
 
 
@@ -115,8 +155,8 @@ def published(
     repository = image.reference.rpartition(":")[0]
     module = f"{request.repository.namespace}/{manifest.name}@{request.version}"
     return [
-        *wrapped(f"  image   {repository}@{short(image.digest)}", "          "),
-        cut(f"success: {manifest.name} {request.version} is published ({seconds:.1f} s)"),
+        *wrapped(f"{repository}@{short(image.digest)}", " " * 10, first="  image   "),
+        *wrapped(f"success: {manifest.name} {request.version} is published ({seconds:.1f} s)"),
         *wrapped(f"hint: mlreef-hooks run {module} --input DIR --output DIR"),
     ]
 
@@ -133,7 +173,7 @@ def parked(request: PublishRequest, branch: str) -> list[str]:
     """What is said of a tag whose commit the main branch does not contain yet."""
     commit = request.commit[:7]
     return [
-        cut(f"mlreef: {request.tag} is parked: {commit} is not on {branch}"),
+        *wrapped(f"mlreef: {request.tag} is parked: {commit} is not on {branch}"),
         *wrapped(f"hint: it is published as soon as a push brings {commit} onto {branch}"),
     ]
 
@@ -141,7 +181,7 @@ def parked(request: PublishRequest, branch: str) -> list[str]:
 def already_published(request: PublishRequest, name: str, *, back: bool = False) -> list[str]:
     """What is said where nothing was to be done; `back` where a yank was taken back."""
     what = f"mlreef: {name} {request.version} is already published"
-    return [*wrapped(f"{what} and no longer yanked" if back else what)]
+    return wrapped(f"{what} and no longer yanked" if back else what)
 
 
 def busy(request: PublishRequest, job_id: int) -> list[str]:
@@ -163,5 +203,6 @@ def yanked(request: PublishRequest, name: str) -> list[str]:
     ]
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """The number and the word, such as `1 file` and `2 files`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

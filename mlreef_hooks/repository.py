@@ -5,6 +5,7 @@ are read by dulwich through their ids. Nothing is ever checked out.
 """
 
 import os
+import struct
 import subprocess
 import zlib
 from collections.abc import Sequence
@@ -35,8 +36,8 @@ _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_
 _TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 # What dulwich raises where an object is not as it expects; git then has the last word.
 _UNREADABLE = (
-    AssertionError, ChecksumMismatch, FileFormatException, LookupError, OSError, ValueError,
-    zlib.error,
+    ArithmeticError, AssertionError, ChecksumMismatch, FileFormatException, LookupError, OSError,
+    TypeError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
 
 

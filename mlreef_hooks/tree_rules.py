@@ -80,7 +80,8 @@ def _check_case(entry: TreeEntry, lowered: dict[str, str], problems: Problems) -
     first = lowered.setdefault(entry.path.lower(), entry.path)
     if first != entry.path:
         problems.add(
-            "tree-case-clash", entry.path, None, f"differs from {first} only in upper and lower case",
+            "tree-case-clash", entry.path, None,
+            f"differs from {first} only in upper and lower case",
             "rename one of them: on some systems only one would be left",
         )  # fmt: skip
 

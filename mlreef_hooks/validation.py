@@ -10,6 +10,7 @@ from mlreef_hooks.module_toml import ModuleTable, read_module_tables
 from mlreef_hooks.problems import Problem, Problems, did_you_mean
 from mlreef_hooks.requirements import Requirements, find_requirements, read_requirements
 from mlreef_hooks.source.annotations import Processor
+from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_rules import check_tree
 
@@ -18,6 +19,7 @@ _NEEDED_DATA_TYPES = {
     "data-operation": ("inputs", "outputs"),
     "data-visualization": ("inputs",),
 }
+_Said = str | tuple[str, ...]
 _ARGUMENTS = {"kind": "type", "inputs": "input_type", "outputs": "output_type"}  # of data_processor
 
 
@@ -40,8 +42,8 @@ def validate(
 ) -> Validation:
     """The modules of a tree and everything that is wrong with them, in one pass.
 
-    `name` is the module's where the tree gives none, and fits `MODULE_NAME`. Of several modules only the one named
-    `module` is read, so that its neighbours' errors do not hold it up.
+    `name` is the module's where the tree gives none, and fits `MODULE_NAME`. Of several modules
+    only the one named `module` is read, so that its neighbours' errors do not hold it up.
     """
     problems = Problems(config.rules)
     manifests: tuple[ModuleManifest, ...] = ()
@@ -70,9 +72,7 @@ def _read_module(
     return replace(
         manifest,
         environment={**config.base[base].environment, **manifest.environment},
-        resources=replace(
-            manifest.resources, gpu=manifest.resources.gpu or config.base[base].gpu
-        ),
+        resources=replace(manifest.resources, gpu=manifest.resources.gpu or config.base[base].gpu),
     )
 
 
@@ -81,8 +81,8 @@ def _choose_base(table: ModuleTable, config: Config, problems: Problems) -> str:
     if table.base is None or table.base in config.base:
         return table.base or fallback
     line = table.lines.get("base")
-    hint = did_you_mean(table.base[:80], list(config.base))
-    problems.add("base-unknown", PATH, line, f"there is no base {table.base!a:.80}", hint)
+    hint = did_you_mean(table.base, list(config.base))
+    problems.add("base-unknown", PATH, line, f"there is no base {quoted(table.base)}", hint)
     return fallback
 
 
@@ -111,7 +111,7 @@ def _choose_name(
     if table.name or not slug or is_module_name(slug):
         return table.name or slug or fallback
     line = entry_point.processor.line if entry_point.processor else None
-    message = f"the slug {slug[:60]!r} is not a module name"
+    message = f"the slug {quoted(slug)} is not a module name"
     problems.add("module-name-invalid", entry_point.path, line, message, NAME_HINT)
     return fallback
 
@@ -162,17 +162,21 @@ def _check_drift(table: ModuleTable, said: Processor | None, problems: Problems)
         ("inputs", table.inputs, said.inputs),
         ("outputs", table.outputs, said.outputs),
     ):
-        if in_toml and annotated and _words(in_toml) != _words(annotated):
+        if in_toml and annotated and _differ(in_toml, annotated):
             problems.add(
                 "toml-drift", PATH, table.lines.get(key),
-                f"{key} is {in_toml!a:.80} here and {annotated!a:.80} in the annotation",
+                f"{key} is {_as_words(in_toml)} here and {_as_words(annotated)} in the annotation",
                 f"say it in one place, or the same in both (annotation: line {said.line})",
             )  # fmt: skip
 
 
-def _words(said: str | tuple[str, ...]) -> set[str]:
-    """What is said, where the order of several words means nothing."""
-    return {said} if isinstance(said, str) else set(said)
+def _differ(first: _Said, second: _Said) -> bool:
+    """True where the two differ; the order of several words means nothing."""
+    return first != second and (isinstance(first, str) or set(first) != set(second))
+
+
+def _as_words(said: _Said) -> str:
+    return quoted(said) if isinstance(said, str) else ", ".join(sorted(said))
 
 
 def _assume(

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, SourceTree, TreeEntry
 
 
@@ -12,8 +13,10 @@ def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
     """The tree of the files below `root`: those `listed` (relative paths), or all where None.
 
     Files that are listed and no longer there are left out, as a commit would leave them out.
+    PublishError where a file cannot be read.
     """
-    paths = _walk(root) if listed is None else listed
+    # git lists a repository inside the folder, which would become a submodule, as `inner/`.
+    paths = _walk(root) if listed is None else (path.rstrip("/") for path in listed)
     entries = [entry for path in sorted(set(paths)) if (entry := _entry(root, path))]
     return SourceTree(entries, lambda entry: _content(root / entry.path, entry.mode))
 
@@ -23,7 +26,8 @@ def _walk(root: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if name != ".git"]
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         for name in (*files, *links):
-            yield os.path.relpath(os.path.join(folder, name), root)
+            if name != ".git":  # a file in a submodule and in a linked working tree
+                yield os.path.relpath(os.path.join(folder, name), root)
 
 
 def _entry(root: Path, path: str) -> TreeEntry | None:
@@ -43,4 +47,8 @@ def _entry(root: Path, path: str) -> TreeEntry | None:
 
 
 def _content(path: Path, mode: int) -> bytes:
-    return os.fsencode(os.readlink(path)) if mode == SYMLINK else path.read_bytes()
+    try:
+        return os.fsencode(os.readlink(path)) if mode == SYMLINK else path.read_bytes()
+    except OSError as error:
+        hint = "let yourself read it, or have git ignore it"
+        raise PublishError(f"{path} cannot be read: {error.strerror}", hint) from None

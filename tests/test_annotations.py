@@ -312,16 +312,14 @@ def test_the_first_of_two_parameters_with_one_name_counts() -> None:
     ("arguments", "expected"),
     [
         ('"N", type="ALGORITHM", output_type="MODEL"', []),
-        ('"N", type="algorithm", input_type="IMAGE"', ["data-types-missing"]),
-        ('"N", type="OPERATION"', ["data-types-missing", "data-types-missing"]),
+        ('"N", type="algorithm", input_type="IMAGE"', []),
         ('"N", type="OPERATION", inputType="TEXT", outputType="TEXT"', []),
         ('"N", type="VISUALIZATION", input_type="image"', []),
-        ('"N", type="VISUALIZATION", output_type="IMAGE"', ["data-types-missing"]),
         ('"N", type="VISUALIZATION", input_type=["IMAGE", "TIME_SERIES"]', []),
         ('"N", type="VISUALIZATION", input_type=["IMAGE", 3]', ["annotation-value"]),
         ('"N", type="VISUALIZATION", input_type="IMAGES"', ["annotation-value"]),
         ('"N", type="VISUALIZATION", input_type=TYPES', ["annotation-not-literal"]),
-        ('"N", input_type="IMAGE"', ["kind-missing"]),
+        ('"N", input_type="IMAGE"', []),  # mlreef.toml may say the kind
         ('"N", type="OPERATOIN"', ["annotation-value"]),
         ('"N", type="ALGORITHM", output_type="NONE", visibility="secret"', ["annotation-value"]),
         ('type="ALGORITHM", output_type="NONE"', ["annotation-argument"]),
@@ -336,9 +334,26 @@ def test_the_first_of_two_parameters_with_one_name_counts() -> None:
         ),
     ],
 )
-def test_what_a_data_processor_must_say(arguments: str, expected: list[str]) -> None:
+def test_the_values_of_a_data_processor(arguments: str, expected: list[str]) -> None:
     source = f"@data_processor({arguments})\ndef f(): pass"
     assert [rule for rule, _ in rules(source)] == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ("", {"name"}),
+        (', type="OPERATION", inputType="IMAGE"', {"name", "type", "input_type"}),
+        (', type="OPERATOIN", input_type=TYPES', {"name", "type", "input_type"}),
+        (", type=None, input_type=[]", {"name"}),
+    ],
+)
+def test_what_the_annotation_leaves_open_is_known(arguments: str, given: set[str]) -> None:
+    """What is given but broken is a finding of its own, and not missing."""
+    annotations, _ = read(f'@data_processor("N"{arguments})\ndef f(): pass')
+    assert annotations is not None
+    assert annotations.processor is not None
+    assert annotations.processor.given == given
 
 
 def test_a_data_processor_by_position_with_lists_of_data_types() -> None:
@@ -417,6 +432,7 @@ def test_the_imported_names_of_another_library_count_beside_a_data_processor() -
         ("[NAME, NAME]", [[1, "x"], [1, "x"]]),
         ("PREFIX + '/train'", "data/train"),
         ("HINTED", 7),
+        ("READ", [1]),
         ("2j", "2j"),
     ],
 )
@@ -432,8 +448,9 @@ def test_literals(source: str, value: JSONValue) -> None:
         "b'a'", "...", "1e999", "-1e999", "1e999j", "[1, 1e999]", "'\\ud800'", "1 + 2", "'a' * 3",
         "'a' + 1", "-True", "not 1", "~1", "-'a'", "2 ** 9", "f'{1}'", "{**A}", "[*NAME]",
         "{(1, 2): 3}", "f()", "a.b", "UNBOUND", "TWICE", "LATE", "ARGUMENT", "LOOP", "CHANGED",
-        "INDEXED", "GLOBAL", "AUGMENTED", "CIRCLE", "0x1" + "0" * 300, "lambda: 1", "a if b else c",
-        "[" * 90 + "]" * 90, "-" * 500 + "1", "'" + "a" * (LITERAL_SIZE + 1) + "'",
+        "INDEXED", "GLOBAL", "imported", "os", "AUGMENTED", "CIRCLE", "0x1" + "0" * 300,
+        "lambda: 1", "a if b else c", "[" * 90 + "]" * 90, "-" * 500 + "1",
+        "'" + "a" * (LITERAL_SIZE + 1) + "'",
         "[" + "1," * (LITERAL_SIZE + 1) + "]",
     ],
     ids=lambda source: source[:20],
@@ -448,7 +465,8 @@ def literal_of(source: str) -> Literal | None:
         "NAME = [1, 'x']\nPREFIX = 'data'\nHINTED: int = 7\nTWICE = 1\nTWICE = 2\nARGUMENT = 1\n"
         "if x:\n    LATE = 1\nCHANGED = []\nCHANGED.append(1)\nINDEXED = {}\nINDEXED['a'] = 1\n"
         "GLOBAL = 1\nAUGMENTED = 1\nAUGMENTED += 1\nLOOP = 1\nfor LOOP in range(3): pass\n"
-        "CIRCLE = OTHER\nOTHER = CIRCLE\n"
+        "CIRCLE = OTHER\nOTHER = CIRCLE\nREAD = [1]\nprint(READ[0], READ.index(1))\n"
+        "imported = 1\nfrom other import name as imported\nos = 1\nimport os.path\n"
         "def f(ARGUMENT):\n    global GLOBAL\n    GLOBAL = 2\n"
     )
     return LiteralReader(module).read(ast.parse(source, mode="eval").body)
@@ -474,8 +492,8 @@ def test_names_that_double_in_size_do_not_fill_the_memory(first: str) -> None:
         annotate(*[f'@parameter("p{n}", "it")' for n in range(5000)]),
         f"@data_processor({'x' * 500_000})\n@parameter('{'-' * 500_000}', 'int')\ndef f(): pass",
         f"@data_processor('a')\n@parameter('a', '{'I' * 1_000_000}')\ndef f(): pass",
-        "@data_processor('a')\n@p" + ".a" * 2000 + ".parameter()\ndef f(): pass",
-        "@data_processor('a', description=" + " + ".join(["'a'"] * 2000) + ")\ndef f(): pass",
+        "@data_processor('a', 1)\n@p" + ".a" * 2000 + ".parameter()\ndef f(): pass",
+        "@data_processor('a', 1, description=" + " + ".join(["'a'"] * 2000) + ")\ndef f(): pass",
     ],
     ids=["keywords", "positions", "annotations", "long", "type", "attributes", "sum"],
 )

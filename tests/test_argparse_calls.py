@@ -38,7 +38,7 @@ parser.add_argument("--maybe", nargs="?", const=1, type=int)
 parser.add_argument("--many", action="append", default=[])
 parser.add_argument("--more", action="extend", nargs="*")
 parser.add_argument("-v", action="store_true")
-parser.add_argument("--no-cache", action="store_false", help="%(default)s")
+parser.add_argument("--no-cache", action="store_false", help="slow")
 parser.add_argument("--shuffle", action=argparse.BooleanOptionalAction, default=True)
 parser.add_argument("--secret", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
 parser.add_argument("--options", type=json.loads, default={"a": [1, None]})
@@ -102,7 +102,9 @@ def test_the_sample_is_read_as_argparse_itself_reads_it(action: argparse.Action)
 
 
 def argparse_default(action: argparse.Action) -> object:
-    """The default that a program sees, converted as `parse_args` does."""
+    """The default that a program sees, converted as `parse_args` does; of a flag, not given."""
+    if action.nargs == 0:
+        return action.default if isinstance(action, argparse.BooleanOptionalAction) else False
     if isinstance(action.default, str) and callable(action.type):
         return as_json(action.type(action.default))
     return None if action.default == argparse.SUPPRESS else as_json(action.default)
@@ -125,7 +127,7 @@ def argparse_default(action: argparse.Action) -> object:
         ("many", "list", False, True, ""),
         ("more", "list", False, False, ""),
         ("v", "boolean", False, False, ""),
-        ("no-cache", "boolean", False, False, "True"),
+        ("no-cache", "boolean", False, False, "slow"),
         ("shuffle", "boolean", False, False, ""),
         ("secret", "string", False, False, ""),
         ("options", "object", False, False, ""),
@@ -142,6 +144,41 @@ def test_types_of_the_sample(
     parameter = read(SAMPLE)[0][name]
     assert (parameter.type, parameter.required) == (parameter_type, required)
     assert (parameter.repeated, parameter.description) == (repeated, description)
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ('"--x", default=224', "write type=int;"),
+        ('"--x", default=True', "argparse.BooleanOptionalAction"),
+        ('"--x", type=bool', "argparse.BooleanOptionalAction"),
+        ('"--x", type=str, default=3', 'default="text", or type=int'),
+        ('"--x", type=int, default="three"', "write a default such as default=3"),
+        ('"--x", nargs="+", default="a"', 'default=["a"]'),
+        ('"--x", nargs=2, type=int, default=["1"]', "default=[3]"),
+        ('"--x", choices="ab", default="c"', 'write one of "a", "b" as default, or add "c"'),
+        ('"--x.y"', 'parser.add_argument("--x-y", ...)'),
+        ('"--,"', 'parser.add_argument("--angle", ...)'),
+        ('"--x", help=text', "write a literal after help="),
+        ('"-x", action=own, required=True', 'parser.add_argument("-x", type=int)'),
+        ('"--" + name', "write each argument by itself"),
+    ],
+)
+def test_the_hint_says_what_to_write(call: str, hint: str) -> None:
+    (problem,) = read(f"{HEAD}parser.add_argument({call})")[1]
+    assert hint in problem.hint
+
+
+def test_a_parameter_of_argparse_equals_one_that_says_the_same() -> None:
+    parsed, _ = read_one('parser.add_argument("--x", "-x", type=convert)')
+    same = Parameter(
+        name="x", type="string", required=False, default=None, description="", option="--x"
+    )
+    again, _ = read_one('parser.add_argument("--x")')
+    other, _ = read_one('parser.add_argument("--y")')
+    assert parsed == same == again
+    assert parsed != other
+    assert hash(parsed) == hash(same)
 
 
 def test_the_order_and_the_lines_are_the_sources() -> None:
@@ -224,6 +261,8 @@ def test_parts_of_a_call(call: str, expected: dict[str, JSONValue]) -> None:
             ("integer", None),
         ),
         ('"--x", choices=sorted([1, "a"])', "argparse-value-not-static", ("string", None)),
+        ('"--x", choices=range(first, 5)', "argparse-value-not-static", ("string", None)),
+        ('"--x", default=other.Path("data")', "argparse-value-not-static", ("string", None)),
         ('"--x", **options', "argparse-value-not-static", ("string", None)),
         ('"--x.y"', "parameter-name-invalid", ("string", None)),
         ('"--x\\x1b[31m"', "parameter-name-invalid", ("string", None)),

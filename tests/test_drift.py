@@ -51,7 +51,7 @@ def merge(annotations: str, calls: str) -> tuple[dict[str, Parameter], list[Prob
         ('"x", "complex", False, "1+2j"', '"--x", type=complex, default=1+2j'),
         ('"x", "bool", False, False', '"--x", action="store_true"'),
         ('"x", "bool", True, "false"', '"--x", action="store_true"'),
-        ('"x", "bool", False, True', '"--x", action="store_false"'),
+        ('"x", "bool", False, False', '"--x", action="store_false"'),
         ('"x", "bool", False, True', '"--x", action=argparse.BooleanOptionalAction, default=True'),
         ('"x", "bool", False, True', '"--x", type=str2bool, default=True'),
         ('"x", "int", False, 3', '"--x", default=3'),
@@ -193,6 +193,19 @@ def test_a_default_that_only_running_argparse_could_tell_is_the_annotations() ->
         '@parameter("x", "int", False, 3)', "parser.add_argument('--x', type=int, default=f())"
     )
     assert merged["x"].default == 3
+
+
+def test_the_proposal_of_an_optional_parameter_is_not_what_argparse_does() -> None:
+    merged, _ = merge(
+        '@parameter("x", "int", False, 3)', "parser.add_argument('--x', type=int, required=True)"
+    )
+    assert merged["x"].default is None
+
+
+def test_the_call_that_is_proposed_for_an_optional_parameter_has_its_default() -> None:
+    _, problems = merge('@parameter("a", "float", False, 0.5)\n@parameter("b", "str")', "")
+    assert 'parser.add_argument("--a", type=float, default=0.5),' in problems[0].hint
+    assert 'parser.add_argument("--b"),' in problems[1].hint
 
 
 def test_where_nothing_is_annotated_argparse_alone_counts() -> None:

@@ -10,29 +10,47 @@ import fcntl
 import hashlib
 import json
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
+from mlreef_hooks.builders.pip_failure import TIMED_OUT, PipOutput
 from mlreef_hooks.builders.pip_install import (
-    RESULT, SECRETS, explain_failure, pip_files, pip_script, secret_texts,
-)  # fmt: skip
-from mlreef_hooks.builders.start_check import start_command
+    RESULT,
+    SECRETS,
+    pip_files,
+    pip_script,
+    read_locked,
+    refuse_sources,
+    secret_texts,
+    without_credentials,
+)
+from mlreef_hooks.builders.start_check import has_started, start_command, start_hint
 from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
-from mlreef_hooks.engine import Engine, EngineImage, Lines, Run
+from mlreef_hooks.container import Lines, Run
+from mlreef_hooks.engine import Engine, EngineImage
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import (
-    BuiltImage, Dependencies, ImageSpec, docker_archive, image_config, write_code_layer,
-)  # fmt: skip
+    BuiltImage,
+    Dependencies,
+    ImageSpec,
+    docker_archive,
+    image_config,
+    write_code_layer,
+)
 from mlreef_hooks.manifest import ModuleManifest
 
-_RECIPE = "1"  # part of the key of dependencies; raise it when they would be installed differently
+_RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
 _DEPENDENCIES = "mlreef-dependencies"
 _CANDIDATE = "mlreef-candidate"
 _IN_MEMORY = 32 << 20  # a larger code layer is spooled to a temporary file
 _STRANGER = "65534:65534"
+_LOCKED_LABEL = "io.mlreef.locked"
+_GRACE = 10  # seconds after which the engine ends what should have ended by itself
+_LINES_SHOWN = 20  # of what a module printed that does not start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +64,13 @@ class DockerBuilder:
     locks: Path
     log: Callable[[str], None]
 
-    def dependencies(
-        self, name: str, base: Base, requirements: Mapping[str, str]
-    ) -> Dependencies:
+    def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The image with the base and the requirements, installed now or found."""
-        image = self.engine.image(base.image) or self.engine.pull(base.image)
-        key = _key(image, base, requirements)
+        self.engine.remove_lost()
+        image = self.engine.image(base.image) or self._pull(base)
+        key = _key(image, base, requirements, self.pip)
         reference = f"{_DEPENDENCIES}:{key}"
-        with _locked(self.locks / f"{key}.lock"):
+        with _locked(self.locks / f"{key}.lock", self.log):
             found = self.engine.image(reference)
             made = found or self._install(image, base, requirements, reference)
         return Dependencies(
@@ -61,66 +78,85 @@ class DockerBuilder:
             layers=made.layers,
             environment=made.environment,
             architecture=made.architecture,
-            locked=tuple(json.loads(made.labels["io.mlreef.locked"])),
+            locked=tuple(json.loads(made.labels[_LOCKED_LABEL])),
             base_name=name,
             base_digest=image.digest,
             reused=found is not None,
         )
 
+    def _pull(self, base: Base) -> EngineImage:
+        self.log(f"fetching the base image {base.image}")
+        try:
+            return self.engine.pull(base.image)
+        except PublishError as error:
+            hint = "the administrator corrects [base], or makes an image with mlreef-hooks base"
+            raise PublishError(error.message, hint, passing=True) from error
+
     def _install(
         self, image: EngineImage, base: Base, requirements: Mapping[str, str], reference: str
     ) -> EngineImage:
-        output: list[str] = []
+        self._check_store()
         secrets = secret_texts(self.pip)
+        if secrets:
+            refuse_sources(requirements)
+        output = PipOutput()
 
         def on_line(line: str) -> None:
             for secret in secrets:
                 line = line.replace(secret, "****")
-            output.append(line)
-            del output[:-200]
+            output.add(line)
             self.log(line)
 
         lines = Lines(on_line)
-        run = Run(
+        run = self._installation(image, base, requirements)
+        ended = self.engine.run_and_commit(run, lines, RESULT, _labels, reference)
+        lines.flush()
+        made = self.engine.image(reference) if ended.well else None
+        if made is None:
+            raise output.explain(ended, self.settings, wheels_only=bool(secrets))
+        return made
+
+    def _installation(self, image: EngineImage, base: Base, requirements: Mapping[str, str]) -> Run:
+        """The container that pip runs in; it ends by itself where this process is killed."""
+        seconds = self.settings.build_seconds
+        return Run(
             image=image.id,
-            entrypoint=("sh", "-c"),
-            command=(pip_script(base.python, self.settings.build_seconds, self.pip),),
+            entrypoint=("timeout", "-k", "5", str(seconds), "sh", "-c"),
+            command=(pip_script(base.python, self.pip),),
             network=self.settings.network,
             memory=self.settings.memory,
             processes=self.settings.processes,
-            seconds=self.settings.build_seconds,
+            seconds=seconds + _GRACE,
             read_only=False,
             user="0:0",
             private=SECRETS,
             private_files=pip_files(self.pip, requirements),
         )
-        ended = self.engine.run_and_commit(run, lines, RESULT, _labels, reference)
-        lines.flush()
-        made = self.engine.image(reference)
-        if ended.status or ended.late or made is None:
-            raise explain_failure(ended, output, self.settings)
-        return made
 
-    def assemble(self, spec: ImageSpec) -> BuiltImage:
-        """The image with the code under a passing name; its digest is the engine's image id."""
+    def _check_store(self) -> None:
         if not self.engine.keeps_layers():
             raise PublishError(
                 "the engine uses containerd's image store, which this builder cannot use yet",
-                'set "features": {"containerd-snapshotter": false} in its daemon.json',
+                'the administrator sets "features": {"containerd-snapshotter": false} in its'
+                " daemon.json",
+                passing=True,
             )
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
-            layer = cast("IO[bytes]", spooled)
-            diff_id = write_code_layer(spec.tree, spec.created, layer)
-            size = layer.tell()
-            layer.seek(0)
-            config = image_config(spec, diff_id)
-            digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
-            name = _candidate(digest)
-            base_layers = len(spec.dependencies.layers)
-            self.engine.load(docker_archive(name, config, base_layers, layer, size))
-        made = self.engine.image(name)
-        if made is None or made.id != digest:
-            raise PublishError("the engine did not keep the image", "push the tag again", passing=True)
+
+    def assemble(self, spec: ImageSpec) -> BuiltImage:
+        """The image with the code under a passing name; its digest is the engine's image id."""
+        try:
+            digest, size = self._load(spec)
+        except OSError as error:
+            raise PublishError(
+                f"the image cannot be put together: {error.strerror}",
+                "the administrator makes room in the folder of temporary files",
+                passing=True,
+            ) from error
+        made = self.engine.image(digest)
+        if made is None:
+            raise PublishError(
+                "the engine did not keep the image", "push the tag again", passing=True
+            )
         return BuiltImage(
             reference=spec.reference,
             digest=digest,
@@ -129,69 +165,90 @@ class DockerBuilder:
             platform=f"linux/{made.architecture}",
         )
 
+    def _load(self, spec: ImageSpec) -> tuple[str, int]:
+        """The image's id and the size of its code layer, with the image in the engine."""
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
+            layer = cast("IO[bytes]", spooled)
+            diff_id = write_code_layer(spec.tree, spec.created, layer)
+            size = layer.tell()
+            layer.seek(0)
+            config = image_config(spec, diff_id)
+            digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+            base_layers = len(spec.dependencies.layers)
+            self.engine.load(docker_archive(_candidate(digest), config, base_layers, layer, size))
+        return digest, size
+
     def check_start(self, image: BuiltImage, manifest: ModuleManifest) -> None:
         """Return where the module starts: no network, read-only, another user, any folder."""
-        output: list[str] = []
+        output: deque[str] = deque(maxlen=_LINES_SHOWN)
         lines = Lines(output.append)
+        seconds = self.settings.start_seconds
         run = replace(
-            start_command(_candidate(image.digest), manifest),
+            start_command(image.digest, manifest, seconds),
             memory=self.settings.memory,
             processes=self.settings.processes,
-            seconds=self.settings.start_seconds,
+            seconds=seconds + _GRACE,
             user=_STRANGER,
         )
         ended = self.engine.run(run, lines)
         lines.flush()
-        if ended.status == 0 and not ended.late:
+        if has_started(ended.status, output) and not ended.late:
             return
-        seconds = self.settings.start_seconds
-        said = output[-1] if output else f"exit status {ended.status}"
-        why = f"it did not end within {seconds} s" if ended.late else said
+        for line in output:
+            self.log(line)
+        said = output[-1][:300] if output else f"exit status {ended.status}"
+        late = ended.late or ended.status == TIMED_OUT
+        why = f"it did not end within {seconds} s" if late else said
         why = f"it needs more than {self.settings.memory} of memory" if ended.out_of_memory else why
         raise PublishError(
-            f"{manifest.entry_point} does not start in its image: {why}",
-            _start_hint(why, manifest),
+            f"{manifest.entry_point} does not start in its image: {why}", start_hint(why, manifest)
         )
 
     def deliver(self, image: BuiltImage) -> BuiltImage:
         """The image under its reference, in the registry where the prefix names one."""
-        candidate = _candidate(image.digest)
-        self.engine.tag(candidate, image.reference)
-        self.engine.untag(candidate)
+        self.engine.tag(image.digest, image.reference)
+        self.engine.untag(_candidate(image.digest))
         if not self.registry.remote:
             return image
         return replace(image, digest=self.engine.push(image.reference))
 
     def discard(self, image: BuiltImage) -> None:
-        """Drop an image that will not be delivered."""
-        self.engine.untag(_candidate(image.digest))
-
-
-def _start_hint(why: str, manifest: ModuleManifest) -> str:
-    if "No module named" in why:
-        return "add the package that provides it to requirements.txt"
-    return f"make sure that python {manifest.entry_point} --help works after pip install alone"
+        """Drop an image that will not be delivered; one that cannot be dropped now stays."""
+        with suppress(PublishError):
+            self.engine.untag(_candidate(image.digest))
 
 
 def _candidate(digest: str) -> str:
     return f"{_CANDIDATE}:{digest.removeprefix('sha256:')[:32]}"
 
 
-def _key(image: EngineImage, base: Base, requirements: Mapping[str, str]) -> str:
+def _key(image: EngineImage, base: Base, requirements: Mapping[str, str], pip: Pip) -> str:
     """The key of dependencies: what is installed depends on nothing else."""
-    parts = json.dumps([_RECIPE, image.id, base.python, dict(requirements)])
+    indexes = [without_credentials(url) for url in (pip.index_url, *pip.extra_index_urls)]
+    parts = json.dumps([_RECIPE, image.id, base.python, dict(requirements), indexes])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def _labels(result: bytes) -> dict[str, str]:
-    locked = sorted(line for line in result.decode(errors="replace").splitlines() if line.strip())
-    return {"io.mlreef.locked": json.dumps(locked)}
+    return {_LOCKED_LABEL: json.dumps(read_locked(result))}
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Hold a lock among processes: two that need the same dependencies install them once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a")
+    except OSError as error:
+        raise PublishError(
+            f"{path} cannot be written: {error.strerror}",
+            "the administrator runs mlreef-hooks doctor",
+            passing=True,
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another push installs the same requirements; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

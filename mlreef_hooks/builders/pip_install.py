@@ -1,49 +1,68 @@
-"""How pip is run in a container: the script, its files, and what its failures mean."""
+"""How pip is run in a container: the script, its files, and what must not be seen of them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from mlreef_hooks.config import DockerEngine, Pip
-from mlreef_hooks.engine import Ended
+from mlreef_hooks.config import Pip
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.report import plain
 
 SECRETS = "/run/mlreef"  # a volume of this one run; nothing in it becomes part of the image
 RESULT = f"{SECRETS}/locked.txt"
+WHEELS_ONLY = "where the package index needs a password, only wheels are installed"
+BASE_UNFIT = 90  # the exit status of the script where the base cannot be used
 
-# `timeout` ends the container by itself when whoever started it was killed. The configuration is
-# removed before any installed code could run and read it: `pip check` loads .pth files.
+# Installed code may run in whatever Python is started after it, and what it calls itself may stand
+# on the PATH before what the system calls so: the credentials are emptied by the shell itself.
 _SCRIPT = """set -eu
+forget() { : > @SECRETS@/pip.conf; : > @SECRETS@/netrc; }
+unfit() { echo "mlreef: the base $1"; exit @BASE_UNFIT@; }
+trap forget EXIT
+trap 'exit 124' TERM
+command -v python3 >/dev/null || unfit 'has no python3'
 command -v python >/dev/null || ln -s "$(command -v python3)" /usr/local/bin/python
 have=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-[ "$have" = '@PYTHON@' ] || { echo "mlreef: the base has Python $have, not @PYTHON@"; exit 90; }
-PIP_CONFIG_FILE=@SECRETS@/pip.conf NETRC=@SECRETS@/netrc timeout @SECONDS@ \\
-  python -I -m pip install @OPTIONS@ --requirement @SECRETS@/requirements.txt
-rm -f @SECRETS@/pip.conf @SECRETS@/netrc @SECRETS@/requirements.txt
-python -I -m pip --disable-pip-version-check check
-python -I -m pip --disable-pip-version-check freeze > @RESULT@
+[ "$have" = '@PYTHON@' ] || unfit "has Python $have, not @PYTHON@"
+export PIP_CONFIG_FILE=@SECRETS@/pip.conf NETRC=@SECRETS@/netrc @VARIABLES@
+@INSTALL@
+python -I -m pip check
+python -I -m pip freeze > @RESULT@
 """
-_OPTIONS = (
-    "--no-input", "--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location",
-    "--progress-bar=off", "--root-user-action=ignore",
-)  # fmt: skip
-_AWAY = re.compile(r"connection|timed out|temporary failure|max retries|\b50[0-9]\b", re.IGNORECASE)
+_INSTALL = """python -I -m pip install @OPTIONS@ --requirement @SECRETS@/requirements.txt
+forget"""
+# With credentials no code of others may run before they are gone, so that only wheels will do.
+_DOWNLOAD = """python -I -m pip download @OPTIONS@ --only-binary=:all: \\
+  --dest @SECRETS@/wheels --requirement @SECRETS@/requirements.txt
+forget
+python -I -m pip install @OPTIONS@ --quiet --only-binary=:all: --no-index \\
+  --find-links @SECRETS@/wheels --requirement @SECRETS@/requirements.txt"""
+_OPTIONS = "--no-input --no-cache-dir --progress-bar=off"
+_VARIABLES: Mapping[str, str] = {
+    "PIP_BREAK_SYSTEM_PACKAGES": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+    "PIP_ROOT_USER_ACTION": "ignore",
+}
+_PASSWORD = re.compile(r"""\bpassword\s+("[^"]*"|'[^']*'|\S+)""")
+_LOCKED = re.compile(r"[A-Za-z0-9][\w.-]*(?:==\S+| @ \S+)")
+_REFERENCE = re.compile(r"\S+://\S+")
 
 
-def pip_script(python: str, seconds: int, pip: Pip) -> str:
-    """The shell script of one installation.
-
-    With credentials only wheels are installed, for a source distribution runs code of its author
-    where the credentials could be read.
-    """
-    wheels_only = ("--only-binary=:all:",) if secret_texts(pip) else ()
+def pip_script(python: str, pip: Pip) -> str:
+    """The shell script of one installation on a base whose Python is `python`."""
+    variables = dict(_VARIABLES)
+    if pip.ca_bundle:
+        variables["PIP_CERT"] = f"{SECRETS}/ca.pem"
     values = {
+        "@INSTALL@": _DOWNLOAD if secret_texts(pip) else _INSTALL,
+        "@OPTIONS@": _OPTIONS,
+        "@VARIABLES@": " ".join(f"{name}={value}" for name, value in variables.items()),
         "@PYTHON@": python,
-        "@SECONDS@": str(seconds),
-        "@OPTIONS@": " ".join((*_OPTIONS, *wheels_only)),
-        "@SECRETS@": SECRETS,
         "@RESULT@": RESULT,
+        "@BASE_UNFIT@": str(BASE_UNFIT),
+        "@SECRETS@": SECRETS,
     }
     script = _SCRIPT
     for mark, value in values.items():
@@ -56,18 +75,18 @@ def pip_files(pip: Pip, requirements: Mapping[str, str]) -> dict[str, bytes]:
 
     PublishError where the site's configuration names a file that cannot be read.
     """
-    lines = ["[global]", "break-system-packages = true"]
+    lines = ["[global]"]
     if pip.index_url:
         lines.append(f"index-url = {pip.index_url}")
     if pip.extra_index_urls:
         lines.append("extra-index-url = " + "\n    ".join(pip.extra_index_urls))
     files = {name: text.encode() for name, text in requirements.items()}
+    files["pip.conf"] = "\n".join((*lines, "")).encode()
     if pip.ca_bundle:
-        lines.append(f"cert = {SECRETS}/ca.pem")
         files["ca.pem"] = _site_file("pip.ca_bundle", pip.ca_bundle)
     if pip.netrc:
         files["netrc"] = _site_file("pip.netrc", pip.netrc)
-    return {**files, "pip.conf": "\n".join((*lines, "")).encode()}
+    return files
 
 
 def _site_file(key: str, path: str) -> bytes:
@@ -75,44 +94,51 @@ def _site_file(key: str, path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise PublishError(
-            f"{key} of the configuration cannot be read: {error}", "correct the path", passing=True
+            f"{key} of the configuration cannot be read: {error.strerror}",
+            "the administrator corrects the path",
+            passing=True,
         ) from None
 
 
 def secret_texts(pip: Pip) -> tuple[str, ...]:
-    """The texts that must not be seen anywhere: passwords of index URLs and of the netrc file."""
+    """The texts that must not be seen anywhere: passwords of index URLs and of the netrc file.
+
+    As they are written and as they are meant, the longest first.
+    """
     parts = [urlsplit(url) for url in (pip.index_url, *pip.extra_index_urls) if url]
     found = [part.password or part.username or "" for part in parts]
     if pip.netrc:
         netrc = _site_file("pip.netrc", pip.netrc).decode(errors="replace")
-        found += re.findall(r"\bpassword\s+(\S+)", netrc)
-    return tuple(secret for secret in found if secret)
+        found += [each.strip("\"'") for each in _PASSWORD.findall(netrc)]
+    texts = {text for secret in found for text in (secret, unquote(secret)) if text}
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
-def explain_failure(ended: Ended, output: Sequence[str], settings: DockerEngine) -> PublishError:
-    """What went wrong in an installation, in words for the pusher."""
-    errors = [line.removeprefix("ERROR: ") for line in output if line.startswith("ERROR:")]
-    bounds: Mapping[bool, tuple[str, str]] = {
-        ended.late or ended.status == 124: (
-            f"the requirements were not installed within {settings.build_seconds} s",
-            "require wheels instead of source distributions, or fewer packages",
-        ),
-        ended.out_of_memory: (
-            f"installing the requirements took more than {settings.memory} of memory",
-            "require wheels instead of source distributions",
-        ),
-    }
-    if True in bounds:
-        return PublishError(*bounds[True])
-    said = errors[-1] if errors else (output[-1] if output else f"exit status {ended.status}")
-    if ended.status == 90:
-        return PublishError(
-            said.removeprefix("mlreef: "), "the administrator corrects [base] python", passing=True
-        )
-    passing = any(_AWAY.search(line) for line in output[-50:]) and not _is_final(output)
-    hint = "try the same in a new virtual environment: pip install -r requirements.txt"
-    return PublishError(f"pip could not install the requirements: {said}", hint, passing=passing)
+def without_credentials(url: str) -> str:
+    """The URL of a package index without user and password."""
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
 
-def _is_final(output: Sequence[str]) -> bool:
-    return any("(from versions: " in line and "none" not in line for line in output)
+def refuse_sources(requirements: Mapping[str, str]) -> None:
+    """Return where every requirement can be a wheel; PublishError where one cannot.
+
+    pip builds what a URL names from its source, whatever else it was told.
+    """
+    for line in (line for text in requirements.values() for line in text.splitlines()):
+        url = _REFERENCE.search("" if line.startswith("-") else line)
+        if line.startswith("--no-binary") or (url and not _is_wheel(url[0])):
+            raise PublishError(
+                f"{line.split(' --hash')[0][:200]} is built from source; {WHEELS_ONLY}",
+                "require a wheel of it",
+            )
+
+
+def read_locked(result: bytes) -> list[str]:
+    """The installed packages that `pip freeze` wrote, sorted; what is no package is left out."""
+    lines = (plain(line) for line in result.decode(errors="replace").splitlines())
+    return sorted(line for line in lines if _LOCKED.fullmatch(line))
+
+
+def _is_wheel(url: str) -> bool:
+    parts = urlsplit(url)
+    return "+" not in parts.scheme and parts.path.endswith(".whl")

@@ -1,21 +1,34 @@
 """Commands for administrators of the git server."""
 
+import contextlib
 import json
 import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, default_state, load_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import (
-    find_repositories, git_dir_of, hook_text, install_hook, uninstall_hook,
+    find_repositories,
+    git_dir_of,
+    hook_text,
+    install_hook,
+    uninstall_hook,
 )  # fmt: skip
 from mlreef_hooks.installation import Settings, prepare_state, write_config
+from mlreef_hooks.report import plain
 
-_repo = click.option("--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository.")
+if TYPE_CHECKING:
+    from mlreef_hooks.jobs import Job
+    from mlreef_hooks.site import Site
+
+_repo = click.option(
+    "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
+)
 _all = click.option("--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
                     help="Every repository below this folder.")  # fmt: skip
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -120,30 +133,40 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
 @click.pass_obj
 def retry(config_file: str | None, jobs: tuple[int, ...], everything: bool) -> int:
     """Run jobs again that were kept because engine, disk or registry was away."""
-    from mlreef_hooks import jobs as states
     from mlreef_hooks.cli.site import open_site
-    from mlreef_hooks.receive import submit
-    from mlreef_hooks.repository import GitRepository
 
     if not jobs and not everything:
         raise click.UsageError("name jobs by their numbers, or --all")
     site = open_site(load_config(config_file), click.echo)
-    chosen = site.jobs.waiting() if everything else [site.jobs.get(number) for number in jobs]
-    failed = False
-    for job in chosen:
-        if job is None:
-            raise PublishError("there is no such job", "see the number in the output of the push")
-        repository = GitRepository(job.git_dir)
-        try:
+    unknown = [number for number in jobs if site.jobs.get(number) is None]
+    if unknown:
+        raise PublishError(
+            f"there is no job {unknown[0]}", "its number is in the output of the push"
+        )
+    chosen = [site.jobs.get(number) for number in jobs]
+    waiting = site.jobs.waiting() if everything else []
+    done = [_retry(job, site) for job in (*waiting, *chosen) if job]  # every one is tried
+    return int(not all(done))
+
+
+def _retry(job: "Job", site: "Site") -> bool:
+    """True where the job is published in the end; a job that cannot run does not stop others."""
+    from mlreef_hooks.jobs import PUBLISHED
+    from mlreef_hooks.receive import submit
+    from mlreef_hooks.repository import GitRepository
+
+    try:
+        with contextlib.closing(GitRepository(job.git_dir)) as repository:
             submit(job.request, repository, site)
-        finally:
-            repository.close()
-        failed |= site.jobs.state(job.id) != states.PUBLISHED
-    return int(failed)
+    except PublishError as error:
+        click.echo(f"error: job {job.id}: {plain(error.message)}")
+    return site.jobs.state(job.id) == PUBLISHED
 
 
 @click.command("base")
-@click.option("--image", default="mlreef-base:bookworm", show_default=True, help="The image's name.")
+@click.option(
+    "--image", default="mlreef-base:bookworm", show_default=True, help="The image's name."
+)
 @click.option("--mirror", default=None, help="A Debian mirror's URL.")
 @click.pass_obj
 def base(config_file: str | None, image: str, mirror: str | None) -> None:

@@ -9,7 +9,7 @@ import click
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
+from mlreef_hooks.report import counted, plain
 from mlreef_hooks.repository import GitRepository, list_working_tree
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.tree import SourceTree
@@ -18,9 +18,14 @@ from mlreef_hooks.working_tree import read_working_tree
 
 
 @click.command("check")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
-@click.option("--git-dir", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="A repository, bare or not, to read a revision of.")
+@click.argument(
+    "path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
+)
+@click.option(
+    "--git-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A repository, bare or not, to read a revision of.",
+)
 @click.option("--rev", help="The revision (default: HEAD).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj
@@ -45,11 +50,14 @@ def check(
 
 
 def _validate_revision(place: Path, rev: str, config: Config) -> Validation:
-    repository = GitRepository(place)
+    try:
+        repository = GitRepository(place)
+    except PublishError as error:
+        raise click.UsageError(f"{error.message}: {error.hint}") from None
     try:
         commit = repository.commit_of(rev)
         if commit is None:
-            raise PublishError(f"{place} has no revision {rev}", "name a branch, tag or commit")
+            raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
         return _validate(repository.read_tree(commit, config.limits), repository.git_dir, config)
     finally:
         repository.close()
@@ -74,11 +82,11 @@ def _as_json(validation: Validation) -> str:
 def _as_text(validation: Validation) -> str:
     lines = [plain(str(problem)) for problem in validation.problems]
     for manifest in validation.manifests if validation.publishable else ():
-        facts = (
-            f"{len(manifest.parameters)} parameters, {len(manifest.requirements)} requirements"
-        )
-        lines.append(f"ok: {manifest.name} ({manifest.kind}) is publishable: {facts}")
+        parameters = counted(len(manifest.parameters), "parameter")
+        requirements = counted(len(manifest.requirements), "requirement")
+        said = f"{manifest.name} ({manifest.kind}) is publishable"
+        lines.append(f"ok: {said}: {parameters}, {requirements}")
     if not validation.publishable:
         errors = sum(problem.severity == "error" for problem in validation.problems)
-        lines.append(f"not publishable: {errors} error{'s' * (errors != 1)}")
+        lines.append(f"not publishable: {counted(errors, 'error')}")
     return "\n".join(lines)

@@ -47,16 +47,9 @@ def _open_builder(config: Config, say: Callable[[str], None], job_id: int) -> Bu
     # Imported here: most pushes of a publish tag that is wrong never need an engine.
     from mlreef_hooks.builders.docker_engine import DockerBuilder
     from mlreef_hooks.engine import Engine
+    from mlreef_hooks.job_log import JobLog
 
-    folder = config.state_path / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"job-{job_id}.log"
-
-    def log(line: str) -> None:
-        with path.open("a", encoding="utf-8", errors="replace") as out:
-            out.write(line + "\n")
-        say(report.step("build", line))
-
+    log = config.state_path / "logs" / f"job-{job_id}.log"
     settings = config.builder.docker
     return DockerBuilder(
         engine=Engine(settings.url, timeout=settings.build_seconds + 60),
@@ -64,5 +57,5 @@ def _open_builder(config: Config, say: Callable[[str], None], job_id: int) -> Bu
         pip=config.pip,
         registry=config.registry,
         locks=config.state_path / "locks",
-        log=log,
+        log=JobLog(log, lambda line: say(report.step("build", line))),
     )

@@ -1,8 +1,9 @@
 """Commands for pipeline users: find a module, see it, run it."""
 
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,22 @@ def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
     if not document:
         hint = did_you_mean(place, list(names)) if names else "the index is empty"
         raise PublishError(f"there is no module {place}", hint)
+    return document, _find_version(document, wanted)
+
+
+def _find_version(document: Document, wanted: str) -> Document:
+    """The version of a module that is wanted; without a wish the newest."""
+    versions = document["versions"]
     try:
-        version = find_version(document, str(Version(wanted))) if wanted else newest(document["versions"])
+        version = find_version(document, str(Version(wanted))) if wanted else newest(versions)
     except InvalidVersion:
         version = None
     if version is None:
-        known = ", ".join(each["version"] for each in document["versions"])
-        raise PublishError(f"{place} has no version {wanted}", f"its versions are {known}")
-    return document, version
+        known = ", ".join(each["version"] for each in versions)
+        raise PublishError(
+            f"{document['name']} has no version {wanted}", f"its versions are {known}"
+        )
+    return version
 
 
 @click.command("list")
@@ -93,11 +102,12 @@ def show(config_file: str | None, module: str, form: str, index_path: Path | Non
 
 def _page(document: Document, version: Document) -> str:
     image, base = version["image"], version["base"]
+    yanked = f" (yanked: {version['yank_reason']})" if version["yanked"] else ""
     facts = {
         "title": document["title"],
         "description": document["description"],
         "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
-        "version": version["version"] + (f" (yanked: {version['yank_reason']})" if version["yanked"] else ""),
+        "version": version["version"] + yanked,
         "published": f"{version['published_at']} by {version['published_by']}",
         "source": f"{document['source'] or document['repository']} at {version['commit']}",
         "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
@@ -131,9 +141,13 @@ def _parameter_line(parameter: Document) -> str:
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
 @click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
-@click.option("--input", "input_path", type=click.Path(path_type=Path), help="The input folder or file.")
+@click.option(
+    "--input", "input_path", type=click.Path(path_type=Path), help="The input folder or file."
+)
 @click.option("--output", "output_path", type=click.Path(path_type=Path), help="The output folder.")
-@click.option("-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.option(
+    "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter."
+)
 @click.argument("raw", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
 @_index
 @click.pass_obj
@@ -153,17 +167,39 @@ def run(
     from mlreef_hooks.module_run import ModuleRun, run_module
 
     config = load_config(config_file)
-    document, version = _find(_open_index(config, index_path), module)
+    _document, version = _find(_open_index(config, index_path), module)
     if version["yanked"]:
         click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
-    values = parse_values(version["parameters"], pairs)
-    wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path, raw=raw)
-    paths = wanted.container_paths()
-    # Raw arguments are the user's own affair: only then may a required parameter be among them.
-    if not raw:
-        values = complete_values(version["parameters"], values, paths)
-    arguments = [*write_arguments(version["parameters"], values), *raw]
+    wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path)
+    arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     return run_module(wanted, arguments, config.builder.docker, _write_through)
+
+
+def _write_arguments(
+    parameters: Sequence[Document],
+    pairs: Sequence[str],
+    paths: Mapping[str, str],
+    raw: Sequence[str],
+) -> list[str]:
+    """The words after the module's command; PublishError that lists what is wrong with `pairs`."""
+    values = parse_values(parameters, pairs)
+    # Raw arguments are the user's own affair: only then may a required parameter be among them.
+    complete = _add_paths if raw else complete_values
+    return [*write_arguments(parameters, complete(parameters, values, paths)), *raw]
+
+
+def _add_paths(
+    parameters: Sequence[Document], values: Mapping[str, Any], paths: Mapping[str, str]
+) -> dict[str, Any]:
+    names = {each["name"]: each["name"].replace("_", "-") for each in parameters}
+    return {name: paths[word] for name, word in names.items() if word in paths} | dict(values)
+
+
+def _end(number: int, _frame: object) -> None:
+    """End as the signal says, but not before the container is gone."""
+    sys.exit(128 + number)
 
 
 def _write_through(stream: str, chunk: bytes) -> None:

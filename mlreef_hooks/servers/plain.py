@@ -1,6 +1,7 @@
 """Plain bare repositories, over ssh, smart HTTP or a path: the folder is the name."""
 
 import hashlib
+import os
 import pwd
 import re
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from mlreef_hooks.index_files import RESERVED
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.push import RepositoryName
 
+_PART_LENGTH = 100
+_NAMESPACE_LENGTH = 150  # docker allows 255 for host, namespace and name together
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlainServer:
@@ -24,36 +28,31 @@ class PlainServer:
     def repository_name(self, git_dir: Path, environ: Mapping[str, str]) -> RepositoryName:
         """The repository's place below `[server] root`, or its folder's where there is no root.
 
-        PublishError where it cannot be a namespace and a name.
+        PublishError where it is not below the root, or too deep to be a namespace.
         """
         path = git_dir.resolve()
         path = path.parent if path.name == ".git" else path
-        root = Path(self.settings.root).resolve() if self.settings.root else None
-        if root is None:
-            # Without a root only the whole path tells repositories apart; it stays on the server.
-            mark = "@" + hashlib.sha256(bytes(path)).hexdigest()[:8]
-            parts: tuple[str, ...] = path.parts[-2:]
-        elif path.is_relative_to(root) and path != root:
-            mark, parts = "", path.relative_to(root).parts
+        if self.settings.root:
+            root = Path(self.settings.root).resolve()
+            place, fallback, mark = _below(path, root), root.name, ""
         else:
+            # Without a root only the whole path tells repositories apart; it stays on the server.
+            mark = "@" + hashlib.sha256(bytes(path)).hexdigest()[:16]
+            place, fallback = Path(*path.parts[-2:]), ""
+        name = place.name.removesuffix(".git")
+        folders = place.parent.parts or (fallback,)
+        namespace = "/".join(map(_namespace_part, folders))
+        if len(namespace) > _NAMESPACE_LENGTH:
             raise PublishError(
-                f"the repository {path} is not below {root}",
-                "the administrator corrects [server] root in the configuration",
+                f"the namespace {namespace[:40]}... of the repository is too long",
+                f"the administrator keeps folders at or below {_NAMESPACE_LENGTH} characters",
             )
-        *folders, name = (part.removesuffix(".git") for part in parts)
-        key = "/".join((*folders, name)) + mark
-        if any(_slug(folder) in RESERVED or folder.endswith(".json") for folder in folders):
-            raise PublishError(
-                f"a folder of repositories cannot be named {', '.join(RESERVED)} or *.json",
-                "the administrator renames it",
-            )
-        namespace = "/".join(map(_slug, folders)) or _slug(root.name if root else "")
-        return RepositoryName(key=key, namespace=namespace or "root", name=_slug(name))
+        return RepositoryName(key=_key(place) + mark, namespace=namespace, name=_slug(name))
 
     def pusher(self, environ: Mapping[str, str]) -> str:
         """Who pushed: the web server's user, else the account that git runs as."""
         if environ.get("REMOTE_USER"):
-            return environ["REMOTE_USER"]
+            return os.fsencode(environ["REMOTE_USER"]).decode(errors="replace")
         try:
             return pwd.getpwuid(self.user_id).pw_name
         except KeyError:
@@ -68,10 +67,32 @@ class PlainServer:
         """Where the code can be fetched, None where the site does not say."""
         if not self.settings.url:
             return None
-        return self.settings.url.replace("{repository}", repository.key.partition("@")[0])
+        key = repository.key if self.settings.root else repository.key.rpartition("@")[0]
+        return self.settings.url.replace("{repository}", key.rstrip("/"))
+
+
+def _below(path: Path, root: Path) -> Path:
+    if path == root or not path.is_relative_to(root):
+        raise PublishError(
+            f"the repository {path} is not below {root}",
+            "the administrator corrects [server] root in the configuration",
+        )
+    return path.relative_to(root)
+
+
+def _key(place: Path) -> str:
+    """The place as text. A folder ends with a slash: `x` and `x.git` may stand side by side."""
+    path = os.fsencode(place).replace(b"\\", b"\\\\").decode(errors="backslashreplace")
+    return path.removesuffix(".git") if place.name.endswith(".git") else path + "/"
+
+
+def _namespace_part(folder: str) -> str:
+    """The folder's slug; one that means something in the index's own folders is changed."""
+    slug = _slug(folder)
+    return f"{slug}-folder" if slug in RESERVED or slug.endswith(".json") else slug
 
 
 def _slug(text: str) -> str:
     """The text with what an image reference cannot hold replaced, so that it fits MODULE_NAME."""
-    text = re.sub(r"[^a-z0-9]+", lambda run: run[0] if run[0] in "._-" else "-", text.lower())
-    return text.strip("._-") or "unnamed"
+    runs = re.sub(r"[^a-z0-9]+", lambda run: run[0] if run[0] in {".", "_"} else "-", text.lower())
+    return runs[:_PART_LENGTH].strip("._-") or "unnamed"

@@ -1,6 +1,5 @@
 """What the three annotations say: a processor, a parameter, a metric."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlreef_hooks.manifest import (

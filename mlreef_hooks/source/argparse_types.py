@@ -54,8 +54,8 @@ class Action:
 ACTIONS: Mapping[str, Action] = {
     "store": Action(),
     "store_true": Action(flag=True, default=False),
-    "store_false": Action(flag=True, default=True),
-    # Given or not given is all that a pipeline sees of it, whatever constant the program stores.
+    # Given or not given is all that a pipeline sees of these, whatever the program stores.
+    "store_false": Action(flag=True, default=False, keeps_default=False),
     "store_const": Action(flag=True, default=False, keeps_default=False),
     "append": Action(repeated=True, nested=True),
     "extend": Action(repeated=True),

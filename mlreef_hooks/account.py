@@ -1,0 +1,60 @@
+"""What an account of this machine may do with a file, by owner, groups and modes."""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+READ, WRITE, EXECUTE = 4, 2, 1  # the bits of one class of a mode
+_LINKS = 40  # followed in one path, as Linux does
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user id with all its groups."""
+
+    user: int
+    group: int
+    groups: tuple[int, ...]
+
+    @classmethod
+    def of(cls, user: int) -> Self:
+        """The account of a user id; one that has no name is in no group."""
+        try:
+            entry = pwd.getpwuid(user)
+        except KeyError:
+            return cls(user=user, group=user, groups=())
+        groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+        return cls(user=user, group=entry.pw_gid, groups=tuple(groups))
+
+    def may(self, path: Path, wanted: int) -> bool:
+        """True where the modes let the account do all that is `wanted` with what is at `path`."""
+        found = path.lstat()
+        if self.user == 0:
+            return not wanted & EXECUTE or stat.S_ISDIR(found.st_mode) or found.st_mode & 0o111 > 0
+        shift = 6 if found.st_uid == self.user else 3 if found.st_gid in self.groups else 0
+        return found.st_mode >> shift & wanted == wanted
+
+    def obstacle(self, path: Path, wanted: int) -> Path | None:
+        """What keeps the account from doing that: a folder on the way, or the end of it.
+
+        FileNotFoundError where there is nothing, PermissionError where this process may not look.
+        """
+        for folder in _way(path.absolute()):
+            if not self.may(folder, EXECUTE):
+                return folder
+        end = path.resolve(strict=True)
+        return None if self.may(end, wanted) else end
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """The folders that are entered on the way to a path, those behind its links too."""
+    for _ in range(_LINKS):
+        yield from reversed(path.parents)
+        link = next((each for each in (*reversed(path.parents), path) if each.is_symlink()), None)
+        if link is None:
+            return
+        path = link.parent / link.readlink() / path.relative_to(link)

@@ -1,0 +1,99 @@
+"""The docker SDK, the only file that imports it: told what it needs, its errors in plain words."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.utils import parse_repository_tag
+
+from mlreef_hooks.errors import PublishError
+
+__all__ = ["FAILURES", "APIError", "Container", "DockerException", "ImageNotFound", "NotFound"]
+
+# Everything that a call of the SDK raises where the engine refuses, fails or is gone.
+FAILURES = (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
+_PING_SECONDS = 10
+
+
+def open_client(url: str, *, timeout: float) -> docker.DockerClient:
+    """A client of the engine that answers at `url`; `timeout` is its longest silence, in seconds.
+
+    Neither a proxy nor the CA bundle of the environment is meant for the engine.
+    """
+    try:
+        version = _api_version(url)
+        client = docker.DockerClient(base_url=url, timeout=int(timeout), version=version)
+    except ValueError as error:  # a port that is none
+        raise DockerException(str(error)) from error
+    api: Any = client.api
+    api.trust_env = False
+    return client
+
+
+def _api_version(url: str) -> str:
+    """The newest version of the API that both the engine and this SDK know.
+
+    Engines refuse what is too old for them (29 refuses all below 1.44). A ping needs no version,
+    and takes a tenth of the time that an engine needs to tell of itself.
+    """
+    api: Any = docker.APIClient(base_url=url, timeout=_PING_SECONDS, version="1.44")
+    api.trust_env = False
+    try:
+        answer = api.get(f"{api.base_url}/_ping", timeout=_PING_SECONDS)
+    finally:
+        api.close()
+    version: str | None = answer.headers.get("Api-Version")
+    if version is None:
+        raise DockerException(f"what answers is no container engine (HTTP {answer.status_code})")
+    return min(version, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
+@contextlib.contextmanager
+def translated(url: str) -> Iterator[None]:
+    """What fails within becomes a PublishError that may pass, in the engine's own words."""
+    try:
+        yield
+    except FAILURES as error:
+        raise PublishError(
+            f"the container engine at {url} failed: {reason(error)}",
+            "the administrator finds out more with mlreef-hooks doctor",
+            passing=True,
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """What the engine said, or the system where it could not be reached, on one line."""
+    if isinstance(error, APIError) and error.explanation:
+        return " ".join(str(error.explanation).split())[:300]
+    said, cause = " ".join(str(error).split())[:300], error.__context__
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            said = cause.strerror
+        cause = cause.__context__
+    return said
+
+
+def read_events(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What the engine told in an answer that it streams; DockerException where that is an error."""
+    facts: dict[str, Any] = {}
+    for event in events:
+        if "error" in event:
+            raise DockerException(str(event["error"]))
+        facts |= event.get("aux") or {}
+    return facts
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The repository and the tag or digest of an image's name; without either it is `latest`."""
+    repository, tag = parse_repository_tag(name)
+    return repository, tag or "latest"

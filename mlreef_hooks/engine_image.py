@@ -1,0 +1,46 @@
+"""An image that a container engine has, as its API tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineImage:
+    """An image in the engine. `layers` are diff ids from the bottom, `environment` is written as
+    `NAME=value`. `digest` is that of its own registry where it came from one, else `id`.
+    """
+
+    id: str
+    digest: str
+    layers: tuple[str, ...]
+    environment: tuple[str, ...]
+    command: tuple[str, ...] | None
+    entrypoint: tuple[str, ...] | None
+    labels: Mapping[str, str]
+    architecture: str
+    size: int
+
+    @classmethod
+    def read(cls, repository: str, facts: Mapping[str, Any]) -> Self:
+        """The image of `repository` that an engine tells of (`GET /images/NAME/json`)."""
+        config = facts["Config"] or {}
+        return cls(
+            id=facts["Id"],
+            digest=_own_digest(repository, facts),
+            layers=tuple(facts["RootFS"]["Layers"]),
+            environment=tuple(config.get("Env") or ()),
+            command=tuple(config["Cmd"]) if config.get("Cmd") else None,
+            entrypoint=tuple(config["Entrypoint"]) if config.get("Entrypoint") else None,
+            labels=config.get("Labels") or {},
+            architecture=facts["Architecture"],
+            size=facts["Size"],
+        )
+
+
+def _own_digest(repository: str, facts: Mapping[str, Any]) -> str:
+    """The digest in the image's own registry; other registries may have got it from this engine."""
+    digests = dict(each.split("@", 1) for each in facts.get("RepoDigests") or ())
+    # The engine leaves out the registry and the folder that are meant where none is written.
+    short = repository.removeprefix("docker.io/").removeprefix("library/")
+    return str(digests.get(short, facts["Id"]))

@@ -1,0 +1,322 @@
+"""The configuration: defaults, every value that is taken, every fault at once with its key."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlreef_hooks.config import Base, Registry, parse_config
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.problems import RULES
+
+STATE = "/var/lib/mlreef-hooks"
+
+EVERYTHING = """\
+state = "/srv/state"
+[publish]
+tags = ["v{version}", "{module}@v{version}"]
+main_branch = "main"
+[server]
+root = "/srv/git"
+url = "https://git.example/{repository}.git"
+[index]
+path = "/srv/www"
+[registry]
+prefix = "registry.example:5000/a/b-c"
+[builder.docker]
+url = "tcp://engine.example:2376"
+network = "host"
+memory = "512m"
+processes = 1
+build_seconds = 2
+start_seconds = 3
+[base.gpu]
+image = "registry.example/torch@sha256:0"
+python = "3.12"
+gpu = true
+environment = { OMP_NUM_THREADS = "4" }
+[pip]
+index_url = "https://pypi.example/simple"
+extra_index_urls = ["https://a.example", "https://b.example"]
+ca_bundle = "/etc/ssl/ca.pem"
+netrc = "/etc/netrc"
+allow_index_options = true
+[limits]
+files = 1
+depth = 2
+file_bytes = 3
+tree_bytes = 4
+[rules]
+requirement-unpinned = "warning"
+"""
+
+DEFAULTS = {
+    "state": STATE,
+    "publish.tags": ("publish/{version}", "publish/{module}/{version}"),
+    "publish.main_branch": "master",
+    "server.root": "",
+    "server.url": "",
+    "index.path": "",
+    "registry.prefix": "mlreef",
+    "builder.docker.url": "unix:///var/run/docker.sock",
+    "builder.docker.network": "bridge",
+    "builder.docker.memory": "4g",
+    "builder.docker.processes": 512,
+    "builder.docker.build_seconds": 1800,
+    "builder.docker.start_seconds": 60,
+    "base": {"default": Base()},
+    "pip.index_url": "",
+    "pip.extra_index_urls": (),
+    "pip.ca_bundle": "",
+    "pip.netrc": "",
+    "pip.allow_index_options": False,
+    "limits.files": 250_000,
+    "limits.depth": 100,
+    "limits.file_bytes": 200 << 20,
+    "limits.tree_bytes": 4 << 30,
+    "rules": {},
+}
+BASE_DEFAULTS = {
+    "image": "python:3.11-slim-bookworm",
+    "python": "3.11",
+    "gpu": False,
+    "environment": {},
+}
+
+
+def values(table: Any, where: str = "") -> Iterator[tuple[str, object]]:
+    """Each key of the configuration with its value."""
+    for each in dataclasses.fields(table):
+        value = getattr(table, each.name)
+        if dataclasses.is_dataclass(value):
+            yield from values(value, f"{where}{each.name}.")
+        else:
+            yield where + each.name, value
+
+
+def faults(text: str) -> list[str]:
+    """What is said to be wrong with a configuration."""
+    with pytest.raises(PublishError) as raised:
+        parse_config(text, path="config.toml", state=STATE)
+    path, _, said = raised.value.message.partition(": ")
+    assert path == "config.toml"
+    assert "docs/config.md" in raised.value.hint
+    return said.split("; ")
+
+
+def test_every_key_has_a_default() -> None:
+    config = parse_config("", path="config.toml", state=STATE)
+    assert dict(values(config)) == DEFAULTS
+    assert dict(values(Base())) == BASE_DEFAULTS
+
+
+def test_every_key_can_be_set() -> None:
+    config = parse_config(EVERYTHING, path="config.toml", state=STATE)
+    assert dict(values(config)) == {
+        "state": "/srv/state",
+        "publish.tags": ("v{version}", "{module}@v{version}"),
+        "publish.main_branch": "main",
+        "server.root": "/srv/git",
+        "server.url": "https://git.example/{repository}.git",
+        "index.path": "/srv/www",
+        "registry.prefix": "registry.example:5000/a/b-c",
+        "builder.docker.url": "tcp://engine.example:2376",
+        "builder.docker.network": "host",
+        "builder.docker.memory": "512m",
+        "builder.docker.processes": 1,
+        "builder.docker.build_seconds": 2,
+        "builder.docker.start_seconds": 3,
+        "base": {
+            "gpu": Base(
+                image="registry.example/torch@sha256:0",
+                python="3.12",
+                gpu=True,
+                environment={"OMP_NUM_THREADS": "4"},
+            )
+        },
+        "pip.index_url": "https://pypi.example/simple",
+        "pip.extra_index_urls": ("https://a.example", "https://b.example"),
+        "pip.ca_bundle": "/etc/ssl/ca.pem",
+        "pip.netrc": "/etc/netrc",
+        "pip.allow_index_options": True,
+        "limits.files": 1,
+        "limits.depth": 2,
+        "limits.file_bytes": 3,
+        "limits.tree_bytes": 4,
+        "rules": {"requirement-unpinned": "warning"},
+    }
+
+
+@pytest.mark.parametrize("text", ["\ufeff[limits]\nfiles = 7\n", "[limits]\r\nfiles = 7\r\n"])
+def test_a_file_from_another_system_is_read(text: str) -> None:
+    assert parse_config(text, path="config.toml", state=STATE).limits.files == 7
+
+
+def test_a_key_leaves_the_others_of_its_table_as_they_are() -> None:
+    config = parse_config("[base.gpu]\ngpu = true\n", path="config.toml", state=STATE)
+    assert config.base == {"gpu": Base(gpu=True)}
+    assert config.publish.main_branch == "master"
+
+
+def test_the_state_folder_is_the_given_one_unless_the_file_names_it() -> None:
+    assert parse_config('state = ""', path="config.toml", state=STATE).state_path == Path(STATE)
+    config = parse_config('state = "/s"', path="config.toml", state=STATE)
+    assert (config.state_path, config.index_path) == (Path("/s"), Path("/s/index"))
+    config = parse_config('[index]\npath = "/i"', path="config.toml", state=STATE)
+    assert config.index_path == Path("/i")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "remote"),
+    [
+        ("mlreef", False),
+        ("a/b", False),
+        ("localhost", True),
+        ("localhost/a", True),
+        ("localhost:5000", True),
+        ("registry:5000", True),
+        ("registry.example/a", True),
+        ("[::1]:5000/a", True),
+    ],
+)
+def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> None:
+    config = parse_config(f'[registry]\nprefix = "{prefix}"', path="config.toml", state=STATE)
+    assert config.registry == Registry(prefix=prefix)
+    assert config.registry.remote is remote
+
+
+# -- what is wrong ---------------------------------------------------------------------------------
+
+WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
+WRONG = {str: "3", int: '"3"', bool: "1"}
+KEYS = [(key, type(value)) for key, value in DEFAULTS.items() if type(value) in WORDS]
+
+
+@pytest.mark.parametrize(("key", "kind"), KEYS, ids=[key for key, _ in KEYS])
+def test_a_value_of_another_type(key: str, kind: type) -> None:
+    assert faults(f"{key} = {WRONG[kind]}") == [f"{key}: write {WORDS[kind]}"]
+    assert faults(f"{key} = {{}}") == [f"{key}: write {WORDS[kind]}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("limits.files = 0", "limits.files: write a whole number above 0"),
+        ("limits.files = -1", "limits.files: write a whole number above 0"),
+        ("limits.files = 1.5", "limits.files: write a whole number above 0"),
+        ("limits.files = true", "limits.files: write a whole number above 0"),
+        ("limits.files = 2026-11-23", "limits.files: write a whole number above 0"),
+        ("publish.tags = 'v{version}'", "publish.tags: write a list of texts"),
+        ("publish.tags = [1]", "publish.tags: write a list of texts"),
+        ("publish.tags = []", "publish.tags: write at least one form"),
+        ("publish.main_branch = ''", "publish.main_branch: write the branch's short name"),
+        (
+            "publish.main_branch = 'refs/heads/main'",
+            "publish.main_branch: write the branch's short name",
+        ),
+        ("server.root = 'git'", "server.root: write an absolute path"),
+        ("state = 'state'", "state: write an absolute path"),
+        ("index.path = '~/index'", "index.path: write an absolute path"),
+        ("pip.netrc = 'netrc'", "pip.netrc: write an absolute path"),
+        (
+            "server.url = 'https://git.example'",
+            "server.url: write {repository} where the repository's name belongs",
+        ),
+        ("registry.prefix = ''", "registry.prefix: write it as in registry.example/mlreef"),
+        ("registry.prefix = 'A/b c'", "registry.prefix: write it as in registry.example/mlreef"),
+        ("registry.prefix = 'a/'", "registry.prefix: write it as in registry.example/mlreef"),
+        (
+            "builder.docker.url = '/var/run/docker.sock'",
+            "builder.docker.url: write it as in unix:///var/run/docker.sock",
+        ),
+        ("builder.docker.memory = '4 GB'", 'builder.docker.memory: write it as in "4g"'),
+        ("builder = 3", "builder: write a table"),
+        ("[[base]]", "base: write a table"),
+        ("base = {}", "base: write at least [base.default]"),
+        ("base.x = 3", "base.x: write a table"),
+        ("base.x.imag = ''", "base.x.imag: unknown key, did you mean image?"),
+        ("base.x.python = '3'", 'base.x.python: write it as in "3.11"'),
+        ("base.x.python = '3.11.2'", 'base.x.python: write it as in "3.11"'),
+        ("base.x.python = '2.7'", 'base.x.python: write it as in "3.11"'),
+        ("base.x.environment.A = 3", "base.x.environment.A: write a text in quotes"),
+        (
+            "base.x.environment.'A B' = ''",
+            "base.x.environment.A B: not the name of a variable, use letters, digits, _",
+        ),
+        (
+            "rules.requirement-unpinned = 'eror'",
+            "rules.requirement-unpinned: write error or warning",
+        ),
+        ("rules.requirement-unpinned = []", "rules.requirement-unpinned: write error or warning"),
+        (
+            "rules.requirement-unpined = 'error'",
+            "rules.requirement-unpined: unknown rule, did you mean requirement-unpinned?",
+        ),
+        (
+            "rules.tree-path = 'warning'",
+            "rules.tree-path: stays as it is, a site may set requirement-unpinned",
+        ),
+        ("publsh.tags = []", "publsh: unknown key, did you mean publish?"),
+        ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
+        (
+            "zzz = 3",
+            "zzz: unknown key, write one of state, publish, server, index, registry, "
+            "builder, base, pip, limits, rules",
+        ),
+        ("x = [", "Invalid value (at end of document)"),
+        ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),
+        ("x = " + "[" * 5000, "a number is too long, or it is nested too deeply"),
+    ],
+)
+def test_a_fault_is_told_with_its_key(text: str, fault: str) -> None:
+    assert faults(text) == [fault]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    text = """\
+        stat = "/s"
+        state = 3
+        [publish]
+        tags = ["{version}{version}", "v{version}", "{module}{version}"]
+        main_branch = true
+        [limits]
+        files = 0
+        depth = "deep"
+        [base.a]
+        python = "three"
+        gpu = "no"
+        [base.b.environment]
+        "A=B" = "x"
+        C = 1
+        [rules]
+        requirement-unpinned = "ignore"
+        tree-path = 3
+    """
+    assert [fault.partition(":")[0] for fault in faults(text)] == [
+        "stat",
+        "state",
+        "publish.tags[0]",
+        "publish.tags[2]",
+        "publish.main_branch",
+        "limits.files",
+        "limits.depth",
+        "base.a.python",
+        "base.a.gpu",
+        "base.b.environment.C",
+        "base.b.environment.A=B",
+        "rules.requirement-unpinned",
+        "rules.tree-path",
+        "rules.tree-path",
+    ]
+
+
+def test_every_rule_that_a_site_may_set_can_be_set() -> None:
+    for rule, about in RULES.items():
+        text = f"[rules]\n{rule} = 'warning'\n"
+        if about.adjustable:
+            config = parse_config(text, path="config.toml", state=STATE)
+            assert config.rules == {rule: "warning"}
+        else:
+            assert faults(text)[0].startswith(f"rules.{rule}: ")

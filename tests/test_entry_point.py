@@ -1,0 +1,333 @@
+"""Which file is the entry point, what it imports, and what its source says, whatever was pushed."""
+
+import ast
+import time
+
+import pytest
+
+from mlreef_hooks.entry_point import check_named, find_entry_point, read_entry_point
+from mlreef_hooks.problems import Problem, Problems
+from mlreef_hooks.source.argparse_description import read_parser_description
+from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
+from mlreef_hooks.source.parsing import parse_source
+from mlreef_hooks.tree import SOURCE_BYTES, SYMLINK, SourceTree
+from tests.support.trees import memory_tree
+
+ANNOTATED = '@data_processor("N")\n@parameter("a", "str")\ndef f(): pass\n'
+PARSER = "import argparse\nparser = argparse.ArgumentParser()\n"
+MAIN = 'if __name__ == "__main__":\n    pass\n'
+BROKEN = "def f(:\n"
+COMPLETE = PARSER + "".join(
+    f'parser.add_argument("--{name}-path", required=True)\n' for name in ("input", "output")
+)
+
+
+def find(files: dict[str, str]) -> tuple[str | None, list[Problem]]:
+    """The entry point of a tree and the findings on the way to it."""
+    problems = Problems()
+    return find_entry_point(memory_tree(files), "3.11", problems), list(problems)
+
+
+# -- which file ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        ({"a.py": ANNOTATED}, "a.py"),
+        ({"a.py": ANNOTATED, "b.py": PARSER + MAIN}, "a.py"),
+        ({"deep/a.py": ANNOTATED, "b.py": PARSER + MAIN}, "deep/a.py"),
+        ({"a.py": PARSER + MAIN, "b.py": PARSER, "c.py": MAIN, "d.py": ""}, "a.py"),
+        ({"a.py": PARSER + MAIN, "b.txt": ANNOTATED, "c.pyi": ANNOTATED}, "a.py"),
+        ({"a.py": PARSER + MAIN, "b.py": "'''@param x ArgumentParser'''\n" + BROKEN}, "a.py"),
+        ({"a.py": PARSER + MAIN, "b.py": "# ArgumentParser __main__\n" + MAIN}, "a.py"),
+        ({"a.py": ANNOTATED + BROKEN, "b.py": PARSER + MAIN}, "a.py"),
+    ],
+)
+def test_the_entry_point_is_found(files: dict[str, str], path: str) -> None:
+    assert find(files) == (path, [])
+
+
+@pytest.mark.parametrize(
+    ("files", "found", "said"),
+    [
+        ({}, ("entry-point-missing", "."), "no Python file"),
+        ({"a.py": PARSER}, ("entry-point-missing", "."), "no Python file"),
+        ({"a.py": MAIN}, ("entry-point-missing", "."), "no Python file"),
+        ({"a.py": PARSER + BROKEN}, ("syntax-error", "a.py"), "invalid syntax"),
+        (
+            {"b/a.py": ANNOTATED, "c.py": ANNOTATED, "a.py": PARSER + MAIN},
+            ("entry-point-several", "c.py"),
+            "c.py, b/a.py could each be",
+        ),
+        (
+            {"c.py": ANNOTATED + BROKEN, "a.py": ANNOTATED},
+            ("entry-point-several", "a.py"),
+            "a.py, c.py could each be",
+        ),
+        (
+            {f"{name}.py": PARSER + MAIN for name in "gfedcba"},
+            ("entry-point-several", "a.py"),
+            "a.py, b.py, c.py, d.py, e.py and 2 more could each be",
+        ),
+        (
+            {"\u202ea.py": ANNOTATED, "b.py": ANNOTATED},
+            ("entry-point-several", "b.py"),
+            "b.py, \\u202ea.py could",
+        ),
+    ],
+)
+def test_no_single_entry_point(files: dict[str, str], found: tuple[str, str], said: str) -> None:
+    path, problems = find(files)
+    assert path is None
+    assert [(each.rule, each.path) for each in problems] == [found]
+    assert said in problems[0].message
+
+
+def test_a_link_is_no_entry_point() -> None:
+    problems = Problems()
+    tree = memory_tree({}, [("a.py", SYMLINK, ANNOTATED.encode())])
+    assert find_entry_point(tree, "3.11", problems) is None
+    assert [each.rule for each in problems] == ["entry-point-missing"]
+
+
+@pytest.mark.parametrize("named", ["src/a.py", "./src/a.py", "src/../src//a.py"])
+def test_a_named_entry_point(named: str) -> None:
+    problems = Problems()
+    assert check_named(named, 3, memory_tree({"src/a.py": ""}), problems) == "src/a.py"
+    assert list(problems) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "said", "hint"),
+    [
+        ("src/b.py", '"src/b.py" is not a file', "did you mean src/a.py?"),
+        ("src", '"src" is not a file', "write one of"),
+        ("../src/a.py", '"../src/a.py" is not a file', "did you mean"),
+        ("/src/a.py", '"/src/a.py" is not a file', "did you mean"),
+        ("run.sh", '"run.sh" is not a Python file', "write one of"),
+        ("link.py", '"link.py" is not a file', "did you mean"),
+        ("\x1b\u202e.py", "\\x1b\\u202e.py", "did you mean"),
+        ("x" * 10_000, "xxx...", "write one of"),
+    ],
+)
+def test_a_named_entry_point_that_is_none(named: str, said: str, hint: str) -> None:
+    problems = Problems()
+    tree = memory_tree({"src/a.py": "", "run.sh": ""}, [("link.py", SYMLINK, b"src/a.py")])
+    assert check_named(named, 3, tree, problems) is None
+    (found,) = problems
+    assert (found.rule, found.path, found.line) == ("entry-point-not-found", "mlreef.toml", 3)
+    assert said in found.message
+    assert hint in found.hint
+    assert len(str(found)) < 300
+
+
+# -- what is read ----------------------------------------------------------------------------------
+
+
+def test_what_an_entry_point_declares() -> None:
+    problems = Problems()
+    source = PARSER.replace("()", "(description='Turns')") + COMPLETE.removeprefix(PARSER)
+    entry_point = read_entry_point("a.py", memory_tree({"a.py": source}), "3.11", problems)
+    assert [each.name for each in entry_point.parameters] == ["input-path", "output-path"]
+    assert (entry_point.argparse, entry_point.compiles) == (True, True)
+    assert (entry_point.processor, entry_point.description) == (None, "Turns")
+    assert list(problems) == []
+
+
+def test_an_entry_point_that_does_not_compile_declares_nothing() -> None:
+    problems = Problems()
+    entry_point = read_entry_point("a.py", memory_tree({"a.py": BROKEN}), "3.11", problems)
+    assert (entry_point.compiles, entry_point.parameters) == (False, ())
+    assert [each.rule for each in problems] == ["syntax-error"]
+
+
+def test_every_file_that_is_imported_is_read() -> None:
+    files = {
+        "src/a.py": COMPLETE
+        + "import b, c.d\nfrom e import f, g\nfrom . import h\nimport os.path\n",
+        "src/b.py": "import i\n" + BROKEN,
+        "src/c/__init__.py": "from .j import k\nfrom .. import l\n",
+        "src/c/d.py": BROKEN,
+        "src/c/j.py": BROKEN,
+        "src/e/f.py": BROKEN,
+        "src/h.py": BROKEN,
+        "src/l.py": "import b\nimport a\n" + BROKEN,
+        "src/not_imported.py": BROKEN,
+        "b.py": BROKEN,
+        "os/path.py": BROKEN,
+    }
+    problems = Problems()
+    read_entry_point("src/a.py", memory_tree(files), "3.11", problems)
+    assert [(each.rule, each.path) for each in problems] == [
+        ("syntax-error", f"src/{name}.py") for name in ("b", "c/d", "c/j", "e/f", "h", "l")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import a", ["a.py"]),
+        ("import a.b.c", ["a.py", "a/b/__init__.py"]),
+        ("from a import b, x", ["a.py", "a/b/__init__.py"]),
+        ("from a import *", ["a.py"]),
+        ("from . import d", ["p/d.py"]),
+        ("from .. import a", ["a.py"]),
+        ("from ....... import a", ["a.py"]),
+        ("from .d import e", ["p/d.py"]),
+        ("import x.y", []),
+        ("def f():\n  if g:\n    import a", ["a.py"]),
+    ],
+)
+def test_imports(source: str, found: list[str]) -> None:
+    tree = memory_tree(dict.fromkeys(["a.py", "a/b/__init__.py", "p/d.py", "p/q.py"], ""))
+    assert list(dict.fromkeys(local_imports(ast.parse(source), "p/q.py", "", tree))) == found
+
+
+def test_a_chain_of_imports_is_followed_only_so_far() -> None:
+    names = [f"m{number}" for number in range(FOLLOWED + 500)]
+    files = {
+        f"{name}.py": f"import {after}\n" for name, after in zip(names, names[1:], strict=False)
+    }
+    files |= {"m0.py": COMPLETE + "import m1\n", f"{names[-1]}.py": BROKEN}
+    problems = Problems()
+    read_entry_point("m0.py", memory_tree(files), "3.11", problems)
+    assert list(problems) == []  # the broken one at the end is too far away
+
+
+# -- hostile sources -------------------------------------------------------------------------------
+
+
+def parse(content: str | bytes, python: str = "3.11") -> tuple[ast.Module | None, list[Problem]]:
+    """The syntax tree of a file and the findings about it."""
+    problems = Problems()
+    return parse_source(memory_tree({"a.py": content}), "a.py", python, problems), list(problems)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("x = 1\ny = (\n", 2),
+        ("\nprint 1\n", 2),
+        ("x = 1\n\0\n", 2),
+        (b"# coding: utf-8\nx = '\xff'\n", 1),
+        (b"# coding: nonsense\nx = 1\n", 1),
+        (b"# coding: punycode\nx = 1\n", 1),
+        (b"#!/bin/sh\r# vim: set fileencoding=PunyCode :\rx = 1\r", 1),
+        (b"# coding: idna\nx = 1\n", 1),
+        ("x = '\u202e\n", 1),
+        ("\u202ex = 1\n", 1),
+        ("x = " + "9" * 5000, 1),
+        ("x = " + "(" * 1000, 1),
+        ("x = " + "-" * 100_000 + "1", 1),
+        ("x" + ".y" * 100_000, 1),
+        ("match x:\n  case 1: pass\n" + BROKEN, 3),
+    ],
+    ids=lambda value: ascii(value)[:30],
+)  # fmt: skip
+def test_what_does_not_compile(content: str | bytes, line: int) -> None:
+    module, problems = parse(content)
+    assert module is None
+    assert [(each.rule, each.path, each.line) for each in problems] == [
+        ("syntax-error", "a.py", line)
+    ]
+    assert problems[0].message.startswith("this is not Python 3.11: ")
+    assert str(problems[0]).isprintable()
+    assert len(str(problems[0])) < 400
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "x = '\\d'\n",  # a warning that nobody must see
+        b"\xef\xbb\xbfx = 1\r\n",
+        b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
+        "x = '# coding: punycode'\n\n# coding: punycode\n",
+        "",
+        "x = (1 if y else 2 for z in w)\n" * 100,
+    ],
+)
+def test_what_compiles(content: str | bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    module, problems = parse(content)
+    assert isinstance(module, ast.Module)
+    assert problems == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_grammar_is_that_of_the_base() -> None:
+    source = "match x:\n    case 1: pass\n"
+    assert parse(source, "3.10")[1] == []
+    assert [each.rule for each in parse(source, "3.9")[1]] == ["syntax-error"]
+    assert parse(source, "3.99")[1] == []  # newer than the server's own
+
+
+def test_the_hint_is_safe_to_paste_into_a_shell() -> None:
+    problems = Problems()
+    path = "a; touch $(id) 'x'.py"
+    assert parse_source(memory_tree({path: BROKEN}), path, "3.11", problems) is None
+    (found,) = problems
+    assert "py_compile 'a; touch $(id) '\"'\"'x'\"'\"'.py' shows" in found.hint
+
+
+def hostile_trees() -> dict[str, SourceTree]:
+    """Trees whose entry point, `a.py`, could keep a careless reader busy for minutes."""
+    parts = ".".join(["a" * 400] * 2000)
+    return {
+        "punycode": memory_tree({"a.py": b"# coding: punycode\nx='" + b"a" * 900_000 + b"'-aa"}),
+        "dotted": memory_tree({"a.py": "import " + "a." * 400_000 + "a\n"}),
+        "from": memory_tree({"a.py": f"from {parts} import " + "x," * 90_000 + "x\n"}),
+        "aliases": memory_tree({"a.py": "from a import " + "x, " * 200_000 + "x\n"}),
+        "relative": memory_tree({"a.py": "from " + "." * 500_000 + " import x\n"}),
+        "sizes": memory_tree(
+            {"a.py": "".join(f"import m{number}\n" for number in range(100))}
+            | {f"m{number}.py": "#" * SOURCE_BYTES for number in range(100)}
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", hostile_trees())
+def test_a_hostile_source_is_read_quickly(name: str) -> None:
+    began = time.perf_counter()
+    read_entry_point("a.py", hostile_trees()[name], "3.11", Problems())
+    assert time.perf_counter() - began < 8  # on a busy machine; it takes less than a second
+
+
+def test_candidates_are_parsed_only_up_to_a_size() -> None:
+    filler = "#" * (SOURCE_BYTES - len(ANNOTATED))
+    count = FOLLOWED_BYTES // SOURCE_BYTES
+    files = {f"m{number:03}.py": f"{filler}@param" for number in range(count)}
+    path, problems = find({**files, "z.py": ANNOTATED})
+    assert path is None  # the only one comes too late
+    assert [each.rule for each in problems] == ["entry-point-missing"]
+
+
+# -- the parser's description ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("ArgumentParser(description='Turns pictures')", "Turns pictures"),
+        ("ArgumentParser(prog='x', description='''Turns\n\n    pictures.\n''')", "Turns pictures."),
+        ("ArgumentParser(description='a ' 'b' + ' c')", "a b c"),
+        ("ArgumentParser(description=TEXT)", "A constant"),
+        ("ArgumentParser(description=__doc__)", "The docstring."),
+        ("ArgumentParser(description='%(prog)s turns')", "train.py turns"),
+        ("ArgumentParser(description='first')\nArgumentParser(description='second')", "first"),
+        ("ArgumentParser()\nArgumentParser(description='second')", ""),
+        ("def f():\n    Own(description='derived')\nArgumentParser(description='x')", "derived"),
+        ("ArgumentParser(description=f())", ""),
+        ("ArgumentParser(description=None)", ""),
+        ("ArgumentParser(description=3)", ""),
+        ("ArgumentParser(description='\\ud800')", ""),
+        ("ArgumentParser(**settings)", ""),
+        ("other.ArgumentParser(description='x')", ""),
+        ("pass", ""),
+    ],
+)
+def test_the_description_of_the_parser(source: str, said: str) -> None:
+    text = (
+        '"""The\n\ndocstring."""\nfrom argparse import ArgumentParser\n'
+        f"import other\nTEXT = 'A constant'\nclass Own(ArgumentParser): pass\n{source}\n"
+    )
+    assert read_parser_description(ast.parse(text), "src/train.py") == said

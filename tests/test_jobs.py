@@ -1,0 +1,302 @@
+"""The job table: every transition, one claim among many processes, processes that die."""
+
+import os
+import random
+import signal
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.jobs import (
+    BUILDING,
+    CANCELLED,
+    FAILED,
+    PARKED,
+    PUBLISHED,
+    QUEUED,
+    SUPERSEDED,
+    Job,
+    Jobs,
+)
+from mlreef_hooks.push import PublishRequest
+from tests.forks import BROKEN, child, ends_within, run_all
+from tests.index_entries import make_entry
+
+GIT_DIR = Path("/srv/git/vision/add-noise.git")
+REQUEST = make_entry().request
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    """An empty table; its clock counts on with each look."""
+    return open_jobs(tmp_path)
+
+
+def open_jobs(folder: Path) -> Jobs:
+    """The table in a folder."""
+    seconds = iter(range(1_000_000))
+    return Jobs(folder / "state" / "jobs.sqlite", lambda: float(next(seconds)))
+
+
+def claim_and_die(jobs: Jobs, job_id: int, *, reaped: bool = True) -> int:
+    """The id of a process that claimed the job and was killed; a zombie where it is not reaped."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, b"1" if jobs.claim(job_id) else b"0")
+        signal.pause()
+    assert os.read(read, 1) == b"1"
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | (0 if reaped else os.WNOWAIT))
+    os.close(read)
+    os.close(write)
+    return pid
+
+
+def reach(jobs: Jobs, state: str) -> Job:
+    """A job that got into `state` by the ways that there are."""
+    job = jobs.submit(REQUEST, GIT_DIR, PARKED if state == PARKED else QUEUED)
+    if state in (BUILDING, PUBLISHED, FAILED):
+        assert jobs.claim(job.id)
+    if state in (PUBLISHED, FAILED, CANCELLED):
+        jobs.end(job.id, state, message="said", name="add-noise" if state == PUBLISHED else "")
+    if state == SUPERSEDED:
+        jobs.submit(replace(REQUEST, commit="5" * 40), GIT_DIR, QUEUED)
+    assert jobs.state(job.id) == state
+    return job
+
+
+@pytest.mark.parametrize(
+    ("before", "submitted", "after"),
+    [
+        (PARKED, QUEUED, QUEUED), (PARKED, PARKED, PARKED), (QUEUED, QUEUED, QUEUED),
+        (QUEUED, PARKED, PARKED), (BUILDING, QUEUED, BUILDING), (BUILDING, PARKED, BUILDING),
+        (PUBLISHED, QUEUED, PUBLISHED), (PUBLISHED, PARKED, PUBLISHED), (FAILED, QUEUED, QUEUED),
+        (FAILED, PARKED, PARKED), (CANCELLED, QUEUED, QUEUED), (SUPERSEDED, QUEUED, QUEUED),
+    ],
+)  # fmt: skip
+def test_submitting_again(jobs: Jobs, before: str, submitted: str, after: str) -> None:
+    job = reach(jobs, before)
+    again = jobs.submit(replace(REQUEST, pusher="eve", notes="new"), Path("/moved"), submitted)
+    assert (again.id, again.state) == (job.id, after)
+    kept = after in (BUILDING, PUBLISHED)
+    assert again.request == (REQUEST if kept else replace(REQUEST, pusher="eve", notes="new"))
+    assert again.git_dir == (GIT_DIR if kept else Path("/moved"))
+    assert again.message == ("said" if after == PUBLISHED else "")
+
+
+@pytest.mark.parametrize(
+    ("state", "claimed"),
+    [
+        (PARKED, False), (QUEUED, True), (BUILDING, False), (PUBLISHED, False), (FAILED, False),
+        (CANCELLED, False), (SUPERSEDED, False),
+    ],
+)  # fmt: skip
+def test_only_what_is_queued_can_be_claimed(jobs: Jobs, state: str, claimed: bool) -> None:
+    job = reach(jobs, state)
+    assert jobs.claim(job.id) == claimed
+    assert jobs.state(job.id) == (BUILDING if claimed else state)
+    assert not jobs.claim(job.id)
+
+
+@pytest.mark.parametrize(
+    ("state", "superseded"),
+    [
+        (PARKED, True), (QUEUED, True), (BUILDING, False), (PUBLISHED, False), (FAILED, False),
+        (CANCELLED, False),
+    ],
+)  # fmt: skip
+def test_a_moved_tag_supersedes_what_is_not_built_yet(
+    jobs: Jobs, state: str, superseded: bool
+) -> None:
+    job = reach(jobs, state)
+    other = jobs.submit(replace(REQUEST, commit="5" * 40), GIT_DIR, QUEUED)
+    assert other.id != job.id
+    assert jobs.state(job.id) == (SUPERSEDED if superseded else state)
+    assert jobs.state(other.id) == QUEUED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REQUEST, tag="publish/other/1.2.0"),
+        make_entry(repository="vision/other").request,
+    ],
+    ids=["another tag", "another repository"],
+)
+def test_other_tags_and_repositories_are_left_alone(jobs: Jobs, other: PublishRequest) -> None:
+    job = reach(jobs, QUEUED)
+    assert jobs.submit(replace(other, commit="5" * 40), GIT_DIR, QUEUED).id != job.id
+    assert jobs.state(job.id) == QUEUED
+
+
+def test_a_job_says_what_became_of_it(jobs: Jobs) -> None:
+    job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    assert job == Job(
+        id=1, request=REQUEST, git_dir=GIT_DIR, state=QUEUED, message="", module_name=""
+    )
+    assert jobs.claim(job.id)
+    jobs.end(job.id, QUEUED, message="the engine is away")
+    assert jobs.get(job.id) == replace(job, message="the engine is away")
+    assert jobs.claim(job.id)
+    jobs.end(job.id, PUBLISHED, name="add-noise")
+    assert jobs.get(job.id) == replace(job, state=PUBLISHED, module_name="add-noise")
+    assert jobs.get(7) is None
+    assert not jobs.claim(7)
+
+
+def test_jobs_are_listed_by_repository_and_state(jobs: Jobs) -> None:
+    requests = [replace(REQUEST, tag=f"publish/{number}") for number in range(4)]
+    ids = [jobs.submit(request, GIT_DIR, QUEUED).id for request in requests]
+    elsewhere = jobs.submit(make_entry(repository="vision/other").request, GIT_DIR, QUEUED)
+    jobs.end(ids[0], PUBLISHED)
+    jobs.end(ids[2], FAILED)
+    assert jobs.claim(ids[3])
+
+    def listed(*states: str) -> list[int]:
+        return [job.id for job in jobs.of_repository(REQUEST.repository.key, *states)]
+
+    assert listed(QUEUED) == [ids[1]]
+    assert listed(PUBLISHED, FAILED, BUILDING) == [ids[0], ids[2], ids[3]]
+    assert listed(PARKED) == listed() == []
+    assert [job.id for job in jobs.waiting()] == [ids[1], elsewhere.id]
+
+
+def test_one_of_eight_processes_gets_the_claim(jobs: Jobs) -> None:
+    for number in range(5):
+        job = jobs.submit(replace(REQUEST, tag=f"publish/{number}"), GIT_DIR, QUEUED)
+        statuses = run_all(*[partial(claim_and_publish, jobs, job.id)] * 8)
+        assert sorted(statuses) == [0] + [BROKEN] * 7
+        assert jobs.state(job.id) == PUBLISHED
+
+
+def claim_and_publish(jobs: Jobs, job_id: int) -> None:
+    """Claim a job and end it; AssertionError where somebody else has it."""
+    assert jobs.claim(job_id)
+    jobs.end(job_id, PUBLISHED)
+
+
+def test_eight_processes_make_the_table_at_once(tmp_path: Path) -> None:
+    for number in range(5):
+        jobs = open_jobs(tmp_path / str(number))
+        submit = partial(jobs.submit, REQUEST, GIT_DIR, QUEUED)
+        assert run_all(*[submit] * 8) == [0] * 8
+        assert [job.id for job in jobs.waiting()] == [1]
+
+
+@pytest.mark.parametrize("reaped", [True, False], ids=["gone", "zombie"])
+def test_the_claim_of_a_killed_process_is_taken_back(jobs: Jobs, reaped: bool) -> None:
+    job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    pid = claim_and_die(jobs, job.id, reaped=reaped)
+    assert [lost.id for lost in jobs.waiting()] == [job.id]
+    assert jobs.claim(job.id)
+    assert jobs.waiting() == []
+    if not reaped:
+        os.waitpid(pid, 0)
+
+
+def test_a_moved_tag_supersedes_what_a_killed_process_built(jobs: Jobs) -> None:
+    job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    claim_and_die(jobs, job.id)
+    jobs.submit(replace(REQUEST, commit="5" * 40), GIT_DIR, QUEUED)
+    assert jobs.state(job.id) == SUPERSEDED
+
+
+def test_what_a_killed_process_built_can_be_parked(jobs: Jobs) -> None:
+    job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    claim_and_die(jobs, job.id)
+    assert jobs.submit(REQUEST, GIT_DIR, PARKED).state == PARKED
+
+
+@pytest.mark.parametrize("holder", ["{pid}:1", "{pid}:", "{pid}", "", "x:y", "999999999:5", None])
+def test_a_process_with_the_same_id_is_not_the_holder(
+    jobs: Jobs, tmp_path: Path, holder: str | None
+) -> None:
+    job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    assert jobs.claim(job.id)
+    with sqlite3.connect(tmp_path / "state" / "jobs.sqlite") as connection:
+        forged = holder and holder.format(pid=os.getpid())
+        connection.execute("UPDATE jobs SET holder = ?", (forged,))
+    connection.close()
+    assert jobs.claim(job.id)
+
+
+def submit_on_and_on(jobs: Jobs, seed: int) -> None:
+    """Submit, claim and end jobs without an end."""
+    chance = random.Random(seed)
+    while True:
+        request = replace(REQUEST, tag=f"publish/{chance.randrange(100)}")
+        job = jobs.submit(request, GIT_DIR, chance.choice([QUEUED, PARKED]))
+        if jobs.claim(job.id):
+            jobs.end(job.id, chance.choice([FAILED, QUEUED, CANCELLED]), "x" * 5000)
+
+
+def test_processes_that_are_killed_leave_a_whole_table(jobs: Jobs, tmp_path: Path) -> None:
+    chance = random.Random(1)
+    first = jobs.submit(REQUEST, GIT_DIR, PARKED)
+    for round_ in range(20):
+        with child(partial(submit_on_and_on, jobs, round_)) as writer:
+            assert not ends_within(writer, chance.uniform(0.001, 0.03))
+        assert jobs.get(first.id) == first
+        assert jobs.of_repository(REQUEST.repository.key, BUILDING) == []
+        connection = sqlite3.connect(tmp_path / "state" / "jobs.sqlite")
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
+    assert len(jobs.of_repository(REQUEST.repository.key, QUEUED, FAILED, CANCELLED)) > 10
+
+
+def test_bytes_of_any_kind_are_kept(jobs: Jobs) -> None:
+    path = Path(os.fsdecode(b"/srv/caf\xe9/\xe2\x98\x83.git"))
+    odd = replace(REQUEST, notes="a\0b \N{SNOWMAN}'\"", tag="publish/$(x);'", module="\u202e")
+    job = jobs.submit(odd, path, QUEUED)
+    assert (job.git_dir, job.request) == (path, odd)
+
+
+def test_the_table_is_for_its_owner_alone(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.waiting()
+    path = tmp_path / "state" / "jobs.sqlite"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["jobs.sqlite"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_what_root_does_belongs_to_the_owner_of_the_folder(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 65534, 65534)
+    jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    assert (tmp_path / "state" / "jobs.sqlite").stat().st_uid == 65534
+
+
+def _a_file_above(path: Path) -> None:
+    path.parent.write_text("")
+
+
+def _a_folder_there(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def _no_database(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("no database at all, but long enough to look at" * 100)
+
+
+def _another_table(path: Path) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE jobs (id INTEGER)")
+    connection.close()
+
+
+@pytest.mark.parametrize("spoil", [_a_file_above, _a_folder_there, _no_database, _another_table])
+def test_a_table_that_cannot_be_written_passes(
+    jobs: Jobs, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(tmp_path / "state" / "jobs.sqlite")
+    with pytest.raises(PublishError, match=r"the job table .* cannot be written") as refused:
+        jobs.submit(REQUEST, GIT_DIR, QUEUED)
+    assert refused.value.passing
