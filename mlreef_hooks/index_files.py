@@ -98,14 +98,19 @@ class IndexFiles:
             return True
 
     def yank(
-        self, namespace: str, name: str, version: str, *, yanked: bool, reason: str | None
+        self, namespace: str, name: str, version: str, *, reason: str | None, visibility: str
     ) -> None:
-        """Set or take back the yank of a version; KeyError where the index does not hold it."""
+        """Yank a version, or take that back (without a reason); KeyError where there is none.
+
+        Where the repository's `visibility` has become narrower, the module's becomes so too.
+        """
         with self._writing():
             document = self._stored(namespace, name)
             if document is None or find_version(document, version) is None:
                 raise KeyError(version)
-            self._write(set_yanked(document, version, yanked=yanked, reason=reason))
+            visibility = min(visibility, document["visibility"], key=VISIBILITIES.index)
+            document = set_yanked(document, version, yanked=reason is not None, reason=reason)
+            self._write({**document, "visibility": visibility})
 
     def _stored(self, namespace: str, name: str) -> Document | None:
         """A module's document; one that cannot be read must not count as one that is not there."""

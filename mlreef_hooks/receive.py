@@ -44,7 +44,7 @@ def _receive_tag(
     site: Site,
 ) -> None:
     if update.deleted:
-        withdraw(event.repository.key, tag.tag, site)
+        withdraw(event.repository.key, tag.tag, repository, site)
         return
     request = read_request(update, tag, event, repository)
     if isinstance(request, Problem):
@@ -59,7 +59,7 @@ def submit(request: PublishRequest, repository: GitRepository, site: Site) -> No
     """Make the request a job and run it, unless it is published or being built already."""
     job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
     if job.state == states.PUBLISHED:
-        restore(job, site)
+        restore(job, repository, site)
     else:
         run(job, repository, site)
 
@@ -68,7 +68,7 @@ def park(request: PublishRequest, repository: GitRepository, branch: str, site: 
     """Keep the request until the main branch contains its commit."""
     job = site.jobs.submit(request, repository.git_dir, states.PARKED)
     if job.state == states.PUBLISHED:
-        restore(job, site)
+        restore(job, repository, site)
         return
     (repository.git_dir / PARKED_MARK).touch()
     site.tell(report.parked(request, branch))
@@ -86,33 +86,44 @@ def release_parked(event: PushEvent, repository: GitRepository, branch: str, sit
         mark.unlink(missing_ok=True)
 
 
-def withdraw(repository: str, tag: str, site: Site) -> None:
+def withdraw(key: str, tag: str, repository: GitRepository, site: Site) -> None:
     """Yank what a deleted tag published, and cancel what it still asks for."""
     unfinished = (states.PARKED, states.QUEUED, states.BUILDING)
-    for job in site.jobs.of_repository(repository, states.PUBLISHED, *unfinished):
+    for job in site.jobs.of_repository(key, states.PUBLISHED, *unfinished):
         if job.request.tag != tag:
             continue
         if job.state in unfinished:
             site.jobs.end(job.id, states.CANCELLED, TAG_DELETED)
             site.tell(report.cancelled(job.request))
         else:
-            _set_yanked(job, site, TAG_DELETED)
+            _set_yanked(job, repository, site, TAG_DELETED)
             site.tell(report.yanked(job.request, job.module_name))
 
 
-def restore(job: Job, site: Site) -> None:
+def restore(job: Job, repository: GitRepository, site: Site) -> None:
     """Say that a version is published; one whose tag had been deleted is no longer yanked."""
     document = site.index.find(job.request.repository.namespace, job.module_name)
     version = document and find_version(document, str(job.request.version))
     back = bool(version and version["yank_reason"] == TAG_DELETED)
     if back:
-        _set_yanked(job, site, None)
+        _set_yanked(job, repository, site, None)
     site.tell(report.already_published(job.request, job.module_name, back=back))
 
 
-def _set_yanked(job: Job, site: Site, reason: str | None) -> None:
+def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | None) -> None:
     place = (job.request.repository.namespace, job.module_name, str(job.request.version))
-    site.index.yank(*place, yanked=reason is not None, reason=reason)
+    site.index.yank(*place, reason=reason, visibility=site.server.visibility(repository.settings()))
+
+
+def retry(job: Job, repository: GitRepository, site: Site) -> None:
+    """Run a job again that failed or was kept; PublishError where nothing asks for it any more."""
+    if job.state in (states.CANCELLED, states.SUPERSEDED):
+        raise PublishError(f"it is {job.state}: its tag was deleted or moved", "push the tag again")
+    branch = main_branch(repository, site.config)
+    if repository.is_on_branch(job.request.commit, branch):
+        submit(job.request, repository, site)
+    else:
+        park(job.request, repository, branch, site)
 
 
 def run(job: Job, repository: GitRepository, site: Site) -> None:
@@ -132,4 +143,4 @@ def run(job: Job, repository: GitRepository, site: Site) -> None:
         deleted_meanwhile = site.jobs.state(job.id) == states.CANCELLED
         site.jobs.end(job.id, states.PUBLISHED, name=name)
         if deleted_meanwhile:
-            withdraw(job.request.repository.key, job.request.tag, site)
+            withdraw(job.request.repository.key, job.request.tag, repository, site)

@@ -1,9 +1,8 @@
-"""The docker builder by real pushes: what is shared, what is in an image, what is never in it."""
+"""The docker builder by real pushes: what modules share, what an image is, and is not."""
 
 import json
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -14,7 +13,6 @@ import jsonschema
 import pytest
 
 from tests.support.docker_cli import docker, image_names, inspect_image, leftovers
-from tests.support.git import Author, remote_lines
 from tests.support.package_index import (
     PASSWORD,
     USER,
@@ -22,6 +20,17 @@ from tests.support.package_index import (
     make_sdist,
     make_wheel,
     package_index,
+)
+from tests.support.processes import find_program
+from tests.support.publishing import (
+    entry,
+    jobs,
+    logs,
+    project,
+    publish,
+    push_without_hook,
+    start_hook,
+    unwrapped,
 )
 from tests.support.site import PROJECT, GitSite
 
@@ -47,50 +56,13 @@ def closed_index() -> Iterator[PackageIndex]:
 
 @pytest.fixture
 def make_site(tmp_path: Path, engine: str, base_image: str, index: PackageIndex) -> MakeSite:
-    """Makes a site with the engine and the package index of the tests."""
+    """Makes a site with the engine and the open package index of the tests."""
 
     def make(name: str = "site", **settings: Any) -> GitSite:
         settings = {"pip": {"index_url": index.url}, **settings}
         return GitSite(tmp_path / name, engine, base_image, settings)
 
     return make
-
-
-def project(requirements: str, **files: str) -> dict[str, str]:
-    """A code project with these requirements."""
-    return {**PROJECT, "requirements.txt": requirements, **files}
-
-
-def publish(author: Author, files: Mapping[str, str], version: str = "1.0.0") -> str:
-    """What the author sees of a push that asks for publishing."""
-    author.commit(files)
-    author.tag(f"publish/{version}")
-    return "\n".join(remote_lines(author.push("master", f"publish/{version}")))
-
-
-def logs(site: GitSite) -> str:
-    """All output of all builds of a site."""
-    return "\n".join(path.read_text() for path in sorted(site.state.glob("logs/job-*.log")))
-
-
-def entry(site: GitSite, module: str) -> dict[str, Any]:
-    """The only version of a module."""
-    document = site.document(module)
-    assert document is not None
-    (version,) = document["versions"]
-    assert isinstance(version, dict)
-    return version
-
-
-def validate_index(site: GitSite) -> None:
-    """Check every file of the index against the schema that it names."""
-    schemas = resources.files("mlreef_hooks").joinpath("schemas")
-    for kind, pattern in (("module", "modules/**/*.json"), ("listing", "listing/*.json")):
-        schema = json.loads(schemas.joinpath(f"{kind}.json").read_text())
-        files = list(site.index.rglob(pattern))
-        assert files
-        for path in files:
-            jsonschema.validate(json.loads(path.read_text()), schema)
 
 
 # what is shared
@@ -110,45 +82,227 @@ def test_eight_pushes_at_once_install_what_they_share_once(
     assert [site.versions(name) for name in names] == [["1.0.0"]] * AT_ONCE
     assert logs(site).count("Successfully installed shared-1.0") == 1
     assert len(image_names(engine, "mlreef-dependencies") - before) == 1
-    assert any("waiting for it" in text for text in said)
+    assert any("another push installs the same requirements; waiting" in text for text in said)
     validate_index(site)
+
+
+def validate_index(site: GitSite) -> None:
+    """Check the documents and listings of the index against their schemas."""
+    schemas = resources.files("mlreef_hooks").joinpath("schemas")
+    for kind, pattern in (("module", "modules/**/*.json"), ("listing", "listing/*.json")):
+        schema = json.loads(schemas.joinpath(f"{kind}.json").read_text())
+        files = list(site.index.rglob(pattern))
+        assert files
+        for path in files:
+            jsonschema.validate(json.loads(path.read_text()), schema)
 
 
 def test_eight_hooks_for_one_tag_publish_once(make_site: MakeSite) -> None:
     site = make_site()
-    author = site.author("text/upper")
-    commit = author.commit(PROJECT)
-    repository = site.repositories / "text" / "upper.git"
-    (repository / "hooks" / "post-receive").unlink()
-    author.tag("publish/1.0.0")
-    author.push("master", "publish/1.0.0")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        said = list(pool.map(lambda _: call_hook(site, repository, commit), range(AT_ONCE)))
+    repository, commit = push_without_hook(site, "text/upper", PROJECT)
+    hooks = [start_hook(site, repository, commit) for _ in range(AT_ONCE)]
+    said = [hook.communicate()[0] for hook in hooks]
     assert sum("success: upper 1.0.0 is published" in text for text in said) == 1
     rest = [text for text in said if "success: " not in text]
-    assert all("is being published already" in t or "already published" in t for t in rest)
+    assert all("is being published already" in t or "is already published" in t for t in rest)
     assert site.versions("text/upper") == ["1.0.0"]
     validate_index(site)
 
 
-def call_hook(site: GitSite, repository: Path, commit: str) -> str:
-    """What the hook says to a push of `publish/1.0.0`."""
-    with start_hook(site, repository, commit) as process:
-        return process.communicate()[0]
-
-
-def start_hook(site: GitSite, repository: Path, commit: str) -> "subprocess.Popen[str]":
-    """The hook, called as git calls it for a push of `publish/1.0.0`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlreef_hooks", "--config", site.config, "post-receive"],
-        cwd=repository,
-        env={"GIT_DIR": ".", "PATH": "/usr/bin:/bin"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+def test_a_change_of_code_alone_installs_nothing(make_site: MakeSite, engine: str) -> None:
+    site = make_site()
+    author = site.author("text/upper")
+    publish(author, PROJECT)
+    before = image_names(engine, "mlreef-dependencies")
+    said = publish(author, {"README.md": "more"}, "1.0.1")
+    assert "dependencies reused" in said
+    assert not (site.state / "logs" / "job-2.log").exists()
+    assert image_names(engine, "mlreef-dependencies") == before
+    first, second = (
+        inspect_image(engine, f"mlreef/text/upper:{version}")["RootFS"]["Layers"]
+        for version in ("1.0.0", "1.0.1")
     )
-    assert process.stdin is not None
-    process.stdin.write(f"{'0' * 40} {commit} refs/tags/publish/1.0.0\n")
-    process.stdin.close()
-    process.stdin = None  # communicate() would flush it
-    return process
+    assert first[:-1] == second[:-1]
+    assert first[-1] != second[-1]
+
+
+def test_the_same_commit_is_the_same_image_in_another_site(make_site: MakeSite) -> None:
+    digests = []
+    for name in ("one", "two"):
+        site = make_site(name)
+        publish(site.author("text/upper"), PROJECT)
+        digests.append(entry(site, "text/upper")["image"]["digest"])
+    assert digests[0] == digests[1]
+
+
+# what an image is
+
+
+@pytest.fixture(scope="module")
+def published(
+    tmp_path_factory: pytest.TempPathFactory, engine: str, base_image: str
+) -> Iterator[GitSite]:
+    """A site with one published module, `text/upper`, with a description and variables."""
+    settings = {"base": {"default": {"image": base_image, "environment": {"LEVEL": "site"}}}}
+    site = GitSite(tmp_path_factory.mktemp("published"), engine, base_image, settings)
+    table = PROJECT["mlreef.toml"] + 'description = "Loud letters"\nlicenses = "MIT"\n'
+    variables = "[module.environment]\nGREETING = \"hello = 'you'\"\n"
+    said = publish(site.author("text/upper"), {**PROJECT, "mlreef.toml": table + variables})
+    assert "success: " in said, said
+    yield site
+
+
+def test_docker_run_starts_the_module_anywhere_as_anybody(
+    published: GitSite, engine: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("quiet")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o777)
+    closed = ["--read-only", "--network=none", "--user=1234:1234", "--workdir=/usr"]
+    folders = [f"--volume={tmp_path}/in:/in:ro", f"--volume={tmp_path}/out:/out"]
+    image = entry(published, "text/upper")["image"]["reference"]
+    paths = ["--input-path", "/in", "--output-path", "/out", "--times", "2"]
+    docker(engine, "run", "--rm", *closed, *folders, image, *paths)
+    result = tmp_path / "out" / "a.txt"
+    assert (result.read_text(), result.stat().st_uid) == ("QUIETQUIET", 1234)
+
+
+def test_labels_say_what_the_index_says(published: GitSite, engine: str, base_image: str) -> None:
+    version = entry(published, "text/upper")
+    config = inspect_image(engine, version["image"]["digest"])["Config"]
+    labels = config["Labels"]
+    oci = "org.opencontainers.image."
+    assert {name.removeprefix(oci): text for name, text in labels.items() if oci in name} == {
+        "title": "upper",
+        "description": "Loud letters",
+        "version": "1.0.0",
+        "revision": version["commit"],
+        "created": inspect_image(engine, version["image"]["digest"])["Created"],
+        "licenses": "MIT",
+        "base.name": "default",
+        "base.digest": inspect_image(engine, base_image)["Id"],
+    }
+    unknown_then = dict.fromkeys(("image", "published_at", "published_by"))
+    document = published.document("text/upper")
+    assert json.loads(labels["io.mlreef.module"]) == {
+        **(document or {}),
+        "versions": [{**version, **unknown_then}],
+    }
+
+
+def test_the_environment_is_that_of_base_site_and_module(published: GitSite, engine: str) -> None:
+    version = entry(published, "text/upper")
+    config = inspect_image(engine, version["image"]["digest"])["Config"]
+    variables = dict(pair.split("=", 1) for pair in config["Env"])
+    assert variables.pop("PATH").startswith("/usr/local/sbin:")
+    assert variables == {
+        "GREETING": "hello = 'you'",
+        "HOME": "/tmp",
+        "LEVEL": "site",
+        "PYTHONUNBUFFERED": "1",
+    }
+    assert version["environment"] == {"GREETING": "hello = 'you'", "LEVEL": "site"}
+
+
+# what is never in it
+
+
+def credentials(kind: str, closed_index: PackageIndex, folder: Path) -> dict[str, Any]:
+    """The settings `[pip]` of a site whose index wants a password."""
+    if kind == "url":
+        secret = quote(PASSWORD, safe="")
+        return {"index_url": f"http://{USER}:{secret}@{closed_index.address}/simple/"}
+    netrc = folder / "netrc"
+    netrc.write_text(f"machine 127.0.0.1\n  login {USER}\n  password {PASSWORD}\n")
+    return {"index_url": closed_index.url, "netrc": str(netrc)}
+
+
+@pytest.mark.parametrize("kind", ["url", "netrc"])
+def test_credentials_are_seen_nowhere(
+    kind: str, make_site: MakeSite, engine: str, closed_index: PackageIndex, tmp_path: Path
+) -> None:
+    site = make_site(pip=credentials(kind, closed_index, tmp_path))
+    said = publish(site.author("text/upper"), project(f"tiny==1.0\n# {kind}\n"))
+    assert "success: " in said
+    version = entry(site, "text/upper")
+    assert version["locked"] == ["tiny==1.0"]
+    image = version["image"]["digest"]
+    below = f"{image_of_dependencies(engine, image)}"
+    places = {
+        "pusher": said,
+        "facts": json.dumps([inspect_image(engine, each) for each in (image, below)]),
+        "history": docker(engine, "history", "--no-trunc", image),
+        "history below": docker(engine, "history", "--no-trunc", below),
+        **{str(path): path.read_bytes().decode("latin-1") for path in files_below(site.state)},
+    }
+    for secret in (PASSWORD, quote(PASSWORD, safe="")):
+        assert [place for place, text in places.items() if secret in text] == []
+        assert not file_system_holds(engine, image, secret.encode())
+    assert leftovers(engine) == set()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files of the state folder: job table, logs, locks, index."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    return files
+
+
+def image_of_dependencies(engine: str, image: str) -> str:
+    """The image that holds all layers but the last of a module's image."""
+    layers = inspect_image(engine, image)["RootFS"]["Layers"][:-1]
+    names = image_names(engine, "mlreef-dependencies")
+    found = (name for name in names if inspect_image(engine, name)["RootFS"]["Layers"] == layers)
+    return next(found)
+
+
+def file_system_holds(engine: str, image: str, text: bytes) -> bool:
+    """True where the text, or a file that pip was given, is in the root file system of the image."""
+    container = docker(engine, "create", image).strip()
+    command = [find_program("docker"), "--host", engine, "export", container]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as export:
+            assert export.stdout is not None
+            content = export.stdout.read()
+    finally:
+        docker(engine, "rm", container)
+    assert b"module/upper.py" in content
+    given = (b"run/mlreef/pip.conf", b"run/mlreef/netrc", b"run/mlreef/requirements.txt")
+    return any(each in content for each in (text, *given))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message"),
+    [
+        ("plain==1.0", "the package index has no wheel of plain==1.0"),
+        ("plain @ {url}", "is built from source"),
+        ("{url}&egg=plain", "is built from source"),
+    ],
+)
+def test_with_credentials_nothing_is_built_from_source(
+    make_site: MakeSite,
+    closed_index: PackageIndex,
+    tmp_path: Path,
+    requirement: str,
+    message: str,
+) -> None:
+    site = make_site(pip=credentials("url", closed_index, tmp_path))
+    closed_index.requests.clear()
+    url = closed_index.file_url("plain-1.0.tar.gz")
+    said = publish(site.author("text/upper"), project(requirement.format(url=url) + "\n"))
+    assert message in unwrapped(said)
+    assert "where the package index needs a password, only wheels are installed" in unwrapped(said)
+    assert "/files/plain-1.0.tar.gz" not in closed_index.requests
+    assert jobs(site) == [(1, "failed")]
+
+
+def test_without_credentials_a_source_distribution_is_built(
+    make_site: MakeSite, index: PackageIndex
+) -> None:
+    index.add(make_sdist("source", "1.0"))
+    site = make_site()
+    script = "import source\n" + PROJECT["upper.py"]
+    said = publish(site.author("text/upper"), {**project("source==1.0\n"), "upper.py": script})
+    assert "success: " in said
+    assert entry(site, "text/upper")["locked"] == ["source==1.0"]

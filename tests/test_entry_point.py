@@ -2,6 +2,7 @@
 
 import ast
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -186,9 +187,7 @@ def test_imports(source: str, found: list[str]) -> None:
 
 def test_a_chain_of_imports_is_followed_only_so_far() -> None:
     names = [f"m{number}" for number in range(FOLLOWED + 500)]
-    files = {
-        f"{name}.py": f"import {after}\n" for name, after in zip(names, names[1:], strict=False)
-    }
+    files = {f"{name}.py": f"import {after}\n" for name, after in pairwise(names)}
     files |= {"m0.py": COMPLETE + "import m1\n", f"{names[-1]}.py": BROKEN}
     problems = Problems()
     read_entry_point("m0.py", memory_tree(files), "3.11", problems)

@@ -141,19 +141,19 @@ def test_a_yank_is_said_and_taken_back(index: IndexFiles) -> None:
     add(index, "1.0")
     add(index, "2.0", commit="5" * 40)
     before = index.find("vision", "add-noise")
-    index.yank("vision", "add-noise", "2.0", yanked=True, reason="broken")
+    index.yank("vision", "add-noise", "2.0", reason="broken", visibility="public")
     (line,) = index.lines()
     assert (line["version"], line["yanked"]) == ("1.0", False)
-    index.yank("vision", "add-noise", "1", yanked=True, reason="broken too")
+    index.yank("vision", "add-noise", "1", reason="broken too", visibility="public")
     (line,) = index.lines()
     assert (line["version"], line["yanked"]) == ("2.0", True)
     check(index.root)
     for version in ("1.0", "2.0"):
-        index.yank("vision", "add-noise", version, yanked=False, reason=None)
+        index.yank("vision", "add-noise", version, reason=None, visibility="public")
     assert index.find("vision", "add-noise") == before
     for name, version in (("add-noise", "3.0"), ("other", "1.0")):
         with pytest.raises(KeyError):
-            index.yank("vision", name, version, yanked=True, reason=None)
+            index.yank("vision", name, version, reason=None, visibility="public")
 
 
 FLIPS = [
@@ -283,7 +283,7 @@ def write_on_and_on(index: IndexFiles, seed: int) -> None:
         facts = {"name": name, "namespace": namespace, "repository": f"{namespace}/{name}"}
         visibility = chance.choice(["public", "internal", "private"])
         add(index, f"{number}.0", visibility=visibility, commit=f"{number:040x}", **facts)
-        index.yank(namespace, name, f"{number}.0", yanked=True, reason="broken")
+        index.yank(namespace, name, f"{number}.0", reason="broken", visibility="public")
 
 
 def read_on_and_on(root: Path) -> None:

@@ -304,15 +304,22 @@ def test_a_sha256_repository(site: GitSite) -> None:
     assert len(commit) == 64
 
 
-def test_visibility_follows_the_repository_at_each_publish(site: GitSite, author: Author) -> None:
+def test_visibility_follows_the_repository_at_each_write(site: GitSite, author: Author) -> None:
     repository = site.repositories / "text" / "upper.git"
-    for visibility, version in (("public", "1.0"), ("private", "1.1"), ("internal", "1.2")):
+
+    def folder_after(visibility: str, refspec: str) -> str:
         author.git("--git-dir", str(repository), "config", "mlreef.visibility", visibility)
+        author.push(refspec)
+        (found,) = site.index.rglob("modules/text/upper.json")
+        return str(found.relative_to(site.index).parents[2])
+
+    for version in ("1.0", "1.1", "1.2"):
         author.tag(f"publish/{version}")
-        author.push(f"publish/{version}")
-        found = [path.relative_to(site.index) for path in site.index.rglob("modules/text/*.json")]
-        folder = "private/text" if visibility == "private" else visibility
-        assert found == [Path(folder, "modules/text/upper.json")]
+    assert folder_after("public", "publish/1.0") == "public"
+    assert folder_after("private", "publish/1.1") == "private/text"
+    assert folder_after("internal", "publish/1.2") == "internal"
+    assert folder_after("public", ":publish/1.1") == "internal"  # a yank widens nothing
+    assert folder_after("private", ":publish/1.2") == "private/text"
 
 
 def test_an_engine_that_is_away_keeps_the_job_for_a_retry(
@@ -325,7 +332,14 @@ def test_an_engine_that_is_away_keeps_the_job_for_a_retry(
     pushed = said(author.push("master", "publish/1.0.0"))
     assert "job 1 is kept" in pushed
     assert "the push itself is stored" in pushed
+    author.commit({"README.md": "more"})
+    author.tag("publish/2.0.0")
+    author.push("publish/2.0.0")
+    author.tag("publish/3.0.0")
+    author.push("publish/3.0.0", ":publish/2.0.0")
     site.command("retry", "1", expect=1)
+    assert "is cancelled: its tag was deleted" in site.command("retry", "2", expect=1).stdout
+    assert "is not on master" in site.command("retry", "3", expect=1).stdout
     GitSite(tmp_path / "site", engine, base_image)  # the administrator corrects the configuration
     assert "success: upper 1.0.0" in site.command("retry", "--all").stdout
     assert site.versions("text/upper") == ["1.0.0"]

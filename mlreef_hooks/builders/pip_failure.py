@@ -99,11 +99,13 @@ def _unknown(
         return None
     if found[2] != "none":
         newest = ", ".join(found[2].split(", ")[-_VERSIONS_SHOWN:])
-        hint = f"the package index offers {newest}"
+        message, hint = f"the package index does not have {found[1]}", f"it offers {newest}"
+    elif wheels_only:
+        message, hint = f"the package index has no wheel of {found[1]}", WHEELS_ONLY
     else:
-        hint = "correct its name or version"
-        hint = f"{hint}; {WHEELS_ONLY}" if wheels_only else hint
-    return PublishError(f"the package index does not have {found[1]}", hint)
+        message = f"the package index does not have {found[1]}"
+        hint = "correct its name, or its version"
+    return PublishError(message, hint)
 
 
 def _away_or_full(

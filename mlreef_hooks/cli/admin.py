@@ -152,12 +152,12 @@ def retry(config_file: str | None, jobs: tuple[int, ...], everything: bool) -> i
 def _retry(job: "Job", site: "Site") -> bool:
     """True where the job is published in the end; a job that cannot run does not stop others."""
     from mlreef_hooks.jobs import PUBLISHED
-    from mlreef_hooks.receive import submit
+    from mlreef_hooks.receive import retry as retry_job
     from mlreef_hooks.repository import GitRepository
 
     try:
         with contextlib.closing(GitRepository(job.git_dir)) as repository:
-            submit(job.request, repository, site)
+            retry_job(job, repository, site)
     except PublishError as error:
         click.echo(f"error: job {job.id}: {plain(error.message)}")
     return site.jobs.state(job.id) == PUBLISHED

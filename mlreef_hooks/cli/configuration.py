@@ -21,7 +21,11 @@ def user_config() -> Path:
 
 def default_state() -> Path:
     """The state folder where the configuration names none."""
-    return SITE_STATE if SITE_STATE.is_dir() else _xdg("XDG_STATE_HOME", ".local/state")
+    return (
+        SITE_STATE
+        if SITE_STATE.is_dir() or os.geteuid() == 0
+        else _xdg("XDG_STATE_HOME", ".local/state")
+    )
 
 
 def config_path(named: str | None) -> Path:
