@@ -32,8 +32,8 @@ class Dependencies:
     """An image with everything installed that a module needs, but without its code.
 
     `id` is the engine's image id, `layers` the diff ids from the bottom, `environment` as
-    `NAME=value`; `locked` lists every installed package as `name==version`. `reused` is true where
-    nothing had to be installed.
+    `NAME=value`; `locked` lists every installed package as `name==version`. The base has the site's
+    name for it, its image's reference and digest. `reused` is true where nothing was installed.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Dependencies:
     architecture: str
     locked: tuple[str, ...]
     base_name: str
+    base_image: str
     base_digest: str
     reused: bool
 

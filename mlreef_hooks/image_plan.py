@@ -33,6 +33,8 @@ def plan_image(entry: IndexEntry, tree: SourceTree, created: int, prefix: str) -
 def image_labels(entry: IndexEntry, created: int) -> Mapping[str, str]:
     """The labels; what is not known is left out."""
     manifest, base = entry.manifest, entry.dependencies
+    # Who may read it is the repository's affair and may change; the image's bytes must not.
+    module = {**entry.document(), "visibility": None}
     labels = {
         f"{_OCI}.title": manifest.title,
         f"{_OCI}.description": manifest.description,
@@ -42,8 +44,8 @@ def image_labels(entry: IndexEntry, created: int) -> Mapping[str, str]:
         f"{_OCI}.created": timestamp(created),
         f"{_OCI}.authors": manifest.author,
         f"{_OCI}.licenses": manifest.licenses,
-        f"{_OCI}.base.name": base.base_name,
+        f"{_OCI}.base.name": base.base_image,
         f"{_OCI}.base.digest": base.base_digest,
-        MODULE_LABEL: json.dumps(entry.document(), sort_keys=True, separators=(",", ":")),
+        MODULE_LABEL: json.dumps(module, sort_keys=True, separators=(",", ":")),
     }
     return {name: value for name, value in labels.items() if value}

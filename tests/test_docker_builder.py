@@ -139,9 +139,7 @@ def test_the_same_commit_is_the_same_image_in_another_site(make_site: MakeSite) 
 
 
 @pytest.fixture(scope="module")
-def published(
-    tmp_path_factory: pytest.TempPathFactory, engine: str, base_image: str
-) -> Iterator[GitSite]:
+def published(tmp_path_factory: pytest.TempPathFactory, engine: str, base_image: str) -> GitSite:
     """A site with one published module, `text/upper`, with a description and variables."""
     settings = {"base": {"default": {"image": base_image, "environment": {"LEVEL": "site"}}}}
     site = GitSite(tmp_path_factory.mktemp("published"), engine, base_image, settings)
@@ -149,7 +147,7 @@ def published(
     variables = "[module.environment]\nGREETING = \"hello = 'you'\"\n"
     said = publish(site.author("text/upper"), {**PROJECT, "mlreef.toml": table + variables})
     assert "success: " in said, said
-    yield site
+    return site
 
 
 def test_docker_run_starts_the_module_anywhere_as_anybody(
@@ -180,13 +178,14 @@ def test_labels_say_what_the_index_says(published: GitSite, engine: str, base_im
         "revision": version["commit"],
         "created": inspect_image(engine, version["image"]["digest"])["Created"],
         "licenses": "MIT",
-        "base.name": "default",
+        "base.name": base_image,
         "base.digest": inspect_image(engine, base_image)["Id"],
     }
     unknown_then = dict.fromkeys(("image", "published_at", "published_by"))
     document = published.document("text/upper")
     assert json.loads(labels["io.mlreef.module"]) == {
         **(document or {}),
+        "visibility": None,
         "versions": [{**version, **unknown_then}],
     }
 
@@ -228,7 +227,7 @@ def test_credentials_are_seen_nowhere(
     version = entry(site, "text/upper")
     assert version["locked"] == ["tiny==1.0"]
     image = version["image"]["digest"]
-    below = f"{image_of_dependencies(engine, image)}"
+    below = image_of_dependencies(engine, image)
     places = {
         "pusher": said,
         "facts": json.dumps([inspect_image(engine, each) for each in (image, below)]),
@@ -258,7 +257,7 @@ def image_of_dependencies(engine: str, image: str) -> str:
 
 
 def file_system_holds(engine: str, image: str, text: bytes) -> bool:
-    """True where the text, or a file that pip was given, is in the root file system of the image."""
+    """True where the text, or a file that pip was given, is in the image's root file system."""
     container = docker(engine, "create", image).strip()
     command = [find_program("docker"), "--host", engine, "export", container]
     try:

@@ -105,7 +105,7 @@ def complete_entry() -> IndexEntry:
         manifest=replace(manifest, author="Ada", licenses="MIT", description="Turns pictures"),
         dependencies=Dependencies(
             id="sha256:1", layers=(), environment=(), architecture="amd64", locked=(),
-            base_name="default", base_digest="sha256:2", reused=True,
+            base_name="default", base_image="python:3.11", base_digest="sha256:2", reused=True,
         ),
         visibility="public",
         source="https://git.example/vision/turn.git",

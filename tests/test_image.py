@@ -190,6 +190,7 @@ DEPENDENCIES = Dependencies(
     architecture="amd64",
     locked=("numpy==2.1.0",),
     base_name="default",
+    base_image="python:3.11",
     base_digest="sha256:" + "b" * 64,
     reused=True,
 )

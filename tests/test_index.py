@@ -263,14 +263,14 @@ def test_the_label_holds_the_document_without_what_the_bytes_cannot_know() -> No
     entry = replace(make_entry("1.2.0"), image=None, published_at=None, published_by=None)
     labels = dict(image_labels(entry, 1_767_225_600))
     document = json.loads(labels.pop(MODULE_LABEL))
-    assert document == entry.document()
+    assert document == {**entry.document(), "visibility": None}
     assert document["versions"][0]["image"] is None
     prefix = "org.opencontainers.image."
     assert {name.removeprefix(prefix): text for name, text in labels.items()} == {
         "title": "Add noise", "description": "Adds noise to images \N{SNOWMAN}", "version": "1.2.0",
         "revision": "4" * 40, "source": "ssh://git@git.example/vision/add-noise.git",
         "created": "2026-01-01T00:00:00Z", "authors": "Ada", "licenses": "MIT",
-        "base.name": "default", "base.digest": "sha256:" + "b" * 64,
+        "base.name": "python:3.11", "base.digest": "sha256:" + "b" * 64,
     }  # fmt: skip
 
 

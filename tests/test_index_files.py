@@ -156,6 +156,24 @@ def test_a_yank_is_said_and_taken_back(index: IndexFiles) -> None:
             index.yank("vision", name, version, reason=None, visibility="public")
 
 
+@pytest.mark.parametrize(
+    ("module", "repository", "expected"),
+    [
+        ("public", "private", "private"), ("public", "internal", "internal"),
+        ("internal", "public", "internal"), ("private", "public", "private"),
+        ("public", "public", "public"),
+    ],
+)  # fmt: skip
+def test_a_yank_makes_a_module_no_more_visible_than_its_repository(
+    index: IndexFiles, module: str, repository: str, expected: str
+) -> None:
+    add(index, "1.0", visibility=module)
+    index.yank("vision", "add-noise", "1.0", reason="broken", visibility=repository)
+    check(index.root)
+    ((line),) = index.lines()
+    assert (line["visibility"], line["yanked"]) == (expected, True)
+
+
 FLIPS = [
     ("public", "private"), ("private", "public"), ("public", "internal"), ("internal", "public"),
     ("internal", "private"), ("private", "internal"),

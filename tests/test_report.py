@@ -54,6 +54,7 @@ DEPENDENCIES = Dependencies(
     architecture="amd64",
     locked=("a==1", "b==1", "c==1"),
     base_name="python:3.11",
+    base_image="python:3.11",
     base_digest="",
     reused=True,
 )

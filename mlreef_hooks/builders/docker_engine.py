@@ -80,6 +80,7 @@ class DockerBuilder:
             architecture=made.architecture,
             locked=tuple(json.loads(made.labels[_LOCKED_LABEL])),
             base_name=name,
+            base_image=base.image,
             base_digest=image.digest,
             reused=found is not None,
         )

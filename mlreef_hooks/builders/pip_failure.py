@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from mlreef_hooks.builders.pip_install import BASE_UNFIT, WHEELS_ONLY
 from mlreef_hooks.config import DockerEngine
@@ -23,6 +24,7 @@ _AWAY = re.compile(
     r"|http error 5\d\d|5\d\d server error|connection (?:refused|reset|aborted))",
     re.IGNORECASE,
 )
+_OTHER_HASH = "DO NOT MATCH THE HASHES"
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _OUTPUT, _OUTPUT_END = (
     re.compile(r"\s+.*\[\d+ lines of output\]"),
@@ -108,6 +110,18 @@ def _unknown(
     return PublishError(message, hint)
 
 
+def _other_hash(
+    _ended: Ended, lines: Sequence[str], _settings: DockerEngine, _wheels_only: bool
+) -> PublishError | None:
+    for line, following in pairwise(lines):
+        if line.startswith("ERROR: ") and _OTHER_HASH in line:
+            return PublishError(
+                f"{following.strip().partition(' from ')[0]} has another hash than the one written",
+                "find out why; `pip-compile --generate-hashes` writes them",
+            )
+    return None
+
+
 def _away_or_full(
     _ended: Ended, lines: Sequence[str], _settings: DockerEngine, _wheels_only: bool
 ) -> PublishError | None:
@@ -124,24 +138,24 @@ def _away_or_full(
     return None
 
 
-_EXPLANATIONS: Sequence[Explanation] = (_beyond_bounds, _base_unfit, _unknown, _away_or_full)
+_EXPLANATIONS: Sequence[Explanation] = (
+    _beyond_bounds,
+    _base_unfit,
+    _unknown,
+    _other_hash,
+    _away_or_full,
+)
 
 
 def _built(lines: Sequence[str]) -> str:
     """The last line that the build of a package printed; empty where none failed."""
-    ends = [place for place, line in enumerate(lines) if _OUTPUT_END.fullmatch(line)]
-    if not ends:
-        return ""
-    last = lines[ends[-1] - 1].strip() if ends[-1] else ""
-    return "it says nothing" if _OUTPUT.fullmatch(lines[ends[-1] - 1]) else last
+    for line, following in reversed(list(pairwise(lines))):
+        if _OUTPUT_END.fullmatch(following):
+            return "it says nothing" if _OUTPUT.fullmatch(line) else line.strip()
+    return ""
 
 
 def _last_words(lines: Sequence[str]) -> str:
-    """The first error of pip with what belongs to it, else the last line."""
-    errors = [place for place, line in enumerate(lines) if line.startswith("ERROR: ")]
-    if not errors:
-        return lines[-1] if lines else ""
-    first = errors[0]
-    more = lines[first + 1].strip() if lines[first + 1 : first + 2] else ""
-    indented = bool(more) and lines[first + 1].startswith(" ")
-    return lines[first].removeprefix("ERROR: ") + (f" {more}" if indented else "")
+    """The first error of pip, which the others follow from, else the last line."""
+    errors = (line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: "))
+    return next(errors, lines[-1] if lines else "")

@@ -41,8 +41,9 @@ def make_sdist(name: str, version: str, setup: str = "") -> tuple[str, bytes]:
     It holds a module `NAME.py` and needs nothing but setuptools.
     """
     stem = f"{name}-{version}"
-    call = f"from setuptools import setup\nsetup(name={name!r}, version={version!r}, py_modules=[{name!r}])\n"
-    files = {"setup.py": f"{setup}\n{call}", f"{name}.py": f"__version__ = {version!r}\n"}
+    said = f"name={name!r}, version={version!r}, py_modules=[{name!r}]"
+    script = f"{setup}\nfrom setuptools import setup\nsetup({said})\n"
+    files = {"setup.py": script, f"{name}.py": f"__version__ = {version!r}\n"}
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for path, text in files.items():

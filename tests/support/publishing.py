@@ -61,7 +61,7 @@ def start_hook(site: GitSite, repository: Path, commit: str) -> "subprocess.Pope
 
 
 def push_without_hook(site: GitSite, name: str, files: Mapping[str, str]) -> tuple[Path, str]:
-    """A new repository that holds the tag `publish/1.0.0` of which no hook has heard, its commit."""
+    """A new repository whose tag `publish/1.0.0` no hook has heard of, and the tag's commit."""
     author = site.author(name)
     repository = site.repositories / f"{name}.git"
     (repository / "hooks" / "post-receive").unlink()

@@ -1,0 +1,183 @@
+"""Who may import whom, by hand-written tables; the sources are read and never imported."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "mlreef_hooks"
+ROOT = Path(__file__).parents[1] / PACKAGE
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+# From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
+# about images, index and words; what touches one outside thing each; the story; the command line.
+LAYERS = {
+    "values": "config config_table errors manifest problems push tree",
+    "reading": "entry_point git_objects module_keys module_toml required_package requirement_lines"
+    " requirements source.* toml_lines tree_listing tree_rules validation",
+    "writing": "command_line image image_plan index report",
+    "edges": "account base_image builders.* container durable_files engine engine_api engine_image"
+    " hook_check hook_files index_files installation job_log jobs module_run process repository"
+    " servers.* working_tree",
+    "flow": "doctor intake publish receive site",
+    "shell": "__main__ cli.*",
+}
+MAY_IMPORT = {
+    "values": {"values"},
+    "reading": {"values", "reading"},
+    "writing": {"values", "writing"},
+    "edges": {"values", "writing"},  # and what the next table says
+    "flow": {"values", "reading", "writing", "edges", "flow"},
+    "shell": {*LAYERS},
+}
+PURE = ("values", "reading", "writing")
+# An edge that builds on others: each still owns one outside thing.
+EDGES = {
+    "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
+    " container engine",
+    "builders.pip_failure": "builders.pip_install container",
+    "builders.start_check": "container",
+    "engine": "container engine_api engine_image process",
+    "hook_check": "account hook_files",
+    "hook_files": "durable_files",
+    "index_files": "durable_files",
+    "installation": "durable_files",
+    "jobs": "durable_files",
+    "module_run": "container engine",
+    "repository": "git_objects tree_listing",
+    "servers.plain": "index_files",
+    "servers.table": "servers.plain",
+}
+# Who may import what is not ours, and what of the standard library touches the outside.
+LIBRARIES = {
+    "click": "cli.*",
+    "docker": "engine_api",
+    "dulwich": "repository",
+    "packaging": "cli.user image index jobs push required_package",
+    "requests": "engine_api",
+    "toml": "installation",
+    "urllib3": "engine_api",
+}
+OUTSIDE = {
+    "fcntl": "builders.docker_engine durable_files",
+    "sqlite3": "jobs",
+    "subprocess": "base_image hook_check repository",
+}
+TOUCHES_THE_OUTSIDE = {
+    "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",
+    "subprocess", "sys", "tempfile", "threading", "time",
+}  # fmt: skip
+SHELL_ONLY_CALLS = {"print", "input", "exit", "quit", "breakpoint", "eval", "exec", "__import__"}
+SHELL_ONLY_MEMBERS = {("sys", "exit"), ("os", "_exit"), ("os", "abort"), ("os", "system")}
+
+
+def members(words: str) -> set[str]:
+    """The modules that a row of a table names; `cli.*` are all of that folder."""
+    stems = [word.removesuffix("*") for word in words.split() if word.endswith("*")]
+    named = {word for word in words.split() if not word.endswith("*")}
+    return named | {name for name in FILES if any(map(name.startswith, stems))}
+
+
+def layer_of(module: str) -> str:
+    """The one layer of a module."""
+    (found,) = [layer for layer, words in LAYERS.items() if module in members(words)]
+    return found
+
+
+def imports(module: str) -> Iterator[str]:
+    """Everything that a module imports anywhere in it, by its full dotted name."""
+    for node in ast.walk(ast.parse(FILES[module].read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of the program that a module imports."""
+    names = (name.removeprefix(f"{PACKAGE}.") for name in imports(module))
+    return {name for name in names if name in FILES and not name.endswith("__init__")}
+
+
+def other_imports(module: str) -> set[str]:
+    """What a module imports that is not ours, by the first part of its name."""
+    return {name.split(".")[0] for name in imports(module)} - {PACKAGE}
+
+
+MODULES = [name for name in FILES if not name.endswith("__init__")]
+
+
+def test_the_tables_name_every_module_once_and_no_other() -> None:
+    named = [name for words in LAYERS.values() for name in members(words) if name in MODULES]
+    assert sorted(named) == sorted(MODULES)
+    rows = [*LAYERS.values(), *EDGES.values(), *LIBRARIES.values(), *OUTSIDE.values(), *EDGES]
+    assert not {name for words in rows for name in members(words)} - {*FILES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_what_its_layer_may(module: str) -> None:
+    allowed = {name for name in MODULES if layer_of(name) in MAY_IMPORT[layer_of(module)]}
+    allowed |= members(EDGES.get(module, ""))
+    assert not own_imports(module) - allowed
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_library_is_imported_where_it_belongs(module: str) -> None:
+    found = other_imports(module)
+    assert not {name for name in found if name not in {*LIBRARIES} | sys.stdlib_module_names}
+    for name in found & ({*LIBRARIES} | {*OUTSIDE}):
+        assert module in members({**LIBRARIES, **OUTSIDE}[name]), name
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer_of(name) in PURE])
+def test_a_pure_module_touches_nothing_outside(module: str) -> None:
+    assert not other_imports(module) & TOUCHES_THE_OUTSIDE
+    called = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(FILES[module].read_bytes()))
+        if isinstance(node, ast.Call)
+    }
+    assert not called & {"open", "io.open", "datetime.now", "Path.cwd", "Path.home"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer_of(name) != "shell"])
+def test_below_the_shell_nothing_prints_exits_or_asserts(module: str) -> None:
+    for node in ast.walk(ast.parse(FILES[module].read_bytes())):
+        assert not isinstance(node, ast.Assert), node.lineno
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name):
+            assert node.func.id not in SHELL_ONLY_CALLS, node.lineno
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            assert (node.func.value.id, node.func.attr) not in SHELL_ONLY_MEMBERS, node.lineno
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if "subprocess" in imports(name)])
+def test_only_the_repository_runs_git(module: str) -> None:
+    words = {
+        node.value
+        for node in ast.walk(ast.parse(FILES[module].read_bytes()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert ("git" in words) == (module == "repository")
+    assert "shell=True" not in FILES[module].read_text()
+
+
+def test_there_is_no_circle() -> None:
+    order = [*TopologicalSorter({name: own_imports(name) for name in MODULES}).static_order()]
+    assert {*order} == {*MODULES}
+
+
+def test_packages_are_only_folders() -> None:
+    for name in {*FILES} - {*MODULES}:
+        body = ast.parse(FILES[name].read_bytes()).body
+        kinds = {type(node) for node in body}
+        assert kinds <= ({ast.Expr, ast.Assign} if name == "__init__" else {ast.Expr}), name

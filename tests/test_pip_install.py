@@ -1,0 +1,334 @@
+"""Installing requirements: hostile packages are bounded, failures are told apart and explained."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from mlreef_hooks.builders.pip_failure import PipOutput
+from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.container import Ended
+from mlreef_hooks.job_log import FILE_BYTES, LINES_TOLD, JobLog
+from tests.support.docker_cli import docker, image_names, leftovers
+from tests.support.engine import import_base, private_engine
+from tests.support.git import remote_lines
+from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
+from tests.support.processes import free_port
+from tests.support.publishing import (
+    jobs,
+    logs,
+    project,
+    publish,
+    push_without_hook,
+    start_hook,
+    unwrapped,
+)
+from tests.support.site import PROJECT, GitSite
+
+MakeSite = Callable[..., GitSite]
+WAIT_SECONDS = 60
+SLEEP = "import time\ntime.sleep(1000)"
+FORK = """\
+import os, time
+while True:
+    if os.fork() == 0:
+        time.sleep(1000)
+"""
+FILL = "x = []\nwhile True:\n    x.append(bytearray(1 << 20))"
+PRINT = """\
+import sys
+print("long " * 1_000_000)
+for number in range(2000):
+    print("line", number)
+sys.exit(1)
+"""
+ESCAPE = (
+    'print("\\x1b[31mred\\x1b]0;title\\x07 \\u202egnp.exe \\u2028error: fake")\nraise SystemExit(1)'
+)
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[PackageIndex]:
+    """A package index with packages of every kind of author."""
+    with package_index() as found:
+        found.add(
+            make_wheel("tiny", "1.0", {"tiny.py": ""}),
+            make_wheel("tiny", "1.2", {"tiny.py": ""}),
+            make_sdist("forks", "1.0", FORK),
+            make_sdist("fills", "1.0", FILL),
+            make_sdist("sleeps", "1.0", SLEEP),
+            make_sdist("prints", "1.0", PRINT),
+            make_sdist("escapes", "1.0", ESCAPE),
+        )
+        yield found
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, engine: str, base_image: str, index: PackageIndex) -> MakeSite:
+    """Makes a site with the engine and the package index of the tests."""
+
+    def make(engine: str = engine, **settings: Any) -> GitSite:
+        docker_settings = {"url": engine, "network": "host", **settings}
+        tables = {"pip": {"index_url": index.url}, "builder": {"docker": docker_settings}}
+        return GitSite(tmp_path / "site", engine, base_image, tables)
+
+    return make
+
+
+# hostile packages
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("package", "bounds", "message"),
+    [
+        ("forks", {"processes": 64}, "forks==1.0 cannot be built: BlockingIOError"),
+        ("fills", {"memory": "256m"}, "installing the requirements took more than 256m of memory"),
+        ("sleeps", {"build_seconds": 3}, "the requirements were not installed within 3 s"),
+        ("prints", {}, "prints==1.0 cannot be built: line 1999"),
+        ("escapes", {}, "escapes==1.0 cannot be built: [31mred]0;title gnp.exe error: fake"),
+    ],
+)
+def test_a_hostile_package_is_bounded(
+    make_site: MakeSite, engine: str, package: str, bounds: dict[str, Any], message: str
+) -> None:
+    site = make_site(**bounds)
+    before = image_names(engine, "mlreef-dependencies"), leftovers(engine)
+    said = publish(site.author("text/upper"), project(f"{package}==1.0\n"))
+    assert message in unwrapped(said)
+    assert jobs(site) == [(1, "failed")]
+    assert (image_names(engine, "mlreef-dependencies"), leftovers(engine)) == before
+    lines = said.splitlines()
+    assert len(lines) < LINES_TOLD + 50
+    assert max(map(len, lines)) <= 72
+    assert all(character.isprintable() for line in lines for character in line)
+    assert all(character.isprintable() for character in logs(site).replace("\n", ""))
+
+
+@pytest.mark.engine
+def test_a_build_whose_hook_was_killed_ends_by_itself_and_can_be_tried_again(
+    make_site: MakeSite, engine: str, index: PackageIndex
+) -> None:
+    site = make_site(build_seconds=4)
+    before = leftovers(engine)
+    index.add(make_sdist("later", "1.0", SLEEP))
+    repository, commit = push_without_hook(site, "text/upper", project("later==1.0\n"))
+    process = start_hook(site, repository, commit)
+    wait_until(lambda: "Collecting later" in logs(site))
+    process.kill()
+    process.communicate()
+    (left,) = (each for each in leftovers(engine) - before if is_container(engine, each))
+    wait_until(lambda: status_of(engine, left) == "exited")
+    assert docker(engine, "inspect", "--format={{.State.ExitCode}}", left).strip() == "124"
+
+    index.add(make_sdist("later", "1.0"))
+    again = start_hook(site, repository, commit)
+    assert "success: upper 1.0.0 is published" in again.communicate()[0]
+    assert jobs(site) == [(1, "published")]
+    assert leftovers(engine) == before
+
+
+def is_container(engine: str, name: str) -> bool:
+    return name in docker(engine, "ps", "--all", "--quiet").split()
+
+
+def status_of(engine: str, container: str) -> str:
+    return docker(engine, "inspect", "--format={{.State.Status}}", container).strip()
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    """Return as soon as `fact` is true; an error where that takes too long."""
+    deadline = monotonic() + WAIT_SECONDS
+    while not fact():
+        assert monotonic() < deadline
+
+
+@pytest.mark.engine
+def test_a_build_whose_engine_was_killed_is_kept(
+    tmp_path: Path, make_site: MakeSite, engine: str, index: PackageIndex
+) -> None:
+    with private_engine(tmp_path / "engine") as other:
+        import_base(other)
+        site = make_site(other, build_seconds=60)
+        index.add(make_sdist("slowly", "1.0", SLEEP))
+        repository, commit = push_without_hook(site, "text/upper", project("slowly==1.0\n"))
+        process = start_hook(site, repository, commit)
+        wait_until(lambda: "Collecting slowly" in logs(site))
+        os.kill(int((tmp_path / "engine" / "dockerd.pid").read_text()), signal.SIGKILL)
+        said = unwrapped(process.communicate()[0])
+    assert "the container engine at unix://" in said
+    assert "failed: Connection refused" in said
+    assert "job 1 is kept" in said
+    assert jobs(site) == [(1, "queued")]
+    index.add(make_sdist("slowly", "1.0"))
+    make_site(engine)
+    assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+# failures
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("requirements", "message"),
+    [
+        (
+            "tiny==999\n",
+            "error: the package index does not have tiny==999 hint: it offers 1.0, 1.2",
+        ),
+        ("tinny==1.0\n", "error: the package index does not have tinny==1.0"),
+        (f"tiny==1.0 --hash=sha256:{'0' * 64}\n", "error: tiny==1.0 has another hash"),
+    ],
+)
+def test_a_requirement_that_cannot_be_had_is_named(
+    make_site: MakeSite, requirements: str, message: str
+) -> None:
+    site = make_site()
+    said = publish(site.author("text/upper"), project(requirements))
+    assert message in unwrapped(said).replace("\n", " ")
+    assert "is kept" not in said
+    assert jobs(site) == [(1, "failed")]
+
+
+@pytest.mark.engine
+def test_an_index_that_is_away_keeps_the_job(make_site: MakeSite, index: PackageIndex) -> None:
+    site = make_site()
+    config = site.config.read_text()
+    site.config.write_text(config.replace(index.address, f"127.0.0.1:{free_port()}"))
+    said = publish(site.author("text/upper"), project("tiny==1.0\n"))
+    assert "error: the package index cannot be reached" in said
+    assert "job 1 is kept" in said
+    assert jobs(site) == [(1, "queued")]
+    site.config.write_text(config)
+    assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ({"python": "3.12"}, "the base image cannot be used: the base has Python 3.11, not 3.12"),
+        (
+            {"image": f"localhost:{free_port()}/none:1"},
+            "/none:1 cannot be fetched: Get",
+        ),
+    ],
+)
+def test_a_base_that_does_not_fit_is_for_the_administrator(
+    tmp_path: Path, engine: str, base_image: str, base: dict[str, str], message: str
+) -> None:
+    settings = {"base": {"default": {"image": base_image, "python": "3.11", **base}}}
+    site = GitSite(tmp_path / "site", engine, base_image, settings)
+    said = unwrapped(publish(site.author("text/upper"), PROJECT))
+    assert message in said
+    assert "the administrator corrects [base]" in said
+    assert jobs(site) == [(1, "queued")]
+
+
+FAILED = Ended(status=1, late=False, out_of_memory=False)
+
+
+@pytest.mark.parametrize(
+    ("ended", "output", "message", "passing"),
+    [
+        (FAILED, "", "pip could not install the requirements: exit status 1", False),
+        (
+            FAILED,
+            "ERROR: Cannot install a==1 and b==2 because of conflicts.\n"
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io",
+            "pip could not install the requirements: Cannot install a==1 and b==2"
+            " because of conflicts.",
+            False,
+        ),
+        (
+            FAILED,
+            "Collecting numpy==1.0\n  error: subprocess-exited-with-error\n"
+            "      gcc: connection.c: connection timed out, line 503\n      [end of output]",
+            "numpy==1.0 cannot be built: gcc: connection.c: connection timed out, line 503",
+            False,
+        ),
+        (
+            FAILED,
+            "WARNING: Retrying (Retry(total=4)) after connection broken by 'X'\n"
+            "ERROR: Could not find a version that satisfies the requirement a==9"
+            " (from versions: 1, 2)",
+            "the package index does not have a==9",
+            False,
+        ),
+        (
+            FAILED,
+            "ERROR: HTTP error 503 while getting https://files.example/a.whl",
+            "the package index cannot be reached",
+            True,
+        ),
+        (
+            FAILED,
+            "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool: Read timed out.",
+            "the package index cannot be reached",
+            True,
+        ),
+        (
+            FAILED,
+            "ERROR: Could not install packages due to an OSError: [Errno 28]"
+            " No space left on device",
+            "the engine's disk is full",
+            True,
+        ),
+        (
+            FAILED,
+            "No broken\na 1.0 has requirement b>=2, but you have b 1.0.",
+            "pip could not install the requirements: a 1.0 has requirement b>=2,"
+            " but you have b 1.0.",
+            False,
+        ),
+        (
+            Ended(status=127, late=False, out_of_memory=False),
+            'exec: "timeout": executable file not found in $PATH',
+            'the base image cannot be used: exec: "timeout": executable file not found in $PATH',
+            True,
+        ),
+        (FAILED, "python: No module named pip", "the base image cannot be used: python: No", True),
+        (
+            Ended(status=137, late=True, out_of_memory=False),
+            "",
+            "the requirements were not installed within 1800 s",
+            False,
+        ),
+    ],
+)
+def test_what_pip_prints_is_explained(
+    ended: Ended, output: str, message: str, passing: bool
+) -> None:
+    printed = PipOutput()
+    for line in output.splitlines():
+        printed.add(line)
+    error = printed.explain(ended, DockerEngine(), wheels_only=False)
+    assert error.message.startswith(message)
+    assert error.passing == passing
+
+
+# the log
+
+
+def test_a_log_is_bounded_for_the_pusher_and_on_disk(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = tmp_path / "logs" / "job-7.log"
+    log = JobLog(path, told.append)
+    long = "x" * 4000
+    for number in range(FILE_BYTES // len(long) + LINES_TOLD):
+        log(f"{number} {long}")
+    assert len(told) == LINES_TOLD + 1
+    assert told[-1] == "... the rest is in job-7.log on the server"
+    assert path.stat().st_size == FILE_BYTES
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file, not a folder")
+    told: list[str] = []
+    JobLog(tmp_path / "logs" / "job-7.log", told.append)("  Collecting six\x1b[2J")
+    assert told == ["Collecting six[2J"]
