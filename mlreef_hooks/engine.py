@@ -25,7 +25,7 @@ from mlreef_hooks.engine_api import (
     APIError,
     Container,
     ImageNotFound,
-    NotFound,
+    open_archive,
     open_client,
     read_events,
     reason,
@@ -227,15 +227,14 @@ class Engine:
         return Ended(status=status, late=False, out_of_memory=bool(facts["State"]["OOMKilled"]))
 
     def _read(self, container: Container, path: str) -> bytes:
-        with translated(self.url):
-            try:
-                chunks, _ = container.get_archive(path)
-                content = read_single_file(chunks)
-            except NotFound:
-                content = None
-        if content is None:
+        with (
+            translated(self.url),
+            open_archive(self._client, str(container.id), path) as answer,
+        ):
+            found = read_single_file(answer.iter_content(1 << 16)) if answer.ok else None
+        if found is None:
             raise PublishError(f"the build left no proper {path}", "require other packages")
-        return content
+        return found
 
 
 @contextlib.contextmanager

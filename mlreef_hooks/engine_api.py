@@ -8,13 +8,13 @@ import docker
 import requests
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
 from docker.utils import parse_repository_tag
 
 from mlreef_hooks.errors import PublishError
 
-__all__ = ["FAILURES", "APIError", "Container", "DockerException", "ImageNotFound", "NotFound"]
+__all__ = ["FAILURES", "APIError", "Container", "DockerException", "ImageNotFound"]
 
 # Everything that a call of the SDK raises where the engine refuses, fails or is gone.
 FAILURES = (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
@@ -91,6 +91,20 @@ def read_events(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
             raise DockerException(str(event["error"]))
         facts |= event.get("aux") or {}
     return facts
+
+
+def open_archive(client: docker.DockerClient, container: str, path: str) -> requests.Response:
+    """The answer that brings what is at a path of a container as a tar; to be closed.
+
+    The SDK's own call cannot be closed, and the engine does not let go of a container that is being
+    read.
+    """
+    api: Any = client.api
+    url = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
+    answer: requests.Response = api.get(
+        url, params={"path": path}, timeout=api.timeout, stream=True
+    )
+    return answer
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ read or a PublishError.
 
 import re
 import stat
-from collections.abc import Iterator
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
@@ -23,20 +22,7 @@ _SIGNATURE = re.compile(
 )
 
 
-def tree_entries(object_id: str, content: bytes) -> Iterator[tuple[str, int, str]]:
-    """Name, mode (one of git's five) and id of each entry of a tree, in its order."""
-    entry = re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % (len(object_id) // 2), re.DOTALL)
-    place = 0
-    while place < len(content):
-        match = entry.match(content, place)
-        if match is None:
-            raise _malformed(object_id)
-        name = match[2].decode(errors="surrogateescape")
-        yield name, _mode(int(match[1][-6:], 8)), match[3].hex()
-        place = match.end()
-
-
-def _mode(mode: int) -> int:
+def entry_mode(mode: int) -> int:
     """The mode as git reads it (`canon_mode`); old and hostile trees hold others than its own."""
     if stat.S_ISREG(mode):
         return EXECUTABLE if mode & 0o100 else FILE
@@ -56,11 +42,12 @@ def object_of_tag(object_id: str, content: bytes) -> str:
 def _first_header(object_id: str, content: bytes, name: str) -> str:
     found, _, value = content.partition(b"\n")[0].decode(errors="replace").partition(" ")
     if found != name or not _ID.fullmatch(value) or len(value) != len(object_id):
-        raise _malformed(object_id)
+        raise malformed(object_id)
     return value
 
 
-def _malformed(object_id: str) -> PublishError:
+def malformed(object_id: str) -> PublishError:
+    """The error of an object whose bytes are not what its type says."""
     return PublishError(f"the object {object_id} is malformed", CHECK)
 
 

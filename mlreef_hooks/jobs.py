@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.process import start_time
 from mlreef_hooks.push import PublishRequest, RepositoryName
 
 PARKED, QUEUED, BUILDING = "parked", "queued", "building"
@@ -148,14 +149,19 @@ class Jobs:
             )
             return held.rowcount == 1
 
-    def end(self, job_id: int, state: str, message: str = "", name: str = "") -> None:
-        """Let go of the job in `state`; `name` is the module's where it is published now."""
+    def end(self, job_id: int, state: str, message: str = "", name: str = "") -> str:
+        """Let go of the job in `state`, and say in which it was until then.
+
+        `name` is the module's where it is published now.
+        """
         with self._writing() as connection:
+            before = _select(connection, "id = ?", (job_id,))[0].state
             connection.execute(
                 "UPDATE jobs SET state = ?, message = ?, module_name = ?,"
                 " holder = NULL, updated_at = ? WHERE id = ?",
                 (state, message, name, self._clock(), job_id),
             )
+            return before
 
     def get(self, job_id: int) -> Job | None:
         """The job of this number."""
@@ -213,22 +219,9 @@ def _job(row: sqlite3.Row) -> Job:
 
 
 def _this_process() -> str:
-    return f"{os.getpid()}:{_start_time(os.getpid())}"
+    return f"{os.getpid()}:{start_time(os.getpid())}"
 
 
 def _is_alive(holder: str | None) -> bool:
     pid, _, start = (holder or "").partition(":")
-    return pid.isdigit() and _start_time(int(pid)) == start
-
-
-def _start_time(pid: int) -> str:
-    """When a living process started, in clock ticks since boot (proc(5)); empty where none lives.
-
-    A process id alone says little: ids are used again, and a zombie still has one.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            state, *fields = stat.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if state in (b"Z", b"X") else fields[18].decode()
+    return pid.isdigit() and start_time(int(pid)) == start

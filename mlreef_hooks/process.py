@@ -6,7 +6,7 @@ from pathlib import Path
 
 def holder() -> str:
     """This process, told apart from every other of any machine and any time."""
-    return f"{_place()}/{os.getpid()}/{_start(os.getpid())}"
+    return f"{_place()}/{os.getpid()}/{start_time(os.getpid())}"
 
 
 def is_lost(holder: str) -> bool:
@@ -16,7 +16,7 @@ def is_lost(holder: str) -> bool:
     """
     place, _, process = holder.rpartition("/")[0].rpartition("/")
     start = holder.rpartition("/")[2]
-    return place == _place() and process.isdigit() and _start(int(process)) != start
+    return place == _place() and process.isdigit() and start_time(int(process)) != start
 
 
 def _place() -> str:
@@ -25,7 +25,7 @@ def _place() -> str:
     return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
-def _start(process: int) -> str:
+def start_time(process: int) -> str:
     """When a process started, in clock ticks since boot (proc(5)); empty where there is none.
 
     A process id alone says little, for ids are used again. A zombie holds nothing any more.

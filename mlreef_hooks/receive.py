@@ -140,7 +140,6 @@ def run(job: Job, repository: GitRepository, site: Site) -> None:
         site.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
         raise
     else:
-        deleted_meanwhile = site.jobs.state(job.id) == states.CANCELLED
-        site.jobs.end(job.id, states.PUBLISHED, name=name)
-        if deleted_meanwhile:
+        if site.jobs.end(job.id, states.PUBLISHED, name=name) == states.CANCELLED:
+            # The tag was deleted while its version was being published.
             withdraw(job.request.repository.key, job.request.tag, repository, site)

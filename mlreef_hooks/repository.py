@@ -16,19 +16,21 @@ from pathlib import Path
 from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import get_object_format
 from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID
+from dulwich.objects import ObjectID, parse_tree
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_objects import (
     CHECK,
     commit_seconds,
+    entry_mode,
+    malformed,
     object_of_tag,
     tag_message,
     tree_of_commit,
 )
 from mlreef_hooks.tree import SUBMODULE, SourceTree, TreeEntry
-from mlreef_hooks.tree_listing import list_tree
+from mlreef_hooks.tree_listing import ListedEntry, list_tree
 
 TAG_DEPTH = 16  # tags may point to tags; 1,024 of them took minutes to follow
 _LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes into the index
@@ -221,7 +223,7 @@ class GitRepository:
     def read_tree(self, commit: str, limits: Limits) -> SourceTree:
         """The tree of a commit. Listed by id, sizes in one question to git, content when asked."""
         root = tree_of_commit(commit, self._read(commit, "commit"))
-        listing = list_tree(root, lambda tree: self._read(tree, "tree"), limits)
+        listing = list_tree(root, self._entries, limits)
         files = dict.fromkeys(each.id for each in listing.entries if each.mode != SUBMODULE)
         sizes = self._sizes(list(files))
         entries = [
@@ -233,6 +235,17 @@ class GitRepository:
         return SourceTree(
             entries, lambda entry: self._read(entry.id), search=search, beyond=listing.beyond
         )
+
+    def _entries(self, tree: str) -> list[ListedEntry]:
+        content = self._read(tree, "tree")
+        try:
+            found = parse_tree(content, len(tree) // 2)
+        except FileFormatException:
+            raise malformed(tree) from None
+        return [
+            ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
+            for name, mode, id_ in found
+        ]
 
     def _sizes(self, ids: Sequence[str]) -> dict[str, int]:
         facts = dict(zip(ids, self._facts(ids), strict=True))

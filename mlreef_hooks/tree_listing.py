@@ -1,20 +1,19 @@
 """The walk through a tree's folders, bounded whatever was pushed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from typing import NamedTuple
 
 from mlreef_hooks.config import Limits
-from mlreef_hooks.git_objects import FOLDER, tree_entries
+from mlreef_hooks.git_objects import FOLDER
 
 _PATH_LENGTH = 4096  # no file system takes a longer path (PATH_MAX)
 _REMEMBERED = 256  # folders; those of a tree bomb are few and come again and again
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListedEntry:
-    """An entry that is no folder: its path, one of git's modes, and its object id in hex."""
+class ListedEntry(NamedTuple):
+    """An entry: its path (or its name in its folder), one of git's modes, its object id in hex."""
 
     path: str
     mode: int
@@ -29,16 +28,13 @@ class Listing:
     beyond: str | None
 
 
-def list_tree(root: str, read: Callable[[str], bytes], limits: Limits) -> Listing:
-    """The entries below the tree with the id `root`; `read` gives a tree object's content.
+def list_tree(root: str, read: Callable[[str], Sequence[ListedEntry]], limits: Limits) -> Listing:
+    """The entries below the tree with the id `root`; `read` gives those of one tree object.
 
     Folders count as entries too: a tree bomb of empty folders holds no file at all.
     """
 
-    @lru_cache(_REMEMBERED)
-    def entries(tree: str) -> tuple[tuple[str, int, str], ...]:
-        return tuple(islice(tree_entries(tree, read(tree)), limits.files + 1))
-
+    entries = lru_cache(_REMEMBERED)(read)
     found: list[ListedEntry] = []
     waiting = [("", 0, root)]
     left, beyond = limits.files, None
@@ -53,7 +49,7 @@ def list_tree(root: str, read: Callable[[str], bytes], limits: Limits) -> Listin
             if mode == FOLDER:
                 folders.append((f"{prefix}{name}/", depth + 1, id_))
             else:
-                found.append(ListedEntry(path=prefix + name, mode=mode, id=id_))
+                found.append(ListedEntry(prefix + name, mode, id_))
         waiting += reversed(folders)
     found.sort(key=lambda entry: entry.path)
     return Listing(entries=tuple(found), beyond="tree-too-many-files" if left < 0 else beyond)

@@ -2,6 +2,7 @@
 
 import ast
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
 from mlreef_hooks.source.parsing import parse_source
-from mlreef_hooks.tree import SOURCE_BYTES, SYMLINK, SourceTree
+from mlreef_hooks.tree import SOURCE_BYTES, SYMLINK
 from tests.support.trees import memory_tree
 
 ANNOTATED = '@data_processor("N")\n@parameter("a", "str")\ndef f(): pass\n'
@@ -108,7 +109,7 @@ def test_a_named_entry_point(named: str) -> None:
         ("/src/a.py", '"/src/a.py" is not a file', "did you mean"),
         ("run.sh", '"run.sh" is not a Python file', "write one of"),
         ("link.py", '"link.py" is not a file', "did you mean"),
-        ("\x1b\u202e.py", "\\x1b\\u202e.py", "did you mean"),
+        ("\x1b\u202e.py", "\\x1b\\u202e.py", "write one of src/a.py"),
         ("x" * 10_000, "xxx...", "write one of"),
     ],
 )
@@ -209,7 +210,7 @@ def parse(content: str | bytes, python: str = "3.11") -> tuple[ast.Module | None
         ("x = 1\ny = (\n", 2),
         ("\nprint 1\n", 2),
         ("x = 1\n\0\n", 2),
-        (b"# coding: utf-8\nx = '\xff'\n", 1),
+        (b"# coding: utf-8\nx = '\xff'\n", 2),
         (b"# coding: nonsense\nx = 1\n", 1),
         (b"# coding: punycode\nx = 1\n", 1),
         (b"#!/bin/sh\r# vim: set fileencoding=PunyCode :\rx = 1\r", 1),
@@ -219,7 +220,10 @@ def parse(content: str | bytes, python: str = "3.11") -> tuple[ast.Module | None
         ("x = " + "9" * 5000, 1),
         ("x = " + "(" * 1000, 1),
         ("x = " + "-" * 100_000 + "1", 1),
-        ("x" + ".y" * 100_000, 1),
+        ("\nx" + ".y" * 100_000, 2),
+        ("\nimport a" + " . \\\n  y" * 1000, 2),
+        ("\nx = f'" + "{y}" * 2001 + "'", 2),
+        ("\nx = \"\\\"\" rF\'\'\'" + "{y}\n" * 2001 + "\'\'\'", 2),
         ("match x:\n  case 1: pass\n" + BROKEN, 3),
     ],
     ids=lambda value: ascii(value)[:30],
@@ -241,7 +245,11 @@ def test_what_does_not_compile(content: str | bytes, line: int) -> None:
         "x = '\\d'\n",  # a warning that nobody must see
         b"\xef\xbb\xbfx = 1\r\n",
         b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
-        "x = '# coding: punycode'\n\n# coding: punycode\n",
+        "x = 1\n\n# coding: punycode\n",
+        "x = f'" + "{y}" * 2000 + "'\n",
+        "x = '" + "{y}" * 3000 + "'\n",
+        "# it's {\nx = {" + "'y': f'{z}'," * 3000 + "}\n",
+        "import " + "a." * 200 + "b\n",
         "",
         "x = (1 if y else 2 for z in w)\n" * 100,
     ],
@@ -268,36 +276,44 @@ def test_the_hint_is_safe_to_paste_into_a_shell() -> None:
     assert "py_compile 'a; touch $(id) '\"'\"'x'\"'\"'.py' shows" in found.hint
 
 
-def hostile_trees() -> dict[str, SourceTree]:
-    """Trees whose entry point, `a.py`, could keep a careless reader busy for minutes."""
-    parts = ".".join(["a" * 400] * 2000)
-    return {
-        "punycode": memory_tree({"a.py": b"# coding: punycode\nx='" + b"a" * 900_000 + b"'-aa"}),
-        "dotted": memory_tree({"a.py": "import " + "a." * 400_000 + "a\n"}),
-        "from": memory_tree({"a.py": f"from {parts} import " + "x," * 90_000 + "x\n"}),
-        "aliases": memory_tree({"a.py": "from a import " + "x, " * 200_000 + "x\n"}),
-        "relative": memory_tree({"a.py": "from " + "." * 500_000 + " import x\n"}),
-        "sizes": memory_tree(
-            {"a.py": "".join(f"import m{number}\n" for number in range(100))}
-            | {f"m{number}.py": "#" * SOURCE_BYTES for number in range(100)}
-        ),
-    }
+def many(form: str, count: int) -> str:
+    """Numbered texts behind each other."""
+    return "".join(form.format(number) for number in range(count))
 
 
-@pytest.mark.parametrize("name", hostile_trees())
-def test_a_hostile_source_is_read_quickly(name: str) -> None:
+PARTS = ".".join(["a" * 400] * 150)
+HOSTILE: dict[str, Callable[[], dict[str, str]]] = {  # each took minutes, or all of the memory
+    "punycode": lambda: {"a.py": "# coding: punycode\nx='" + "a" * 900_000 + "'-aa"},
+    "dotted": lambda: {"a.py": "import " + "a." * 400_000 + "a\n"},
+    "from": lambda: {"a.py": f"from {PARTS} import {many('x{},', 50_000)}x\n"},
+    "names": lambda: {"a.py": f"from {'a' * 400_000} import {many('x{},', 50_000)}x\n"},
+    "aliases": lambda: {"a.py": f"from a import {many('x{},', 50_000)}x\n"},
+    "relative": lambda: {"a.py": "from " + "." * 500_000 + " import x\n"},
+    "fields": lambda: {"a.py": "x = f'" + "{y}" * 300_000 + "'\n"},
+    "bytes": lambda: {"a.py": "x = " + "b'' " * 200_000 + "\n"},
+    "sizes": lambda: (
+        {f"m{number}.py": "#" * SOURCE_BYTES for number in range(50)}
+        | {"a.py": many("import m{}\n", 50)}
+    ),
+}
+
+
+@pytest.mark.parametrize("make_files", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_source_is_read_quickly(make_files: Callable[[], dict[str, str]]) -> None:
+    tree = memory_tree(make_files())
     began = time.perf_counter()
-    read_entry_point("a.py", hostile_trees()[name], "3.11", Problems())
+    read_entry_point("a.py", tree, "3.11", Problems())
     assert time.perf_counter() - began < 8  # on a busy machine; it takes less than a second
 
 
 def test_candidates_are_parsed_only_up_to_a_size() -> None:
-    filler = "#" * (SOURCE_BYTES - len(ANNOTATED))
-    count = FOLLOWED_BYTES // SOURCE_BYTES
-    files = {f"m{number:03}.py": f"{filler}@param" for number in range(count)}
+    filler = "#" * (SOURCE_BYTES - len("@param")) + "@param"
+    files = {f"m{number:03}.py": filler for number in range(FOLLOWED_BYTES // SOURCE_BYTES)}
     path, problems = find({**files, "z.py": ANNOTATED})
     assert path is None  # the only one comes too late
     assert [each.rule for each in problems] == ["entry-point-missing"]
+    del files["m000.py"]
+    assert find({**files, "z.py": ANNOTATED}) == ("z.py", [])
 
 
 # -- the parser's description ----------------------------------------------------------------------

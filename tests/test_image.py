@@ -138,7 +138,7 @@ PLACES = [
 
 def test_the_same_commit_is_the_same_bytes_anywhere(author: Author, tmp_path: Path) -> None:
     commit = author.git("rev-parse", "HEAD")
-    clones = []
+    processes = []
     for number, (place, umask) in enumerate(zip(PLACES, (0o000, 0o022, 0o077), strict=True)):
         clone = tmp_path / f"clone-{number}"
         author.git("clone", "--quiet", "--no-local", str(author.folder), str(clone))
@@ -149,12 +149,13 @@ def test_the_same_commit_is_the_same_bytes_anywhere(author: Author, tmp_path: Pa
             "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(tmp_path),
         }  # fmt: skip
         command = [sys.executable, "-c", HASH_LAYER, str(clone), commit]
-        clones.append(
-            subprocess.run(
-                command, env=environment, umask=umask, cwd=clone, capture_output=True, check=True,
-            ).stdout.decode().strip()
-        )  # fmt: skip
-    assert set(clones) == {_layer(author.folder, commit)[0]}
+        processes.append(
+            subprocess.Popen(
+                command, env=environment, umask=umask, cwd=clone, stdout=subprocess.PIPE, text=True
+            )
+        )
+    said = {process.communicate()[0].strip() for process in processes}
+    assert said == {_layer(author.folder, commit)[0]}
 
 
 def _tree(*entries: tuple[str, int, bytes]) -> SourceTree:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -56,6 +57,7 @@ def is_date_time(value: object) -> bool:
     return not isinstance(value, str) or bool(datetime.strptime(value, "%Y-%m-%dT%H:%M:%S%z"))
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """A validator that checks formats too."""
     return Draft202012Validator(schema(name), format_checker=FORMATS)

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import stat
 import sys
@@ -332,10 +333,11 @@ def test_writers_that_are_killed_leave_a_whole_index(index: IndexFiles, seed: in
 
 def test_an_index_is_whole_after_a_kill_at_any_call(index: IndexFiles, tmp_path: Path) -> None:
     """The same without chance: the writer is killed before its first, second, ... write."""
+    add(index, "1.0", name="other", visibility="public")
+    add(index, "1.0", visibility="public")
+    before = index.root
     for calls in range(1, 100):
-        index = IndexFiles(tmp_path / f"index-{calls}")
-        add(index, "1.0", name="other", visibility="public")
-        add(index, "1.0", visibility="public")
+        index = IndexFiles(shutil.copytree(before, tmp_path / f"index-{calls}"))
 
         def write(index: IndexFiles = index, calls: int = calls) -> None:
             left = iter(range(calls - 1))

@@ -1,8 +1,8 @@
 """Installing requirements: hostile packages are bounded, failures are told apart and explained."""
 
 import os
+import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -16,7 +16,6 @@ from mlreef_hooks.container import Ended
 from mlreef_hooks.job_log import FILE_BYTES, LINES_TOLD, JobLog
 from tests.support.docker_cli import docker, image_names, leftovers
 from tests.support.engine import import_base, private_engine
-from tests.support.git import remote_lines
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import free_port
 from tests.support.publishing import (
@@ -37,6 +36,7 @@ FORK = """\
 import os, time
 while True:
     if os.fork() == 0:
+        os.closerange(0, 3)
         time.sleep(1000)
 """
 FILL = "x = []\nwhile True:\n    x.append(bytearray(1 << 20))"
@@ -98,11 +98,11 @@ def test_a_hostile_package_is_bounded(
     make_site: MakeSite, engine: str, package: str, bounds: dict[str, Any], message: str
 ) -> None:
     site = make_site(**bounds)
-    before = image_names(engine, "mlreef-dependencies"), leftovers(engine)
+    before = image_names(engine, "mlreef-dependencies") | leftovers(engine)
     said = publish(site.author("text/upper"), project(f"{package}==1.0\n"))
     assert message in unwrapped(said)
     assert jobs(site) == [(1, "failed")]
-    assert (image_names(engine, "mlreef-dependencies"), leftovers(engine)) == before
+    assert image_names(engine, "mlreef-dependencies") | leftovers(engine) <= before
     lines = said.splitlines()
     assert len(lines) < LINES_TOLD + 50
     assert max(map(len, lines)) <= 72
@@ -130,7 +130,7 @@ def test_a_build_whose_hook_was_killed_ends_by_itself_and_can_be_tried_again(
     again = start_hook(site, repository, commit)
     assert "success: upper 1.0.0 is published" in again.communicate()[0]
     assert jobs(site) == [(1, "published")]
-    assert leftovers(engine) == before
+    assert leftovers(engine) <= before
 
 
 def is_container(engine: str, name: str) -> bool:
@@ -162,7 +162,7 @@ def test_a_build_whose_engine_was_killed_is_kept(
         os.kill(int((tmp_path / "engine" / "dockerd.pid").read_text()), signal.SIGKILL)
         said = unwrapped(process.communicate()[0])
     assert "the container engine at unix://" in said
-    assert "failed: Connection refused" in said
+    assert re.search("failed: Connection (refused|reset)", said)
     assert "job 1 is kept" in said
     assert jobs(site) == [(1, "queued")]
     index.add(make_sdist("slowly", "1.0"))

@@ -1,6 +1,7 @@
 """Every shape of push that has to do with publish tags, by real pushes and a real engine."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,17 @@ def test_several_tags_in_one_push_are_published_each(site: GitSite, author: Auth
     assert site.versions("text/upper") == ["2.0.0rc1", "1.1.0", "1.0.0"]
     (line,) = json.loads(site.command("list", "--format", "json").stdout)
     assert line["version"] == "1.1.0"  # a release candidate is nobody's default
+
+
+def test_a_push_with_ten_mistakes_lists_all_ten(site: GitSite, author: Author) -> None:
+    project = Path(__file__).parent / "projects" / "ten-mistakes"
+    author.commit({"upper.py": None, **{each.name: each.read_bytes() for each in project.iterdir()}})
+    author.tag("publish/1.0.0")
+    pushed = remote_lines(author.push("master", "publish/1.0.0"))
+    found = [line for line in pushed if re.match(r"error: \S+:\d+: ", line)]
+    assert len(found) == 10
+    assert "error: not published because of 10 errors" in pushed
+    assert site.versions("text/upper") == []
 
 
 def test_several_modules_in_one_repository(site: GitSite) -> None:

@@ -44,7 +44,7 @@ def check(
     if git_dir is None and rev is None:
         validation = _validate(read_working_tree(folder, list_working_tree(folder)), folder, config)
     else:
-        validation = _validate_revision(git_dir or folder, rev or "HEAD", config)
+        validation = _validate_revision(git_dir or folder, "HEAD" if rev is None else rev, config)
     click.echo(_as_json(validation) if form == "json" else _as_text(validation))
     return 0 if validation.publishable else 1
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # A chain such as a.b.c is followed no further than this: a source may hold many that are very long.
 CHAIN = 32
+_NAME_LENGTH = 1000  # of a module; each name that is imported from it is kept with it
 
 # What `from argparse import *` brings, as far as parameters need it.
 _STAR_EXPORTS: Mapping[str, Sequence[str]] = {
@@ -31,6 +32,8 @@ def imported_names(module: ast.Module) -> dict[str, str]:
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
+                if len(alias.name) > _NAME_LENGTH:
+                    continue
                 top = alias.name.split(".")[0]
                 names.setdefault(alias.asname or top, alias.name if alias.asname else top)
         elif isinstance(node, ast.ImportFrom):
@@ -40,6 +43,8 @@ def imported_names(module: ast.Module) -> dict[str, str]:
 
 
 def _from_import(node: ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    if node.level + len(node.module or "") > _NAME_LENGTH:
+        return
     origin = "." * node.level + (node.module or "")
     for alias in node.names:
         exported = _STAR_EXPORTS.get(origin, ()) if alias.name == "*" else (alias.name,)

@@ -9,8 +9,23 @@ import warnings
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.tree import SourceTree
 
+# What takes Python's own parser, or a codec, the square of its length: minutes for a megabyte.
+_SLOW_CODECS = frozenset({"punycode", "idna"})
+_DOTS = 200  # in one dotted name
+_FIELDS = 2000  # braces in one f-string
+
 _COOKIE = re.compile(rb"coding[:=][ \t]*([-\w.]+)")  # PEP 263; it stands in line 1 or 2
-_SLOW_CODECS = frozenset({"punycode", "idna"})  # they take minutes for a megabyte
+_DOTTED = re.compile(
+    rb"[\w\x80-\xff]++(?:(?:[ \t]|\\\r?\n)*+\.(?:[ \t]|\\\r?\n)*+[\w\x80-\xff]++)*+"
+)
+_STRING = re.compile(
+    rb"""
+    \#[^\n]*+ | (?P<prefix>[A-Za-z]{0,2})(?:
+        \"{3}(?:\\.|[^\\])*?(?:\"{3}|\Z) | '{3}(?:\\.|[^\\])*?(?:'{3}|\Z) |
+        \"(?:\\.|[^\"\\\n])*+ \"?+ | '(?:\\.|[^'\\\n])*+ '?+
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -> ast.Module | None:
@@ -23,7 +38,7 @@ def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -
         return None
     major, _, minor = python.partition(".")
     try:
-        _check_encoding(content)
+        _refuse_slow(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes would be printed to the pusher
             return ast.parse(content, feature_version=(int(major), int(minor)))
@@ -38,13 +53,31 @@ def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -
     return None
 
 
-def _check_encoding(content: bytes) -> None:
-    """SyntaxError where decoding the file could take minutes."""
+def _refuse_slow(content: bytes) -> None:
+    """SyntaxError for what would keep the parser busy for minutes; nobody writes such things."""
     for line in re.split(rb"\r\n|\r|\n", content, maxsplit=2)[:2]:
-        cookie = _COOKIE.search(line)
-        try:
-            codec = codecs.lookup(cookie[1].decode()).name if cookie else ""
-        except (LookupError, UnicodeDecodeError):
-            continue  # the parser will say that it does not know it
-        if codec in _SLOW_CODECS:
-            raise SyntaxError(f"its encoding is {codec}; save it as UTF-8")
+        if _codec(line) in _SLOW_CODECS:
+            raise SyntaxError("its encoding is not read; save it as UTF-8")
+    if content.count(b".") > _DOTS:
+        for match in _DOTTED.finditer(content):
+            if match[0].count(b".") > _DOTS:
+                raise _fault(f"a name has more than {_DOTS} dots", content, match.start())
+    if content.count(b"{") > _FIELDS:
+        for match in _STRING.finditer(content):
+            formatted = b"f" in (match["prefix"] or b"").lower()
+            if formatted and match[0].count(b"{") > _FIELDS:
+                raise _fault(f"a text has more than {_FIELDS} fields", content, match.start())
+
+
+def _codec(line: bytes) -> str:
+    """The codec that a line declares; empty where it declares none that is known."""
+    cookie = _COOKIE.search(line)
+    try:
+        return codecs.lookup(cookie[1].decode()).name if cookie else ""
+    except (LookupError, UnicodeDecodeError):
+        return ""
+
+
+def _fault(said: str, content: bytes, place: int) -> SyntaxError:
+    line = content.count(b"\n", 0, place) + 1
+    return SyntaxError(said, (None, line, None, None))
