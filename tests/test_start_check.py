@@ -54,37 +54,37 @@ REFUSED = {
     "crash": (
         files('raise RuntimeError("no \\x1b[31mgood")\n' + SCRIPT),
         "upper.py does not start in its image: RuntimeError: no [31mgood",
-        "make sure that python upper.py --help works",
+        "try python upper.py --help in a new virtual environment",
     ),
     "prints-megabytes": (
         files('print("line\\n" * 1_000_000 + "y" * 5_000_000)\nraise SystemExit(3)\n' + SCRIPT),
         "upper.py does not start in its image: yyyy",
-        "make sure that",
+        "in a new virtual environment",
     ),
     "never-ends": (
         files("import time\ntime.sleep(1000)\n" + SCRIPT),
         "upper.py does not start in its image: it did not end within 3 s",
-        "make sure that",
+        "in a new virtual environment",
     ),
     "takes-memory": (
         files("x = []\nwhile True:\n    x.append(bytearray(1 << 20))\n" + SCRIPT),
         "upper.py does not start in its image: it needs more than 256m of memory",
-        "make sure that",
+        "in a new virtual environment",
     ),
     "writes-beside-itself": (
         files("open(__file__ + '.log', 'w')\n" + SCRIPT),
         "OSError: [Errno 30] Read-only file system: '/module/upper.py.log'",
-        "make sure that",
+        "in a new virtual environment",
     ),
     "needs-a-network": (
         files("import socket\nsocket.create_connection(('127.0.0.1', 9))\n" + SCRIPT),
         "ConnectionRefusedError: [Errno 111] Connection refused",
-        "make sure that",
+        "in a new virtual environment",
     ),
     "breaks-its-own-path": (
         files(SCRIPT, **{"mlreef.toml": TABLE + '[module.environment]\nPATH = "/nowhere"\n'}),
         'exec: "timeout": executable file not found in $PATH',
-        "make sure that",
+        "in a new virtual environment",
     ),
     "annotated-missing-import": (
         files(ANNOTATED.format(imports="import yaml"), **{"mlreef.toml": ""}),
@@ -94,7 +94,7 @@ REFUSED = {
     "annotated-relative-import": (
         files(ANNOTATED.format(imports="from . import x"), **{"mlreef.toml": "", "x.py": ""}),
         "/module/upper.py:2: a relative import, but the entry point is no package",
-        "make sure that",
+        "in a new virtual environment",
     ),
 }
 
@@ -127,7 +127,7 @@ ACCEPTED = {
         ANNOTATED.format(imports="import os.path, helper"), **{"mlreef.toml": "", "helper.py": ""}
     ),
     "annotated-that-would-crash": files(
-        ANNOTATED.format(imports="from __future__ import annotations")
+        ANNOTATED.format(imports="from __main__ import __name__ as name")
         + "raise RuntimeError('run without its arguments')\n",
         **{"mlreef.toml": ""},
     ),

@@ -65,4 +65,5 @@ def start_hint(why: str, manifest: ModuleManifest) -> str:
     if missing:
         package = _PACKAGES.get(missing[1], missing[1])
         return f"add the package that has it to requirements.txt, such as {package}==VERSION"
-    return f"make sure that python {manifest.entry_point} --help works after pip install alone"
+    command = f"python {manifest.entry_point}{' --help' if manifest.argparse else ''}"
+    return f"try {command} in a new virtual environment, after pip install -r requirements.txt"

@@ -1,5 +1,6 @@
 """`mlreef-hooks`: the commands by name, what they share, and the one place where errors end."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Mapping
@@ -61,6 +62,8 @@ def commands(ctx: click.Context, config_path: str | None) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 expected failure, 2 usage, 3 bug."""
+    # Tens of thousands of tree entries are no garbage; looking for some among them costs a tenth.
+    gc.set_threshold(100_000)
     try:
         result: Any = commands.main(standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
