@@ -45,7 +45,7 @@ class Requirements:
 
     @property
     def files(self) -> dict[str, str]:
-        """What pip is given: `requirements.txt`, and the `constraints.txt` that it names, if any."""
+        """What pip is given: `requirements.txt`, and `constraints.txt` where there are any."""
         lines = (*self.options, *self.lines)
         if not self.constraints:
             return {"requirements.txt": _text(lines)}

@@ -233,7 +233,8 @@ def test_several_tags_in_one_push_are_published_each(site: GitSite, author: Auth
 
 def test_a_push_with_ten_mistakes_lists_all_ten(site: GitSite, author: Author) -> None:
     project = Path(__file__).parent / "projects" / "ten-mistakes"
-    author.commit({"upper.py": None, **{each.name: each.read_bytes() for each in project.iterdir()}})
+    mistakes = {each.name: each.read_bytes() for each in project.iterdir()}
+    author.commit({"upper.py": None, **mistakes})
     author.tag("publish/1.0.0")
     pushed = remote_lines(author.push("master", "publish/1.0.0"))
     found = [line for line in pushed if re.match(r"error: \S+:\d+: ", line)]

@@ -14,6 +14,12 @@ pytestmark = pytest.mark.engine
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of blobs: a registry that is started with it again knows what it had."""
+    return tmp_path_factory.mktemp("registry")
+
+
 def site_with(folder: Path, engine: str, base_image: str, registry: str) -> GitSite:
     """A site that publishes into a registry; one that is there gets a new configuration."""
     return GitSite(folder, engine, base_image, {"registry": {"prefix": f"{registry}/mlreef"}})
@@ -37,21 +43,22 @@ def run(site: GitSite, tmp_path: Path) -> str:
 
 
 def test_a_module_is_pushed_and_run_by_the_digest_of_the_registry(
-    tmp_path: Path, engine: str, base_image: str, registry: str
+    tmp_path: Path, engine: str, base_image: str, folder: Path
 ) -> None:
-    site = site_with(tmp_path / "site", engine, base_image, registry)
-    said = publish(site.author("text/upper"), PROJECT)
-    image = entry(site, "text/upper")["image"]
-    reference = f"{registry}/mlreef/text/upper"
-    assert image["reference"] == f"{reference}:1.0.0"
-    assert image["digest"] == digest_in(registry, "mlreef/text/upper", "1.0.0")
-    assert f"  image   {reference}@{image['digest'][:19]}" in said
-    assert run(site, tmp_path) == "QUIET"
+    with local_registry(folder) as registry:
+        site = site_with(tmp_path / "site", engine, base_image, registry)
+        said = publish(site.author("text/upper"), PROJECT)
+        image = entry(site, "text/upper")["image"]
+        reference = f"{registry}/mlreef/text/upper"
+        assert image["reference"] == f"{reference}:1.0.0"
+        assert image["digest"] == digest_in(registry, "mlreef/text/upper", "1.0.0")
+        assert f"  image   {reference}@{image['digest'][:19]}" in said
+        assert run(site, tmp_path) == "QUIET"
 
-    docker(engine, "image", "rm", f"{reference}:1.0.0", f"{reference}@{image['digest']}")
-    docker(engine, "image", "inspect", f"{reference}@{image['digest']}", expect=1)
-    publish_another_under_the_same_tag(engine, base_image, f"{reference}:1.0.0")
-    assert run(site, tmp_path) == "QUIET"
+        docker(engine, "image", "rm", image["reference"])
+        docker(engine, "image", "inspect", f"{reference}@{image['digest']}", expect=1)
+        publish_another_under_the_same_tag(engine, base_image, image["reference"])
+        assert run(site, tmp_path) == "QUIET"
 
 
 def publish_another_under_the_same_tag(engine: str, image: str, name: str) -> None:
@@ -62,10 +69,9 @@ def publish_another_under_the_same_tag(engine: str, image: str, name: str) -> No
 
 
 def test_a_registry_that_is_away_keeps_the_job(
-    tmp_path: Path, engine: str, base_image: str
+    tmp_path: Path, engine: str, base_image: str, folder: Path
 ) -> None:
-    (tmp_path / "registry").mkdir()
-    with local_registry(tmp_path / "registry") as registry:
+    with local_registry(folder) as registry:
         site = site_with(tmp_path / "site", engine, base_image, registry)
     author = site.author("text/upper")
     said = unwrapped(publish(author, PROJECT))
@@ -74,7 +80,7 @@ def test_a_registry_that_is_away_keeps_the_job(
     assert jobs(site) == [(1, "queued")]
     assert site.document("text/upper") is None
     assert "connection refused" in unwrapped(site.command("retry", "--all", expect=1).stdout)
-    with local_registry(tmp_path / "registry") as registry:
+    with local_registry(folder) as registry:
         site_with(tmp_path / "site", engine, base_image, registry)
         assert "success: upper 1.0.0" in site.command("retry", "--all").stdout
         assert jobs(site) == [(1, "published")]
@@ -82,9 +88,10 @@ def test_a_registry_that_is_away_keeps_the_job(
         assert digest == digest_in(registry, "mlreef/text/upper", "1.0.0")
 
 
-def test_run_says_that_the_registry_is_away(tmp_path: Path, engine: str, base_image: str) -> None:
-    (tmp_path / "registry").mkdir()
-    with local_registry(tmp_path / "registry") as registry:
+def test_run_says_that_the_registry_is_away(
+    tmp_path: Path, engine: str, base_image: str, folder: Path
+) -> None:
+    with local_registry(folder) as registry:
         site = site_with(tmp_path / "site", engine, base_image, registry)
         publish(site.author("text/upper"), PROJECT)
         image = entry(site, "text/upper")["image"]

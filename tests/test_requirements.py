@@ -238,7 +238,9 @@ def test_requirements_have_the_parts_that_a_build_and_the_index_need() -> None:
 def test_spelling_does_not_change_the_text() -> None:
     one, _ = read("Scikit_Image == 0.24.0\n# note\nfoo[b,a]==1 ; os_name=='nt'\n")
     other, _ = read('\nscikit-image==0.24.0\r\nfoo[a, b] ==1;os_name  ==  "nt"')
-    assert one.files["requirements.txt"] == other.files["requirements.txt"] == 'scikit-image==0.24.0\nfoo[a,b]==1; os_name == "nt"\n'
+    text = one.files["requirements.txt"]
+    assert text == other.files["requirements.txt"]
+    assert text == 'scikit-image==0.24.0\nfoo[a,b]==1; os_name == "nt"\n'
 
 
 def test_empty_file_gives_an_empty_text() -> None:

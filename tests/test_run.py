@@ -257,8 +257,8 @@ def test_a_signal_ends_the_container_too(
     site: GitSite, engine: str, folders: Sequence[str | Path], number: int, status: int
 ) -> None:
     before = leftovers(engine)
-    run = ["-m", "mlreef_hooks", "--config", site.config, "run", "demo/act"]
-    command = [sys.executable, *run, *folders, "-p", "action=wait"]
+    run: list[str | Path] = ["-m", "mlreef_hooks", "--config", site.config, "run", "demo/act"]
+    command: list[str | Path] = [sys.executable, *run, *folders, "-p", "action=wait"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
