@@ -6,9 +6,11 @@ Whoever runs as root (an administrator) leaves everything to the owner of the fo
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from mlreef_hooks.errors import PublishError
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
@@ -52,18 +54,46 @@ def remove_file(path: Path, top: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(
+    path: Path, *, wait: bool = True, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold a lock among processes; BlockingIOError where another has it and `wait` is false.
 
-    The file is its owner's alone, for whoever may open it could keep the lock.
+    `on_wait` is called once where it has to be waited for. The file is its owner's alone, for
+    whoever may open it could keep the lock.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         give_to_owner_of(path.parent, descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            on_wait()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def turn_taken(folder: Path, name: str, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Take turns, by a lock of this name in a folder of locks, with other processes.
+
+    PublishError that may pass where the folder cannot be written.
+    """
+    with ExitStack() as lock:
+        try:
+            make_folder(folder, 0o700)
+            lock.enter_context(locked(folder / f"{name}.lock", on_wait=on_wait))
+        except OSError as error:
+            raise PublishError(
+                f"{folder} cannot be written: {error.strerror}",
+                "the administrator runs mlreef-hooks doctor",
+                passing=True,
+            ) from error
+        yield
 
 
 def make_folder(path: Path, mode: int) -> None:

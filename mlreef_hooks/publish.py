@@ -1,8 +1,11 @@
 """One publish, from a commit to an index entry: a stage a line."""
 
+import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from mlreef_hooks import report
+from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
@@ -24,22 +27,39 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     PublishError where it cannot be published; the pusher was told of every finding by then.
     """
     began = site.clock()
-    request = job.request
-    tree = repository.read_tree(request.commit, site.config.limits)
-    manifest = _validate(request, tree, site)
-    if _is_published(request, manifest, site):
-        site.tell(report.already_published(request, manifest.name))
-        return manifest.name
+    tree = repository.read_tree(job.request.commit, site.config.limits)
+    manifest = _validate(job.request, tree, site)
+    with _turn(job.request, manifest, site):
+        if _is_published(job.request, manifest, site):
+            site.tell(report.already_published(job.request, manifest.name))
+            return manifest.name
+        image = _publish_new(job, manifest, tree, repository, site)
+    seconds = (site.clock() - began).total_seconds()
+    site.tell(report.published(job.request, manifest, image, seconds))
+    return manifest.name
+
+
+def _publish_new(
+    job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
+) -> BuiltImage:
     builder = site.builder(job.id)
     dependencies = _prepare(manifest, builder, site)
-    entry = _describe(request, manifest, dependencies, repository, site)
-    created = repository.commit_time(request.commit)
+    entry = _describe(job.request, manifest, dependencies, repository, site)
+    created = repository.commit_time(job.request.commit)
     spec = plan_image(entry, tree, created, site.config.registry.prefix)
     image = _build(spec, manifest, builder, site)
     _write(entry, image, repository, site)
-    seconds = (site.clock() - began).total_seconds()
-    site.tell(report.published(request, manifest, image, seconds))
-    return manifest.name
+    return image
+
+
+def _turn(
+    request: PublishRequest, manifest: ModuleManifest, site: Site
+) -> AbstractContextManager[None]:
+    """The turn to publish this module: of two pushes of one version, only one gives it an image."""
+    module = f"{request.repository.namespace}/{manifest.name}"
+    name = hashlib.sha256(module.encode()).hexdigest()[:32]
+    locks = site.config.state_path / "locks"
+    return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
 
 
 def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:

@@ -190,6 +190,11 @@ def busy(request: PublishRequest, job_id: int) -> list[str]:
     return wrapped(f"mlreef: {what} is being published already, by job {job_id}")
 
 
+def waiting(name: str) -> list[str]:
+    """What is said where another push publishes the same module."""
+    return wrapped(f"mlreef: waiting for another push that publishes {name}")
+
+
 def cancelled(request: PublishRequest) -> list[str]:
     """What is said where a tag is deleted before its version was published."""
     return wrapped(f"mlreef: {request.tag} is deleted and will not be published")

@@ -1,10 +1,22 @@
-"""The start check by real pushes: what does not start is refused, in words that help."""
+"""The start check on a real engine: what does not start is refused, in words that help."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.builders.docker_engine import DockerBuilder
+from mlreef_hooks.config import Base, Config, DockerEngine, Pip, Registry
+from mlreef_hooks.engine import Engine
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.image import BuiltImage, ImageSpec, entry_command
+from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.validation import validate
 from tests.support.docker_cli import image_names, leftovers
 from tests.support.publishing import jobs, publish, unwrapped
 from tests.support.site import PROJECT, SCRIPT, GitSite
+from tests.support.trees import memory_tree
 
 pytestmark = pytest.mark.engine
 
@@ -27,12 +39,39 @@ def init_params():
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, engine: str, base_image: str) -> GitSite:
-    """A site that gives modules three seconds and 256 MB to start."""
-    bounds = {"url": engine, "network": "host", "start_seconds": 3, "memory": "256m"}
-    settings = {"builder": {"docker": bounds}}
-    return GitSite(tmp_path_factory.mktemp("site"), engine, base_image, settings)
+@pytest.fixture
+def builder(tmp_path: Path, engine: str, base_image: str) -> Iterator[DockerBuilder]:
+    """A builder that gives modules three seconds and 256 MB to start; its log is `told`."""
+    settings = DockerEngine(url=engine, network="host", start_seconds=3, memory="256m")
+    client = Engine(engine)
+    yield DockerBuilder(
+        engine=client,
+        settings=settings,
+        pip=Pip(),
+        registry=Registry(),
+        locks=tmp_path,
+        log=lambda line: None,
+    )
+    client.close()
+
+
+def assemble(
+    builder: DockerBuilder, base_image: str, project: Mapping[str, str]
+) -> tuple[BuiltImage, ModuleManifest]:
+    """The image of a project before it is started for the first time, and its manifest."""
+    tree = memory_tree(project)
+    (manifest,) = validate(tree, name="upper", config=Config()).manifests
+    base = Base(image=base_image, python="3.11")
+    spec = ImageSpec(
+        reference="mlreef/text/upper:1.0.0",
+        dependencies=builder.dependencies("default", base, manifest.requirements_files),
+        tree=tree,
+        created=0,
+        command=entry_command(manifest.entry_point),
+        environment=manifest.environment,
+        labels={},
+    )
+    return builder.assemble(spec), manifest
 
 
 def files(script: str, **more: str) -> dict[str, str]:
@@ -100,17 +139,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_start_is_refused(site: GitSite, engine: str, case: str) -> None:
+def test_what_does_not_start_is_refused(
+    builder: DockerBuilder, base_image: str, engine: str, case: str
+) -> None:
     project, message, hint = REFUSED[case]
     before = leftovers(engine)
-    said = publish(site.author(f"refused/{case}"), project)
-    assert message in unwrapped(said)
-    assert hint in unwrapped(said)
-    assert len(said.splitlines()) < 60
-    assert max(map(len, said.splitlines())) <= 72
-    assert jobs(site)[-1][1] == "failed"
-    assert site.document(f"refused/{case}") is None
-    assert not image_names(engine, f"mlreef/refused/{case}")
+    told: list[str] = []
+    image, manifest = assemble(builder, base_image, project)
+    with pytest.raises(PublishError) as caught:
+        replace(builder, log=told.append).check_start(image, manifest)
+    builder.discard(image)
+    assert message in caught.value.message
+    assert len(caught.value.message) < 400
+    assert hint in caught.value.hint
+    assert not caught.value.passing
+    assert len(told) <= 20
     assert leftovers(engine) <= before
 
 
@@ -135,14 +178,25 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_what_starts_is_published(site: GitSite, case: str) -> None:
-    said = publish(site.author(f"accepted/{case}"), ACCEPTED[case])
-    assert "success: " in said, said
+def test_what_starts_is_accepted(builder: DockerBuilder, base_image: str, case: str) -> None:
+    image, manifest = assemble(builder, base_image, ACCEPTED[case])
+    builder.check_start(image, manifest)
+    builder.discard(image)
 
 
-def test_the_last_lines_of_what_does_not_start_are_shown(site: GitSite) -> None:
+def test_the_pusher_sees_why_and_nothing_is_published(
+    tmp_path: Path, engine: str, base_image: str
+) -> None:
+    site = GitSite(tmp_path / "site", engine, base_image)
+    before = leftovers(engine)
     script = "def load():\n    raise ValueError('no weights')\n\nload()\n" + SCRIPT
-    said = publish(site.author("refused/traceback"), files(script)).splitlines()
-    assert '  build   File "/module/upper.py", line 2, in load' in said
-    log = max(site.state.glob("logs/job-*.log"), key=lambda path: path.stat().st_mtime)
-    assert '\n  File "/module/upper.py", line 2, in load\n' in log.read_text()
+    said = publish(site.author("refused/upper"), files(script))
+    assert '  build   File "/module/upper.py", line 2, in load' in said.splitlines()
+    assert "upper.py does not start in its image: ValueError: no weights" in unwrapped(said)
+    assert max(map(len, said.splitlines())) <= 72
+    log = (site.state / "logs" / "job-1.log").read_text()
+    assert '\n  File "/module/upper.py", line 2, in load\n' in log
+    assert jobs(site) == [(1, "failed")]
+    assert site.document("refused/upper") is None
+    assert not image_names(engine, "mlreef/refused/upper")
+    assert leftovers(engine) <= before

@@ -6,13 +6,12 @@ requirements. The code layer is loaded as an archive that names the layers below
 them, so that a publish that changes only code moves only code.
 """
 
-import fcntl
 import hashlib
 import json
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
@@ -31,6 +30,7 @@ from mlreef_hooks.builders.pip_install import (
 from mlreef_hooks.builders.start_check import has_started, start_command, start_hint
 from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines, Run
+from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import (
@@ -70,7 +70,8 @@ class DockerBuilder:
         image = self.engine.image(base.image) or self._pull(base)
         key = _key(image, base, requirements, self.pip)
         reference = f"{_DEPENDENCIES}:{key}"
-        with _locked(self.locks / f"{key}.lock", self.log):
+        waiting = "another push installs the same requirements; waiting for it"
+        with turn_taken(self.locks, key, lambda: self.log(waiting)):
             found = self.engine.image(reference)
             made = found or self._install(image, base, requirements, reference)
         return Dependencies(
@@ -232,24 +233,3 @@ def _key(image: EngineImage, base: Base, requirements: Mapping[str, str], pip: P
 
 def _labels(result: bytes) -> dict[str, str]:
     return {_LOCKED_LABEL: json.dumps(read_locked(result))}
-
-
-@contextmanager
-def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock among processes: two that need the same dependencies install them once."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as error:
-        raise PublishError(
-            f"{path} cannot be written: {error.strerror}",
-            "the administrator runs mlreef-hooks doctor",
-            passing=True,
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell("another push installs the same requirements; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
