@@ -5,7 +5,7 @@ set -eu
 
 usage() {
 	cat <<'END'
-usage: ./install.sh [--yes] [--prefix DIR] --repo PATH... | --all DIR [--dry-run] [...]
+usage: ./install.sh [--yes] [--prefix DIR] [--repo PATH... | --all DIR] [--dry-run] [...]
        ./install.sh [--prefix DIR] --uninstall [--repo PATH... | --all DIR]
        ./install.sh --demo [--yes]
 
@@ -13,11 +13,13 @@ usage: ./install.sh [--yes] [--prefix DIR] --repo PATH... | --all DIR [--dry-run
   --all DIR     put the hook into every repository below DIR
   --dry-run     say what would be done and do nothing
   --uninstall   take the hook out of the repositories; without any, remove the environment
+  --config FILE the configuration of these repositories
   --demo        show everything once on this machine, in a folder of its own
   --yes         install missing Debian packages without asking
   --prefix DIR  where the environment goes (default: /opt/mlreef-hooks, or
                 ~/.local/share/mlreef-hooks for another user than root)
 
+Without repositories only the program is installed, for authors and pipeline users.
 `mlreef-hooks install --help` lists the other options, such as --engine and --registry.
 END
 }
@@ -50,6 +52,12 @@ while [ "$count" -gt 0 ]; do
 	--prefix)
 		[ "$count" -gt 0 ] || fail "--prefix lacks its folder" "write --prefix DIR"
 		prefix=$1
+		shift
+		count=$((count - 1))
+		;;
+	--config)
+		[ "$count" -gt 0 ] || fail "--config lacks its file" "write --config FILE"
+		export MLREEF_HOOKS_CONFIG="$1"
 		shift
 		count=$((count - 1))
 		;;
@@ -100,8 +108,16 @@ make_environment() {
 		--upgrade --force-reinstall "$source"
 	rm -rf "$source"
 	echo "$version" >"$prefix/version"
-	if [ "$(id -u)" = 0 ] && [ ! -e "$link" ]; then ln -s "$venv/bin/mlreef-hooks" "$link"; fi
 	echo "installed: $venv"
+}
+
+# Puts the command on root's PATH, unless another one is there, and says where it is.
+show_command() {
+	if [ "$(id -u)" = 0 ] && [ ! -e "$link" ]; then ln -sf "$venv/bin/mlreef-hooks" "$link"; fi
+	found=$(readlink -f "$(command -v mlreef-hooks || :)" || :)
+	if [ "$found" != "$(readlink -f "$venv/bin/mlreef-hooks")" ]; then
+		echo "the command is not on your PATH: $venv/bin/mlreef-hooks"
+	fi
 }
 
 remove_environment() {
@@ -114,12 +130,15 @@ remove_environment() {
 
 case $mode in
 install)
-	[ -n "$named" ] || { usage >&2 && exit 2; }
 	if [ -n "$dry_run" ] && [ ! -x "$venv/bin/mlreef-hooks" ]; then
-		echo "would install: $venv"
+		echo "would install: $venv, and what mlreef-hooks install --dry-run says from there"
 		exit 0
 	fi
-	[ -n "$dry_run" ] || make_environment
+	if [ -z "$dry_run" ]; then
+		make_environment
+		show_command
+	fi
+	if [ -z "$named" ]; then exit 0; fi
 	exec "$venv/bin/mlreef-hooks" install "$@"
 	;;
 uninstall)
@@ -127,6 +146,7 @@ uninstall)
 		if [ -n "$dry_run" ]; then echo "would remove: $venv"; else remove_environment; fi
 		exit 0
 	fi
+	[ -x "$venv/bin/mlreef-hooks" ] || fail "$venv is not there" "give its --prefix, or install again"
 	exec "$venv/bin/mlreef-hooks" uninstall "$@"
 	;;
 demo)

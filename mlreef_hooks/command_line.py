@@ -102,9 +102,13 @@ def complete_values(
 ) -> dict[str, Any]:
     """The values with `paths` for `input-path` and `output-path`, and defaults where one is needed.
 
-    Defaults of optional parameters are left to the module. PublishError that lists what is missing.
+    Defaults of optional parameters are left to the module. PublishError that lists what is missing,
+    or a path that is given twice.
     """
     complete, missing = dict(values), []
+    twice = [name for name in values if _dashed(name) in paths]
+    if twice:
+        raise PublishError(f"{twice[0]} is given twice", f"leave out -p {twice[0]}=...")
     for parameter in parameters:
         name = parameter["name"]
         path = paths.get(_dashed(name))

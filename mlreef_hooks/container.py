@@ -87,12 +87,6 @@ def bind_source(path: Path) -> str:
 
 def container_options(run: Run) -> dict[str, Any]:
     """What the SDK's `containers.create` is given."""
-    mounts: list[dict[str, Any]] = [
-        {"Type": "bind", "Source": source, "Target": target, "ReadOnly": mode == "ro"}
-        for source, (target, mode) in run.binds.items()
-    ]
-    if run.private is not None:
-        mounts.append({"Type": "volume", "Target": run.private})
     gpus = {"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}
     return {
         "image": run.image,
@@ -105,7 +99,7 @@ def container_options(run: Run) -> dict[str, Any]:
         "pids_limit": run.processes,
         "user": run.user,
         "read_only": run.read_only,
-        "mounts": mounts,
+        "mounts": _mounts(run),
         "tmpfs": {"/tmp": "mode=1777,exec"} if run.read_only else {},  # noqa: S108
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
@@ -115,6 +109,14 @@ def container_options(run: Run) -> dict[str, Any]:
         # A proxy of the client's configuration may hold a password, and images keep variables.
         "use_config_proxy": False,
     }
+
+
+def _mounts(run: Run) -> list[dict[str, Any]]:
+    binds = [
+        {"Type": "bind", "Source": source, "Target": target, "ReadOnly": mode == "ro"}
+        for source, (target, mode) in run.binds.items()
+    ]
+    return binds if run.private is None else [*binds, {"Type": "volume", "Target": run.private}]
 
 
 def write_tar(files: Mapping[str, bytes]) -> bytes:

@@ -11,6 +11,7 @@ from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.report import counted
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
 
@@ -136,4 +137,6 @@ def _examine_index(config: Config) -> Finding:
         message = f"it lists {lost[0]['namespace']}/{lost[0]['name']}, whose document is not there"
         hint = "restore it from a backup"
         return Finding(about=about, state="error", message=message, hint=hint)
-    return Finding(about=about, state="ok", message=f"the index holds {len(lines)} modules")
+    return Finding(
+        about=about, state="ok", message=f"the index holds {counted(len(lines), 'module')}"
+    )

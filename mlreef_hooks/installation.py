@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +81,21 @@ def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
     for folder in (config.state_path, config.index_path):
         with _changing(folder):
             if folder.is_dir():
+                _check_owner(folder, owners.keys())
                 continue
             make_folder(folder, 0o755)
             if os.geteuid() == 0:
                 for user, group in owners.items():
                     os.chown(folder, user, group)
+
+
+def _check_owner(folder: Path, users: Collection[int]) -> None:
+    owner = folder.stat().st_uid
+    if users and owner not in (0, *users):
+        raise PublishError(
+            f"{folder} belongs to another account (uid {owner}) than the repositories",
+            'write another folder as state = "..." into the configuration of these repositories',
+        )
 
 
 @contextmanager

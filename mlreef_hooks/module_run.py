@@ -50,7 +50,7 @@ def run_module(
 ) -> int:
     """Run the module and return its exit status; its output goes to `on_output` as it comes."""
     binds = wanted.binds()
-    resources = wanted.version["resources"]
+    memory = wanted.version["resources"].get("memory")
     engine = Engine(settings.url, timeout=_SILENCE)
     try:
         run = Run(
@@ -58,18 +58,16 @@ def run_module(
             command=arguments,
             binds=binds,
             user=f"{os.getuid()}:{os.getgid()}",
-            memory=resources.get("memory"),
+            memory=memory,
             processes=settings.processes,
-            gpu=resources["gpu"],
+            gpu=wanted.version["resources"]["gpu"],
         )
         ended = engine.run(run, on_output)
     finally:
         engine.close()
     if ended.status and ended.out_of_memory:
-        raise PublishError(
-            f"the module needed more than {run.memory} of memory",
-            "ask its author to raise [module.resources] memory",
-        )
+        said = f"the module needed more than {memory} of memory"
+        raise PublishError(said, "ask its author to raise [module.resources] memory")
     return ended.status
 
 

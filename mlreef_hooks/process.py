@@ -16,7 +16,22 @@ def is_lost(holder: str) -> bool:
     """
     place, _, process = holder.rpartition("/")[0].rpartition("/")
     start = holder.rpartition("/")[2]
-    return place == _place() and process.isdigit() and start_time(int(process)) != start
+    if place != _place() or not process.isdigit() or start_time(int(process)) == start:
+        return False
+    return not _is_hidden(int(process))
+
+
+def _is_hidden(process: int) -> bool:
+    """True for a process of another account where /proc shows one's own alone (hidepid)."""
+    if os.path.exists(f"/proc/{process}"):
+        return False
+    try:
+        os.kill(process, 0)  # sends nothing
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return False
 
 
 def _place() -> str:

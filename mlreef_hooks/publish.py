@@ -11,7 +11,7 @@ from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, tim
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_files import check_owner, check_same
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.problems import Problem, did_you_mean
 from mlreef_hooks.push import PublishRequest
@@ -72,7 +72,7 @@ def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleMa
     site.tell(report.beginning(request, manifest.name if manifest else name))
     site.tell(report.checked(validation.files, manifest, problems))
     if manifest is None or any(problem.severity == "error" for problem in problems):
-        raise report.refusal(problems)
+        raise report.refusal(problems, request.tag)
     return manifest
 
 
@@ -95,12 +95,21 @@ def choose_manifest(
 
 
 def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+    _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)
     published = document and find_version(document, str(request.version))
     if published:
         check_same(published, request.tag, request.commit)
     return bool(published)
+
+
+def _check_tag(request: PublishRequest, site: Site) -> None:
+    """PublishError where the tag has published another commit, under whatever name."""
+    for job in site.jobs.of_repository(request.repository.key, PUBLISHED):
+        if job.request.tag == request.tag and job.request.commit != request.commit:
+            published = {"version": str(request.version), "commit": job.request.commit}
+            check_same({**published, "tag": request.tag}, request.tag, request.commit)
 
 
 def _prepare(manifest: ModuleManifest, builder: Builder, site: Site) -> Dependencies:

@@ -137,7 +137,9 @@ def run(job: Job, repository: GitRepository, site: Site) -> None:
         site.jobs.end(job.id, states.QUEUED if error.passing else states.FAILED, error.message)
         site.tell(report.failed(error, job.id))
     except BaseException as error:
-        site.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
+        # An interrupt ends the push, not what it asked for; a bug would only come again.
+        state = states.FAILED if isinstance(error, Exception) else states.QUEUED
+        site.jobs.end(job.id, state, f"{type(error).__name__}: {error}")
         raise
     else:
         if site.jobs.end(job.id, states.PUBLISHED, name=name) == states.CANCELLED:

@@ -128,11 +128,12 @@ def _shortened(problem: Problem) -> Problem:
     )
 
 
-def refusal(found: Iterable[Problem]) -> PublishError:
+def refusal(found: Iterable[Problem], tag: str) -> PublishError:
     """The end of a request whose tree has errors."""
     count = counted(sum(problem.severity == "error" for problem in found), "error")
     return PublishError(
-        f"not published because of {count}", "correct it, commit, and tag the new commit"
+        f"not published because of {count}",
+        f"correct it, commit, then git tag -f {tag} && git push -f origin {tag}",
     )
 
 

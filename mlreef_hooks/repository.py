@@ -94,6 +94,13 @@ def list_working_tree(folder: Path) -> list[str] | None:
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
 
 
+def origin_of(folder: Path) -> str | None:
+    """The URL that a working tree was cloned from, None where it was not."""
+    words = ["git", "-C", str(folder), "config", "--get", "remote.origin.url"]
+    done = subprocess.run(words, env=git_environment(), capture_output=True, check=False)
+    return os.fsdecode(done.stdout).strip() or None
+
+
 class GitRepository:
     """A repository, bare or not, SHA-1 or SHA-256, with or without alternates."""
 

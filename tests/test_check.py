@@ -234,8 +234,8 @@ def test_a_revision_and_the_folder_of_a_clone(
     write(author.folder, UNPINNED)
     assert not checked(capsys, author.folder)["ok"]
     assert checked(capsys, author.folder, "--rev", "HEAD")["ok"]
-    assert checked(capsys, "--git-dir", author.folder)["module"]["name"] == "clone"
-    assert checked(capsys, "--git-dir", author.folder / ".git")["module"]["name"] == "clone"
+    assert checked(capsys, "--git-dir", author.folder)["module"]["name"] == "turn"
+    assert checked(capsys, "--git-dir", author.folder / ".git")["module"]["name"] == "turn"
 
 
 def test_a_sha256_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,6 @@ import sysconfig
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -16,6 +15,9 @@ import toml
 
 import mlreef_hooks
 from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.doctor import Finding, examine
+from mlreef_hooks.hook_files import find_repositories
 from tests.support.docker_cli import docker
 from tests.support.git import make_bare
 from tests.support.publishing import publish
@@ -37,16 +39,14 @@ def hook_of(site: GitSite) -> Path:
     return site.repositories / "text" / "upper.git" / "hooks" / "post-receive"
 
 
-def findings(site: GitSite, *words: str | Path) -> dict[str, dict[str, Any]]:
-    """What the doctor found, by what it is about."""
-    done = site.command("doctor", "--format", "json", *words, expect=None)
-    found = json.loads(done.stdout)
-    bad = any(each["state"] == "error" for each in found)
-    assert done.returncode == int(bad), done.stderr
-    return {each["about"]: each for each in found}
+def findings(site: GitSite) -> dict[str, Finding]:
+    """What the doctor found, by what it is about; of the index's folder what was said last."""
+    config = load_config(str(site.config))
+    found = examine(config, site.config, list(find_repositories(site.repositories)))
+    return {each.about: each for each in found}
 
 
-def about_hook(site: GitSite) -> dict[str, Any]:
+def about_hook(site: GitSite) -> Finding:
     """What the doctor found about the hook of the only repository."""
     return findings(site)[str(site.repositories / "text" / "upper.git")]
 
@@ -83,32 +83,23 @@ def test_a_fault_of_the_hook_is_found(
 ) -> None:
     damage(hook_of(site))
     found = about_hook(site)
-    assert (found["state"], found["hint"]) == ("error", "run mlreef-hooks install again")
-    assert found["message"].startswith(message)
-
-
-def test_a_healthy_hook_is_well(site: GitSite) -> None:
-    assert about_hook(site) == {
-        "about": str(site.repositories / "text" / "upper.git"),
-        "state": "ok",
-        "message": "the hook is installed",
-        "hint": "",
-    }
+    assert (found.state, found.hint) == ("error", "run mlreef-hooks install again")
+    assert found.message.startswith(message)
 
 
 def test_a_change_of_the_tags_is_found_until_the_next_installation(site: GitSite) -> None:
     document = toml.loads(site.config.read_text())
     site.config.write_text(toml.dumps({**document, "publish": {"tags": ["v{version}"]}}))
-    assert about_hook(site)["message"] == "the hook is of another version or configuration"
+    assert about_hook(site).message == "the hook is of another version or configuration"
     site.command("install", "--repo", site.repositories / "text" / "upper.git")
-    assert about_hook(site)["state"] == "ok"
+    assert about_hook(site).state == "ok"
 
 
 def test_another_configuration_is_found(site: GitSite) -> None:
     other = site.folder / "other.toml"
     shutil.copy(site.config, other)
     site.config = other
-    assert about_hook(site)["message"] == "the hook is of another version or configuration"
+    assert about_hook(site).message == "the hook is of another version or configuration"
 
 
 # for whom
@@ -131,7 +122,7 @@ def foreign_site(site: GitSite) -> GitSite:
 
 @root_only
 def test_an_interpreter_in_a_closed_folder_is_found(foreign_site: GitSite, tmp_path: Path) -> None:
-    assert about_hook(foreign_site)["state"] == "ok"
+    assert about_hook(foreign_site).state == "ok"
     closed = tmp_path / "closed"
     venv.create(closed / "venv", symlinks=True)
     site_packages = sysconfig.get_path("purelib", vars={"base": str(closed / "venv")})
@@ -139,20 +130,20 @@ def test_an_interpreter_in_a_closed_folder_is_found(foreign_site: GitSite, tmp_p
     Path(site_packages, "here.pth").write_text("\n".join(paths))
     python = closed / "venv" / "bin" / "python"
     replace_in(sys.executable, str(python))(hook_of(foreign_site))
-    assert about_hook(foreign_site)["state"] == "ok"
+    assert about_hook(foreign_site).state == "ok"
     closed.chmod(0o700)
-    assert about_hook(foreign_site)["message"] == (
+    assert about_hook(foreign_site).message == (
         f"the repository's owner may not reach the interpreter: {closed}"
     )
     os.chown(closed, 0, NOBODY)
     closed.chmod(0o710)  # nobody's group may pass now
-    assert about_hook(foreign_site)["state"] == "ok"
+    assert about_hook(foreign_site).state == "ok"
 
 
 @root_only
 def test_a_configuration_that_the_owner_may_not_read_is_found(foreign_site: GitSite) -> None:
     foreign_site.config.chmod(0o600)
-    assert about_hook(foreign_site)["message"] == (
+    assert about_hook(foreign_site).message == (
         f"the repository's owner may not reach the configuration: {foreign_site.config}"
     )
 
@@ -167,7 +158,7 @@ def test_packages_that_the_owner_may_not_read_are_found(
     (site_packages / "here.pth").write_text("\n".join(path for path in sys.path if path))
     site_packages.chmod(0o700)
     replace_in(sys.executable, str(closed / "bin" / "python"))(hook_of(foreign_site))
-    message = about_hook(foreign_site)["message"]
+    message = about_hook(foreign_site).message
     assert message.startswith("the interpreter does not start mlreef-hooks: ")
     assert "mlreef_hooks" in message
 
@@ -178,14 +169,14 @@ def test_a_state_that_root_once_wrote_to_is_found(foreign_site: GitSite, name: s
     for folder in ("index", "logs", "locks"):
         (foreign_site.state / folder).mkdir(exist_ok=True)
         os.chown(foreign_site.state / folder, NOBODY, NOBODY)
-    assert findings(foreign_site)[str(foreign_site.state)]["state"] == "ok"
+    assert findings(foreign_site)[str(foreign_site.state)].state == "ok"
     place = foreign_site.state / name
     if not place.exists():
         place.write_text("")
     os.chown(place, 0, 0)
     found = findings(foreign_site)[str(foreign_site.state)]
-    assert (found["state"], found["message"]) == ("error", f"uid {NOBODY} cannot write {place}")
-    assert found["hint"].endswith(f"chown -R {NOBODY} {foreign_site.state}")
+    assert (found.state, found.message) == ("error", f"uid {NOBODY} cannot write {place}")
+    assert found.hint.endswith(f"chown -R {NOBODY} {foreign_site.state}")
 
 
 @root_only
@@ -195,8 +186,8 @@ def test_an_engine_that_the_owner_cannot_reach_is_found(
 ) -> None:
     GitSite(foreign_site.folder, engine, base_image)
     found = findings(foreign_site)[engine]
-    assert found["state"] == "error"
-    assert f"uid {NOBODY} cannot use the engine's socket" in found["message"]
+    assert found.state == "error"
+    assert f"uid {NOBODY} cannot use the engine's socket" in found.message
 
 
 # the rest
@@ -204,8 +195,8 @@ def test_an_engine_that_the_owner_cannot_reach_is_found(
 
 def test_an_engine_that_is_away_is_found(site: GitSite) -> None:
     found = findings(site)["unix:///nowhere/docker.sock"]
-    assert found["state"] == "error"
-    assert "No such file or directory" in found["message"]
+    assert found.state == "error"
+    assert "No such file or directory" in found.message
 
 
 @pytest.mark.engine
@@ -227,7 +218,7 @@ def test_everything_in_order(site: GitSite, tmp_path: Path, engine: str, base_im
 def test_a_base_that_is_not_there_yet_is_a_warning(site: GitSite, engine: str) -> None:
     GitSite(site.folder, engine, "not-there:1")
     found = findings(site)["base.default"]
-    assert (found["state"], found["message"]) == (
+    assert (found.state, found.message) == (
         "warning",
         "not-there:1 is not in the engine yet",
     )
@@ -253,12 +244,12 @@ def published(tmp_path_factory: pytest.TempPathFactory, engine: str, base_image:
 def test_half_a_file_of_the_index_is_found(published: GitSite, name: str, message: str) -> None:
     path = published.index / "private" / "text" / name
     whole = path.read_bytes()
-    assert about_index(published)["message"] == "the index holds 1 modules"
+    assert about_index(published).message == "the index holds 1 modules"
     path.write_bytes(whole[: len(whole) // 2])
     found = about_index(published)
     path.write_bytes(whole)
-    assert found["state"] == "error"
-    assert f"{path} {message}" in found["message"]
+    assert found.state == "error"
+    assert f"{path} {message}" in found.message
 
 
 @pytest.mark.engine
@@ -268,14 +259,12 @@ def test_a_document_that_is_gone_is_found(published: GitSite) -> None:
     path.unlink()
     found = about_index(published)
     path.write_bytes(content)
-    assert found["message"] == "it lists text/upper, whose document is not there"
+    assert found.message == "it lists text/upper, whose document is not there"
 
 
-def about_index(site: GitSite) -> dict[str, Any]:
-    """What the doctor found about the index's content, which it looks at last."""
-    done = site.command("doctor", "--format", "json", expect=None)
-    found: dict[str, Any] = json.loads(done.stdout)[-1]
-    return found
+def about_index(site: GitSite) -> Finding:
+    """What the doctor found about the content of the index."""
+    return findings(site)[str(site.index)]
 
 
 def test_a_site_without_repositories_is_a_warning(tmp_path: Path) -> None:
@@ -286,13 +275,23 @@ def test_a_site_without_repositories_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_path: Path) -> None:
-    make_bare(site.repositories / "text" / "bare.git")
+    bare = make_bare(site.repositories / "text" / "bare.git")
     other = make_bare(tmp_path / "other.git")
-    repositories = {about for about in findings(site, "--repo", other) if about.endswith(".git")}
-    assert repositories == {str(other)}
-    found = findings(site)
-    assert found[str(site.repositories / "text" / "bare.git")]["state"] == "error"
-    assert found[str(site.repositories / "text" / "upper.git")]["state"] == "ok"
+    looked_at = {
+        (): {bare: "error", site.repositories / "text" / "upper.git": "ok"},
+        ("--repo", other): {other: "error"},
+        ("--all", tmp_path): {
+            bare: "error",
+            other: "error",
+            site.repositories / "text" / "upper.git": "ok",
+        },
+    }
+    for words, expected in looked_at.items():
+        said = site.command("doctor", "--format", "json", *words, expect=1).stdout
+        found = {each["about"]: each["state"] for each in json.loads(said)}
+        assert {path: found[path] for path in found if path.endswith(".git")} == {
+            str(path): state for path, state in expected.items()
+        }
 
 
 # what an account may do

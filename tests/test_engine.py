@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import tarfile
 import threading
@@ -20,6 +21,15 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.process import holder, is_lost
 from tests.support.docker_cli import docker, inspect_image, leftovers
 from tests.support.engine import import_base, private_engine
+from tests.support.package_index import make_sdist, package_index
+from tests.support.publishing import (
+    jobs,
+    project,
+    push_without_hook,
+    start_hook,
+    unwrapped,
+)
+from tests.support.site import GitSite
 
 
 @contextmanager
@@ -96,8 +106,8 @@ def test_another_server_is_no_engine() -> None:
 
 @pytest.fixture
 def client(engine: str) -> Iterator[Engine]:
-    """A client of the engine that expects an answer within two seconds."""
-    client = Engine(engine, timeout=2)
+    """A client of the engine whose runs may be silent for longer than the engine."""
+    client = Engine(engine, timeout=1)
     yield client
     client.close()
 
@@ -114,7 +124,7 @@ def run_shell(client: Engine, image: str, script: str, **bounds: Any) -> tuple[E
 @pytest.mark.parametrize(
     ("script", "bounds", "ended", "output"),
     [
-        ("sleep 3; exit 7", {}, (7, False, False), ""),
+        ("sleep 1.5; exit 7", {}, (7, False, False), ""),
         ("echo out; sleep 0.2; echo err >&2", {}, (0, False, False), "stdout: out\nstderr: err\n"),
         ("sleep 100", {"seconds": 1}, (137, True, False), ""),
         ("a=$(tr '\\0' x < /dev/zero)", {"memory": "32m"}, (137, False, True), ""),
@@ -164,20 +174,42 @@ def test_output_is_not_kept_by_the_engine(client: Engine, engine: str, base_imag
 
 
 @pytest.mark.engine
-def test_an_engine_that_hangs_does_not_hang_us(tmp_path: Path) -> None:
-    with private_engine(tmp_path / "engine") as url:
+def test_an_engine_that_hangs_or_dies_is_a_failure_that_passes(
+    tmp_path: Path, engine: str, base_image: str
+) -> None:
+    with private_engine(tmp_path / "engine") as url, package_index() as index:
         image = import_base(url)
-        client = Engine(url, timeout=1)
         dockerd = int((tmp_path / "engine" / "dockerd.pid").read_text())
+        run_until_it_hangs(url, image, dockerd)
 
-        def stop(_: str, __: bytes) -> None:
-            os.kill(dockerd, signal.SIGSTOP)
+        index.add(make_sdist("slow", "1.0", "import time\ntime.sleep(1000)"))
+        settings = {"pip": {"index_url": index.url}}
+        site = GitSite(tmp_path / "site", url, image, settings)
+        repository, commit = push_without_hook(site, "text/upper", project("slow==1.0\n"))
+        process = start_hook(site, repository, commit)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Preparing metadata" in line:
+                os.kill(dockerd, signal.SIGKILL)
+                break
+        said = unwrapped(process.communicate()[0])
+        assert re.search("failed: Connection (refused|reset)", said)
+        assert "job 1 is kept" in said
+        assert jobs(site) == [(1, "queued")]
 
-        run = Run(image=image, command=("sh", "-c", "echo started; sleep 100"), seconds=1)
-        try:
-            assert client.run(run, stop).late
-        finally:
-            os.kill(dockerd, signal.SIGCONT)
+        index.add(make_sdist("slow", "1.0"))
+        GitSite(tmp_path / "site", engine, base_image, settings)
+        assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+def run_until_it_hangs(url: str, image: str, dockerd: int) -> None:
+    """A run whose engine hangs ends in its time all the same."""
+    client = Engine(url, timeout=1)
+    run = Run(image=image, command=("sh", "-c", "echo started; sleep 100"), seconds=1)
+    try:
+        assert client.run(run, lambda *_: os.kill(dockerd, signal.SIGSTOP)).late
+    finally:
+        os.kill(dockerd, signal.SIGCONT)
 
 
 @pytest.mark.engine
@@ -311,3 +343,23 @@ def test_a_single_file_is_read_from_a_tar_and_nothing_else() -> None:
     assert read_single_file([b"no tar"]) is None
     assert read_single_file([]) is None
     assert read_single_file([write_tar({"a": bytes(RESULT_BYTES)})]) is None
+
+
+# `mlreef-hooks base`
+
+
+def test_no_packages_are_fetched_for_an_engine_that_is_away(tmp_path: Path) -> None:
+    done = GitSite(tmp_path / "site").command("base", "--mirror", "file:///nonexistent", expect=1)
+    assert "unix:///nowhere/docker.sock failed: No such file or directory" in done.stderr
+
+
+@pytest.mark.engine
+def test_a_base_that_cannot_be_made_is_no_image(
+    tmp_path: Path, client: Engine, engine: str, base_image: str
+) -> None:
+    site = GitSite(tmp_path / "site", engine, base_image)
+    words = ("--image", "mlreef-test-base:1", "--mirror", "file:///nonexistent")
+    done = site.command("base", *words, expect=1)
+    assert "mmdebstrap could not make the base: " in done.stderr
+    assert "E: The repository 'file:/nonexistent bookworm" in done.stderr
+    assert client.image("mlreef-test-base:1") is None

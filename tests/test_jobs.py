@@ -247,7 +247,7 @@ def test_processes_that_are_killed_leave_a_whole_table(jobs: Jobs, tmp_path: Pat
         connection = sqlite3.connect(tmp_path / "state" / "jobs.sqlite")
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
-    assert len(jobs.of_repository(REQUEST.repository.key, QUEUED, FAILED, CANCELLED)) > 10
+    assert jobs.of_repository(REQUEST.repository.key, QUEUED, FAILED, CANCELLED)
 
 
 def test_bytes_of_any_kind_are_kept(jobs: Jobs) -> None:

@@ -1,8 +1,5 @@
 """Installing requirements: hostile packages are bounded, failures are told apart and explained."""
 
-import os
-import re
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -10,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from mlreef_hooks.builders.docker_engine import DockerBuilder
 from mlreef_hooks.builders.pip_failure import PipOutput
-from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Ended
+from mlreef_hooks.engine import Engine
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.job_log import FILE_BYTES, LINES_TOLD, JobLog
 from tests.support.docker_cli import docker, image_names, leftovers
-from tests.support.engine import import_base, private_engine
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import free_port
 from tests.support.publishing import (
@@ -148,51 +147,43 @@ def wait_until(fact: Callable[[], bool]) -> None:
         assert monotonic() < deadline
 
 
-@pytest.mark.engine
-def test_a_build_whose_engine_was_killed_is_kept(
-    tmp_path: Path, make_site: MakeSite, engine: str, index: PackageIndex
-) -> None:
-    with private_engine(tmp_path / "engine") as other:
-        import_base(other)
-        site = make_site(other, build_seconds=60)
-        index.add(make_sdist("slowly", "1.0", SLEEP))
-        repository, commit = push_without_hook(site, "text/upper", project("slowly==1.0\n"))
-        process = start_hook(site, repository, commit)
-        wait_until(lambda: "Collecting slowly" in logs(site))
-        os.kill(int((tmp_path / "engine" / "dockerd.pid").read_text()), signal.SIGKILL)
-        said = unwrapped(process.communicate()[0])
-    assert "the container engine at unix://" in said
-    assert re.search("failed: Connection (refused|reset)", said)
-    assert "job 1 is kept" in said
-    assert jobs(site) == [(1, "queued")]
-    index.add(make_sdist("slowly", "1.0"))
-    make_site(engine)
-    assert "success: upper 1.0.0" in site.command("retry", "1").stdout
-
-
 # failures
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("requirements", "message"),
+    ("requirement", "message", "hint"),
     [
-        (
-            "tiny==999\n",
-            "error: the package index does not have tiny==999 hint: it offers 1.0, 1.2",
-        ),
-        ("tinny==1.0\n", "error: the package index does not have tinny==1.0"),
-        (f"tiny==1.0 --hash=sha256:{'0' * 64}\n", "error: tiny==1.0 has another hash"),
+        ("tiny==999", "the package index does not have tiny==999", "it has 1.0, 1.2"),
+        ("tinny==1.0", "the package index does not have tinny==1.0", "correct its name"),
+        (f"tiny==1.0 --hash=sha256:{'0' * 64}", "tiny==1.0 has another hash", "find out why"),
+        ("tiny==1.0\ntiny==1.2", "Cannot install tiny==1.0 and tiny==1.2", "try the same"),
     ],
 )
 def test_a_requirement_that_cannot_be_had_is_named(
-    make_site: MakeSite, requirements: str, message: str
+    tmp_path: Path,
+    engine: str,
+    base_image: str,
+    index: PackageIndex,
+    requirement: str,
+    message: str,
+    hint: str,
 ) -> None:
-    site = make_site()
-    said = publish(site.author("text/upper"), project(requirements))
-    assert message in unwrapped(said).replace("\n", " ")
-    assert "is kept" not in said
-    assert jobs(site) == [(1, "failed")]
+    client = Engine(engine)
+    builder = DockerBuilder(
+        engine=client,
+        settings=DockerEngine(url=engine, network="host"),
+        pip=Pip(index_url=index.url),
+        registry=Registry(),
+        locks=tmp_path,
+        log=lambda line: None,
+    )
+    base = Base(image=base_image, python="3.11")
+    with pytest.raises(PublishError, match=message) as caught:
+        builder.dependencies("default", base, {"requirements.txt": f"{requirement}\n"})
+    client.close()
+    assert caught.value.hint.startswith(hint)
+    assert not caught.value.passing
 
 
 @pytest.mark.engine
@@ -318,12 +309,13 @@ def test_what_pip_prints_is_explained(
 def test_a_log_is_bounded_for_the_pusher_and_on_disk(tmp_path: Path) -> None:
     told: list[str] = []
     path = tmp_path / "logs" / "job-7.log"
+    path.parent.mkdir()
+    path.write_bytes(bytes(FILE_BYTES - 1000))  # of an earlier try
     log = JobLog(path, told.append)
-    long = "x" * 4000
-    for number in range(FILE_BYTES // len(long) + LINES_TOLD):
-        log(f"{number} {long}")
+    for number in range(LINES_TOLD + 100):
+        log(f"line {number}")
     assert len(told) == LINES_TOLD + 1
-    assert told[-1] == "... the rest is in job-7.log on the server"
+    assert told[-2:] == ["line 199", "... the rest is in job-7.log on the server"]
     assert path.stat().st_size == FILE_BYTES
 
 

@@ -138,6 +138,15 @@ def test_a_moved_tag_of_a_published_version_is_refused(site: GitSite, author: Au
     assert site.document("text/upper") == before
 
 
+def test_a_moved_tag_is_refused_under_another_name_too(site: GitSite, author: Author) -> None:
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    author.commit({"mlreef.toml": '[module]\nname = "louder"\nkind = "data-operation"\n'})
+    author.tag("publish/1.0.0", force=True)
+    assert "[tag-moved]" in said(author.push("--force", "master", "publish/1.0.0"))
+    assert site.versions("text/louder") == []
+
+
 def test_a_moved_tag_of_a_version_that_failed_is_a_new_try(site: GitSite, author: Author) -> None:
     author.commit({"upper.py": SCRIPT + "def broken(:\n"})
     author.tag("publish/1.0.0")

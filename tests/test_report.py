@@ -167,8 +167,8 @@ def test_a_huge_finding_does_not_fill_the_screen() -> None:
 
 def test_the_end_of_a_refused_request() -> None:
     warning = replace(PROBLEM, severity="warning")
-    assert report.refusal([PROBLEM, warning]).message == "not published because of 1 error"
-    assert report.refusal([PROBLEM, PROBLEM]).message == "not published because of 2 errors"
+    assert report.refusal([PROBLEM, warning], "t").message == "not published because of 1 error"
+    assert report.refusal([PROBLEM, PROBLEM], "t").message == "not published because of 2 errors"
 
 
 # -- whatever was pushed ---------------------------------------------------------------------------

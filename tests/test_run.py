@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -259,7 +260,13 @@ def test_a_signal_ends_the_container_too(
     before = leftovers(engine)
     run: list[str | Path] = ["-m", "mlreef_hooks", "--config", site.config, "run", "demo/act"]
     command: list[str | Path] = [sys.executable, *run, *folders, "-p", "action=wait"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background lets them, and all they start, ignore it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
     assert leftovers(engine) > before

@@ -42,6 +42,7 @@ from mlreef_hooks.image import (
     write_code_layer,
 )
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.report import plain
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
 _DEPENDENCIES = "mlreef-dependencies"
@@ -198,7 +199,7 @@ class DockerBuilder:
             return
         for line in output:
             self.log(line)
-        said = output[-1][:300] if output else f"exit status {ended.status}"
+        said = plain(output[-1])[:300] if output else f"exit status {ended.status}"
         late = ended.late or ended.status == TIMED_OUT
         why = f"it did not end within {seconds} s" if late else said
         why = f"it needs more than {self.settings.memory} of memory" if ended.out_of_memory else why

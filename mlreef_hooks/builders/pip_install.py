@@ -42,7 +42,7 @@ _OPTIONS = "--no-input --no-cache-dir --progress-bar=off"
 _VARIABLES: Mapping[str, str] = {
     "PIP_BREAK_SYSTEM_PACKAGES": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+    "PIP_NO_WARN_SCRIPT_LOCATION": "0",  # what begins with no- is switched on by 0
     "PIP_ROOT_USER_ACTION": "ignore",
 }
 _PASSWORD = re.compile(r"""\bpassword\s+("[^"]*"|'[^']*'|\S+)""")

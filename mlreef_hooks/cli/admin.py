@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,15 +58,14 @@ def install(
     registry: str,
     engine: str,
     main_branch: str,
-) -> None:
+) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
     git_dirs = _repositories(repos, root)
-    path = config_path(config_file)
-    if not config_file and not path.exists() and os.getuid() == 0:
-        path = SITE_CONFIG
+    # Root installs for the server's accounts, who may not read a configuration in root's home.
+    path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
         root=root.resolve() if root else _common_root(git_dirs),
         registry=registry, engine=engine, main_branch=main_branch,
@@ -76,10 +76,21 @@ def install(
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config.publish.patterns)
+    return _each(git_dirs, lambda git_dir: install_hook(git_dir, text, dry_run=dry_run), dry_run)
+
+
+def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
+    """The exit status of changing each repository; one that cannot be does not stop the others."""
+    failed = False
     for git_dir in git_dirs:
-        click.echo(f"{install_hook(git_dir, text, dry_run=dry_run)}: {git_dir}")
+        try:
+            click.echo(f"{change(git_dir)}: {git_dir}")
+        except PublishError as error:
+            failed = True
+            click.echo(f"error: {plain(error.message)}\nhint: {plain(error.hint)}", err=True)
     if dry_run:
         click.echo("nothing was changed: --dry-run")
+    return int(failed)
 
 
 def _common_root(git_dirs: list[Path]) -> Path:
@@ -92,13 +103,13 @@ def _common_root(git_dirs: list[Path]) -> Path:
 @_repo
 @_all
 @_dry_run
-def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> None:
+def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
     """Take the hook out of repositories; what was there before comes back.
 
     Index, images and configuration stay as they are.
     """
-    for git_dir in _repositories(repos, root):
-        click.echo(f"{uninstall_hook(git_dir, dry_run=dry_run)}: {git_dir}")
+    git_dirs = _repositories(repos, root)
+    return _each(git_dirs, lambda git_dir: uninstall_hook(git_dir, dry_run=dry_run), dry_run)
 
 
 @click.command("doctor")

@@ -10,7 +10,7 @@ from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.report import counted, plain
-from mlreef_hooks.repository import GitRepository, list_working_tree
+from mlreef_hooks.repository import GitRepository, list_working_tree, origin_of
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.validation import Validation, validate
@@ -42,11 +42,18 @@ def check(
     config = load_config(config_file)
     folder = path or Path()
     if git_dir is None and rev is None:
-        validation = _validate(read_working_tree(folder, list_working_tree(folder)), folder, config)
+        tree = read_working_tree(folder, list_working_tree(folder))
+        validation = _validate(tree, _repository_of(folder), config)
     else:
         validation = _validate_revision(git_dir or folder, "HEAD" if rev is None else rev, config)
     click.echo(_as_json(validation) if form == "json" else _as_text(validation))
     return 0 if validation.publishable else 1
+
+
+def _repository_of(folder: Path) -> Path:
+    """What a clone was cloned from, for that is what the server knows it by; else the folder."""
+    origin = origin_of(folder) if (folder / ".git").exists() else None
+    return Path("/", *origin.replace(":", "/").split("/")[-2:]) if origin else folder
 
 
 def _validate_revision(place: Path, rev: str, config: Config) -> Validation:
@@ -58,7 +65,10 @@ def _validate_revision(place: Path, rev: str, config: Config) -> Validation:
         commit = repository.commit_of(rev)
         if commit is None:
             raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
-        return _validate(repository.read_tree(commit, config.limits), repository.git_dir, config)
+        git_dir = repository.git_dir
+        folder = git_dir.parent if git_dir.name == ".git" else git_dir
+        tree = repository.read_tree(commit, config.limits)
+        return _validate(tree, _repository_of(folder), config)
     finally:
         repository.close()
 

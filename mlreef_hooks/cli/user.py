@@ -1,9 +1,11 @@
 """Commands for pipeline users: find a module, see it, run it."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
-from mlreef_hooks.config import Config
+from mlreef_hooks.config import Config, DockerEngine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, newest
 from mlreef_hooks.index_files import IndexFiles
@@ -27,7 +29,18 @@ _index = click.option(
 
 
 def _open_index(config: Config, path: Path | None) -> IndexFiles:
-    return IndexFiles(path or config.index_path)
+    folder = path or config.index_path
+    if not folder.is_dir():
+        raise PublishError(
+            f"there is no index at {folder}", "name its folder with --index, or as [index] path"
+        )
+    return IndexFiles(folder)
+
+
+def _engine(config: Config) -> DockerEngine:
+    """The engine for runs: the configuration's, else the one that docker itself would use."""
+    settings, usual = config.builder.docker, os.environ.get("DOCKER_HOST")
+    return replace(settings, url=usual) if usual and settings.url == DockerEngine.url else settings
 
 
 def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
@@ -115,11 +128,15 @@ def _page(document: Document, version: Document) -> str:
         "base": f"{base['name']} ({base['digest']})",
         "requires": ", ".join(version["requirements"]),
         "notes": version["notes"],
-        "versions": ", ".join(each["version"] for each in document["versions"]),
+        "versions": ", ".join(map(_with_yank, document["versions"])),
     }  # fmt: skip
     lines = [f"{document['namespace']}/{document['name']}"]
     lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
     return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
+
+
+def _with_yank(version: Document) -> str:
+    return f"{version['version']} (yanked)" if version["yanked"] else str(version["version"])
 
 
 def _words(words: Sequence[str]) -> str:
@@ -174,7 +191,7 @@ def run(
     arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    return run_module(wanted, arguments, config.builder.docker, _write_through)
+    return run_module(wanted, arguments, _engine(config), _write_through)
 
 
 def _write_arguments(
