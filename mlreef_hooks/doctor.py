@@ -12,6 +12,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.report import counted
+from mlreef_hooks.repository import hooks_path_of
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
 
@@ -36,18 +37,34 @@ def examine(config: Config, config_file: Path, git_dirs: Sequence[Path]) -> Iter
             hint="name them with --repo or --all, or set [server] root",
         )
     for git_dir in git_dirs:
-        fault = hook_fault(git_dir, config, config_file)
-        yield Finding(
-            about=str(git_dir),
-            state="error" if fault else "ok",
-            message=fault or "the hook is installed",
-            hint="run mlreef-hooks install again" if fault else "",
-        )
+        yield _examine_hook(git_dir, config, config_file)
     accounts = [Account.of(user) for user in sorted({path.stat().st_uid for path in git_dirs})]
     for folder in dict.fromkeys((config.state_path, config.index_path)):
         yield _examine_folder(folder, accounts)
+    yield from _examine_pip(config)
     yield from _examine_engine(config, accounts)
     yield _examine_index(config)
+
+
+def _examine_hook(git_dir: Path, config: Config, config_file: Path) -> Finding:
+    about = str(git_dir)
+    fault, hint = hook_fault(git_dir, config, config_file), "run mlreef-hooks install again"
+    elsewhere = hooks_path_of(git_dir)
+    if elsewhere:
+        fault, hint = f"git looks for hooks in {elsewhere}", "unset core.hooksPath there"
+    if fault:
+        return Finding(about=about, state="error", message=fault, hint=hint)
+    return Finding(about=about, state="ok", message="the hook is installed")
+
+
+def _examine_pip(config: Config) -> Iterator[Finding]:
+    """The findings that a file which `[pip]` names is not there."""
+    for key, path in (("ca_bundle", config.pip.ca_bundle), ("netrc", config.pip.netrc)):
+        if path and not Path(path).is_file():
+            hint = f"correct {key} below [pip] in the configuration"
+            yield Finding(
+                about=f"pip.{key}", state="error", message=f"{path} is not there", hint=hint
+            )
 
 
 def _examine_folder(folder: Path, accounts: Sequence[Account]) -> Finding:

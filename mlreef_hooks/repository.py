@@ -96,8 +96,19 @@ def list_working_tree(folder: Path) -> list[str] | None:
 
 def origin_of(folder: Path) -> str | None:
     """The URL that a working tree was cloned from, None where it was not."""
-    words = ["git", "-C", str(folder), "config", "--get", "remote.origin.url"]
-    done = subprocess.run(words, env=git_environment(), capture_output=True, check=False)
+    return _setting(["-C", str(folder), "config", "--get", "remote.origin.url"])
+
+
+def hooks_path_of(git_dir: Path) -> str | None:
+    """Where a repository's own settings send git for hooks, None where they say nothing.
+
+    Whoever owns the repository: git itself answers only its owner.
+    """
+    return _setting(["config", "--file", str(git_dir / "config"), "--get", "core.hooksPath"])
+
+
+def _setting(words: Sequence[str]) -> str | None:
+    done = subprocess.run(["git", *words], env=git_environment(), capture_output=True, check=False)
     return os.fsdecode(done.stdout).strip() or None
 
 

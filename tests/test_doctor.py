@@ -51,6 +51,19 @@ def about_hook(site: GitSite) -> Finding:
     return findings(site)[str(site.repositories / "text" / "upper.git")]
 
 
+def test_hooks_that_git_looks_for_elsewhere(site: GitSite) -> None:
+    config = hook_of(site).parent.parent / "config"
+    config.write_text(config.read_text() + "[core]\n\thooksPath = /nowhere/hooks\n")
+    assert about_hook(site).message == "git looks for hooks in /nowhere/hooks"
+
+
+@pytest.mark.parametrize("key", ["ca_bundle", "netrc"])
+def test_a_file_of_pip_that_is_not_there(tmp_path: Path, key: str) -> None:
+    site = GitSite(tmp_path / "site", settings={"pip": {key: "/nowhere/file"}})
+    found = findings(site)[f"pip.{key}"]
+    assert (found.state, found.message) == ("error", "/nowhere/file is not there")
+
+
 # the hook
 
 
@@ -244,7 +257,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, engine: str, base_image:
 def test_half_a_file_of_the_index_is_found(published: GitSite, name: str, message: str) -> None:
     path = published.index / "private" / "text" / name
     whole = path.read_bytes()
-    assert about_index(published).message == "the index holds 1 modules"
+    assert about_index(published).message == "the index holds 1 module"
     path.write_bytes(whole[: len(whole) // 2])
     found = about_index(published)
     path.write_bytes(whole)
