@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +116,12 @@ def client(engine: str) -> Iterator[Engine]:
 
 def run_shell(client: Engine, image: str, script: str, **bounds: Any) -> tuple[Ended, str]:
     """How a shell script ended in a container, and its output."""
-    said: list[bytes] = []
+    said: list[tuple[str, bytes]] = []
     run = Run(image=image, entrypoint=("sh", "-c"), command=(script,), **bounds)
-    ended = client.run(run, lambda stream, chunk: said.append(f"{stream}: ".encode() + chunk))
-    return ended, b"".join(said).decode()
+    ended = client.run(run, lambda stream, chunk: said.append((stream, chunk)))
+    # A line may come in several pieces.
+    pieces = ((name, [chunk for _, chunk in group]) for name, group in groupby(said, itemgetter(0)))
+    return ended, "".join(f"{name}: {b''.join(chunks).decode()}" for name, chunks in pieces)
 
 
 @pytest.mark.engine

@@ -113,7 +113,7 @@ def test_a_hostile_package_is_bounded(
 def test_a_build_whose_hook_was_killed_ends_by_itself_and_can_be_tried_again(
     make_site: MakeSite, engine: str, index: PackageIndex
 ) -> None:
-    site = make_site(build_seconds=4)
+    site = make_site(build_seconds=10)
     before = leftovers(engine)
     index.add(make_sdist("later", "1.0", SLEEP))
     repository, commit = push_without_hook(site, "text/upper", project("later==1.0\n"))
