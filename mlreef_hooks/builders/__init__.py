@@ -1,1 +1,1 @@
-"""Builders turn an `ImageSpec` into a `BuiltImage`; one file each, listed in `table.py`."""
+"""Builders turn an `ImageSpec` into a `BuiltImage` (the protocol `Builder` in `image.py`)."""

@@ -17,7 +17,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlreef_hooks.manifest import Metric, Parameter, python_name
+from mlreef_hooks.manifest import Metric, Parameter
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.annotation_arguments import AnnotationArguments, Signature
 from mlreef_hooks.source.annotation_fields import (
@@ -30,8 +30,8 @@ from mlreef_hooks.source.annotation_fields import (
     read_processor,
 )
 from mlreef_hooks.source.names import dotted_name, imported_names
+from mlreef_hooks.source.parameters import distinct_parameters
 from mlreef_hooks.source.source_file import SourceFile
-from mlreef_hooks.source.wording import quoted
 
 __all__ = [
     "ANNOTATION_WORDS",
@@ -93,7 +93,7 @@ def read_annotations(module: ast.Module, path: str, problems: Problems) -> Annot
     metrics = [read_metric(arguments) for arguments in _bind(found, METRIC, source)]
     return Annotations(
         processor=read[0] if read else None,
-        parameters=_distinct([each for each in parameters if each is not None], source),
+        parameters=distinct_parameters([each for each in parameters if each is not None], source),
         metrics=tuple(dict.fromkeys(each for each in metrics if each is not None)),
     )
 
@@ -199,18 +199,3 @@ def _bind(
                 f"write {signature.line}",
             )
     return bound
-
-
-def _distinct(parameters: Sequence[Parameter], source: SourceFile) -> tuple[Parameter, ...]:
-    """The parameters without those whose name an earlier one has, `-` and `_` taken as one."""
-    distinct: dict[str, Parameter] = {}
-    for parameter in parameters:
-        first = distinct.setdefault(python_name(parameter.name), parameter)
-        if first is not parameter:
-            source.add(
-                "parameter-repeated",
-                parameter.line,
-                f"the parameter {quoted(parameter.name)} stands in line {first.line} already",
-                "remove one of them, or give it another name",
-            )
-    return tuple(distinct.values())

@@ -8,13 +8,12 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlreef_hooks.manifest import python_name
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.argparse_arguments import read_argument
 from mlreef_hooks.source.argparse_call import ArgumentCall, ParsedParameter
 from mlreef_hooks.source.names import CHAIN, dotted_name, imported_names
+from mlreef_hooks.source.parameters import distinct_parameters
 from mlreef_hooks.source.source_file import SourceFile
-from mlreef_hooks.source.wording import quoted
 
 # A file without this word makes no parser, under whatever alias.
 ARGPARSE_WORDS = ("ArgumentParser",)
@@ -76,7 +75,7 @@ def read_argparse(
     arguments = [ArgumentCall(call, source) for call in calls.arguments]
     _set_defaults(calls.defaults, arguments, source)
     read = [read_argument(argument) for argument in arguments]
-    return _distinct([parameter for parameter in read if parameter is not None], source)
+    return distinct_parameters([parameter for parameter in read if parameter is not None], source)
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
@@ -208,20 +207,3 @@ def _set_defaults(
         line, value = last.get(argument.destination, (0, None))
         if value is not None and (argument.line < line or "default" not in argument.parts):
             argument.parts["default"] = value
-
-
-def _distinct(
-    parameters: Sequence[ParsedParameter], source: SourceFile
-) -> tuple[ParsedParameter, ...]:
-    """The parameters without those whose name an earlier one has, `-` and `_` taken as one."""
-    distinct: dict[str, ParsedParameter] = {}
-    for parameter in parameters:
-        first = distinct.setdefault(python_name(parameter.name), parameter)
-        if first is not parameter:
-            source.add(
-                "parameter-repeated",
-                parameter.line,
-                f"the argument {quoted(parameter.name)} stands in line {first.line} already",
-                "remove one of them, or give it another name",
-            )
-    return tuple(distinct.values())

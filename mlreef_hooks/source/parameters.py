@@ -1,9 +1,14 @@
-"""The two parameters that every module has: where its data comes from, and where it goes."""
+"""What is asked of all parameters together: names of their own, and the two that all need."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from mlreef_hooks.manifest import REQUIRED_PATHS, Parameter, python_name
 from mlreef_hooks.problems import Problems
+from mlreef_hooks.source.source_file import SourceFile
+from mlreef_hooks.source.wording import quoted
+
+Read = TypeVar("Read", bound=Parameter)
 
 
 def check_required_paths(parameters: Sequence[Parameter], path: str, problems: Problems) -> None:
@@ -30,3 +35,18 @@ def check_required_paths(parameters: Sequence[Parameter], path: str, problems: P
                 f"{name} is a positional argument, and pipelines fill --{name}",
                 f"write {call}",
             )
+
+
+def distinct_parameters(parameters: Sequence[Read], source: SourceFile) -> tuple[Read, ...]:
+    """The parameters without those whose name an earlier one has, `-` and `_` taken as one."""
+    distinct: dict[str, Read] = {}
+    for parameter in parameters:
+        first = distinct.setdefault(python_name(parameter.name), parameter)
+        if first is not parameter:
+            source.add(
+                "parameter-repeated",
+                parameter.line,
+                f"{quoted(parameter.name)} stands in line {first.line} already",
+                "remove one of them, or give it another name",
+            )
+    return tuple(distinct.values())
