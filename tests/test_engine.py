@@ -133,7 +133,7 @@ def run_shell(client: Engine, image: str, script: str, **bounds: Any) -> tuple[E
         ("sleep 100", {"seconds": 1}, (137, True, False), ""),
         ("a=$(tr '\\0' x < /dev/zero)", {"memory": "32m"}, (137, False, True), ""),
         ("touch /x /tmp/y", {}, (1, False, False), "stderr: touch: cannot touch '/x': Read-only"),
-        ("id -u; id -g", {"user": "12:34"}, (0, False, False), "stdout: 12\nstdout: 34\n"),
+        ("id -u; id -g", {"user": "12:34"}, (0, False, False), "stdout: 12\n34\n"),
         ("ls /sys/class/net", {}, (0, False, False), "stdout: lo\n"),
         ("grep CapEff: /proc/1/status", {}, (0, False, False), "stdout: CapEff:\t" + "0" * 16),
         ("df -h /dev/shm | grep -o 1.0G | uniq", {}, (0, False, False), "stdout: 1.0G\n"),
