@@ -50,10 +50,10 @@ def _folders(tree: SourceTree) -> set[str]:
     """The folders of a tree; a hostile one may hold a file or a link of the same name."""
     folders: set[str] = set()
     for path in tree:
-        folder = posixpath.dirname(path)
+        folder = path.rpartition("/")[0]
         while folder and folder not in folders:
             folders.add(folder)
-            folder = posixpath.dirname(folder)
+            folder = folder.rpartition("/")[0]
     return folders
 
 
@@ -154,7 +154,7 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
 
 
 def _check_lfs(tree: SourceTree, problems: Problems) -> None:
-    attributes = [path for path in tree if posixpath.basename(path) == ".gitattributes"]
+    attributes = [path for path in tree if f"/{path}".endswith("/.gitattributes")]
     found = (tree.read_source(path, problems) for path in attributes if tree.get(path))
     # Without the attribute nobody made pointers, and no file needs to be read for this.
     if not any(b"filter=lfs" in (content or b"") for content in found):
