@@ -186,8 +186,10 @@ class GitRepository:
         """Where the tag object (or any other object) leads; bounded, whatever was pushed."""
         message, depth = "", 0
         while True:
-            ((kind, size),) = self._facts([object_id])
-            if size > _LARGEST.get(kind, size):
+            kind, size = self._facts([object_id])[0].split()
+            if not size.isdigit():
+                raise PublishError(f"object {object_id} is {size}", CHECK)
+            if int(size) > _LARGEST.get(kind, int(size)):
                 raise PublishError(
                     f"the {kind} {object_id[:7]} has {size} bytes and {_LARGEST[kind]} are allowed",
                     "write a shorter message",
@@ -199,17 +201,11 @@ class GitRepository:
             object_id = object_of_tag(object_id, content)
             depth += 1
 
-    def _facts(self, ids: Sequence[str]) -> list[tuple[str, int]]:
-        """Type and size of each object, in one question to git; PublishError where one is gone."""
+    def _facts(self, ids: Sequence[str]) -> list[str]:
+        """Type and size of each object, as in `blob 12`, in one question to git."""
         asked = "".join(f"{id_}\n" for id_ in ids).encode()
         form = "--batch-check=%(objecttype) %(objectsize)"
-        said = self._git("cat-file", "--buffer", form, stdin=asked).stdout.decode().splitlines()
-        facts = []
-        for id_, (kind, size) in zip(ids, map(str.split, said), strict=True):
-            if not size.isdigit():
-                raise PublishError(f"object {id_} is {size}", CHECK)
-            facts.append((kind, int(size)))
-        return facts
+        return self._git("cat-file", "--buffer", form, stdin=asked).stdout.decode().splitlines()
 
     def _read(self, object_id: str, kind: str | None = None) -> bytes:
         """The content of an object; PublishError where it is gone, or not of the type `kind`."""
@@ -266,11 +262,15 @@ class GitRepository:
         ]
 
     def _sizes(self, ids: Sequence[str]) -> dict[str, int]:
-        facts = dict(zip(ids, self._facts(ids), strict=True))
-        for id_, (kind, _) in facts.items():
-            if kind != "blob":
-                raise PublishError(f"the file {id_} is a {kind}", CHECK)
-        return {id_: size for id_, (_, size) in facts.items()}
+        facts = list(zip(ids, self._facts(ids), strict=True))
+        sizes = {id_: int(fact[5:]) for id_, fact in facts if fact.startswith("blob ")}
+        for id_, fact in facts if len(sizes) < len(facts) else ():
+            if id_ not in sizes:
+                kind, size = fact.split()
+                raise PublishError(
+                    f"the file {id_} is {size if size == 'missing' else kind}", CHECK
+                )
+        return sizes
 
     def _python_files_with(self, commit: str, words: Sequence[str]) -> set[str]:
         # Neither attributes in the pushed tree nor settings of the account change the answer.
