@@ -24,7 +24,7 @@ from mlreef_hooks.index import (
     listing_line,
     set_yanked,
 )
-from mlreef_hooks.manifest import VISIBILITIES
+from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
 SCHEMAS = ("module", "listing", "index")
 RESERVED = ("listing", "modules", "schema")  # no namespace may be a folder of this name
@@ -133,7 +133,8 @@ class IndexFiles:
 
     def _complete(self) -> None:
         """Do what is left of a change whose writer did not come to its end."""
-        if pending := _read(self._note):
+        # An index may have come from anybody: a note must not lead out of its folder.
+        if (pending := _read(self._note)) and _is_sound(pending):
             path = self._module_path(pending["audience"], pending["namespace"], pending["name"])
             beside_of(path).unlink(missing_ok=True)
             self._refresh(**pending)
@@ -210,6 +211,18 @@ class IndexFiles:
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
             yield self._module_path(audience_of(visibility, namespace), namespace, name)
+
+
+def _is_sound(note: Document) -> bool:
+    """True where a note names a module of an index and one of its audiences, and nothing else."""
+    if note.keys() != {"audience", "namespace", "name"}:
+        return False
+    namespace, name = note["namespace"], note["name"]
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        return False
+    audiences = [audience_of(visibility, namespace) for visibility in VISIBILITIES]
+    places = [*namespace.split("/"), name]
+    return note["audience"] in audiences and all(map(MODULE_NAME.fullmatch, places))
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:

@@ -156,6 +156,8 @@ class Jobs:
         """
         with self._writing() as connection:
             before = _select(connection, "id = ?", (job_id,))[0].state
+            if before == CANCELLED and state != PUBLISHED:
+                return before  # its tag was deleted meanwhile: nothing asks for it any more
             connection.execute(
                 "UPDATE jobs SET state = ?, message = ?, module_name = ?,"
                 " holder = NULL, updated_at = ? WHERE id = ?",

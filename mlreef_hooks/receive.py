@@ -4,7 +4,7 @@ from mlreef_hooks import jobs as states
 from mlreef_hooks import report
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import PARKED_MARK
-from mlreef_hooks.index import find_version
+from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
 from mlreef_hooks.problems import Problem
@@ -80,7 +80,12 @@ def release_parked(event: PushEvent, repository: GitRepository, branch: str, sit
     if not mark.exists():
         return
     for job in site.jobs.of_repository(event.repository.key, states.PARKED):
-        if repository.is_on_branch(job.request.commit, branch):
+        try:
+            arrived = repository.is_on_branch(job.request.commit, branch)
+        except PublishError as error:  # the commit is gone; the other jobs are not
+            site.jobs.end(job.id, states.CANCELLED, error.message)
+            continue
+        if arrived:
             submit(job.request, repository, site)
     if not site.jobs.of_repository(event.repository.key, states.PARKED):
         mark.unlink(missing_ok=True)
@@ -95,19 +100,24 @@ def withdraw(key: str, tag: str, repository: GitRepository, site: Site) -> None:
         if job.state in unfinished:
             site.jobs.end(job.id, states.CANCELLED, TAG_DELETED)
             site.tell(report.cancelled(job.request))
-        else:
+        elif (_published(job, site) or {}).get("tag") == tag:  # and not only an alias of it
             _set_yanked(job, repository, site, TAG_DELETED)
             site.tell(report.yanked(job.request, job.module_name))
 
 
 def restore(job: Job, repository: GitRepository, site: Site) -> None:
     """Say that a version is published; one whose tag had been deleted is no longer yanked."""
-    document = site.index.find(job.request.repository.namespace, job.module_name)
-    version = document and find_version(document, str(job.request.version))
+    version = _published(job, site)
     back = bool(version and version["yank_reason"] == TAG_DELETED)
     if back:
         _set_yanked(job, repository, site, None)
     site.tell(report.already_published(job.request, job.module_name, back=back))
+
+
+def _published(job: Job, site: Site) -> Document | None:
+    """The version that a job published, as the index has it; None where it has none."""
+    document = site.index.find(job.request.repository.namespace, job.module_name)
+    return find_version(document, str(job.request.version)) if document else None
 
 
 def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | None) -> None:

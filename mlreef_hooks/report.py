@@ -1,5 +1,6 @@
 """What the pusher sees: outcomes as lines of at most 72 columns of plain text."""
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -133,7 +134,7 @@ def refusal(found: Iterable[Problem], tag: str) -> PublishError:
     count = counted(sum(problem.severity == "error" for problem in found), "error")
     return PublishError(
         f"not published because of {count}",
-        f"correct it, commit, then git tag -f {tag} && git push -f origin {tag}",
+        f"correct it, commit, git tag -f {shlex.quote(tag)}, and push the branch and (-f) the tag",
     )
 
 

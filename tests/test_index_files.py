@@ -420,3 +420,25 @@ def test_the_listing_is_read_without_the_modules(index: IndexFiles) -> None:
     for path in (index.root / "public" / "modules").rglob("*.json"):
         path.write_text("unread")
     assert len(index.lines()) == 3
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"namespace": "../../../home", "name": "config", "audience": "public"},
+        {"namespace": "vision", "name": "../../../../home/config", "audience": "public"},
+        {"namespace": "vision", "name": "a", "audience": "../home"},
+        {"namespace": ["vision"], "name": "a", "audience": "public"},
+        {"name": "a"},
+    ],
+)
+def test_a_note_of_somebody_else_leads_nowhere(tmp_path: Path, note: dict[str, object]) -> None:
+    victim = tmp_path / "home" / "config.json"
+    victim.parent.mkdir()
+    victim.write_text('{"kept": true}')
+    root = tmp_path / "index"
+    for audience in ("public", "internal"):
+        (root / audience / "modules").mkdir(parents=True)
+    (root / ".pending").write_text(json.dumps(note))
+    assert IndexFiles(root).lines() == []
+    assert victim.read_text() == '{"kept": true}'

@@ -187,6 +187,33 @@ def test_a_deleted_tag_yanks_and_the_same_tag_brings_the_version_back(
     )
 
 
+def test_deleting_another_tag_of_the_version_yanks_nothing(site: GitSite, author: Author) -> None:
+    author.tag("publish/1.0.0")
+    author.tag("publish/1.0")
+    author.push("publish/1.0.0")
+    assert "already published" in said(author.push("publish/1.0"))
+    assert said(author.push(":publish/1.0")) == ""
+    document = site.document("text/upper")
+    assert document is not None
+    assert not document["versions"][0]["yanked"]
+
+
+def test_a_parked_commit_that_is_gone_holds_up_no_other(site: GitSite, author: Author) -> None:
+    main = author.git("rev-parse", "HEAD")
+    author.commit({"README.md": "lost"})
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    author.git("reset", "--quiet", "--hard", main)
+    author.commit({"README.md": "kept"})
+    author.tag("publish/2.0.0")
+    author.push("publish/2.0.0")
+    repository = ("--git-dir", str(site.repositories / "text" / "upper.git"))
+    author.git(*repository, "update-ref", "-d", "refs/tags/publish/1.0.0")
+    author.git(*repository, "gc", "--quiet", "--prune=now")
+    assert "success: upper 2.0.0" in said(author.push("master"))
+    assert site.versions("text/upper") == ["2.0.0"]
+
+
 def test_an_annotated_tag_is_the_release_note(site: GitSite, author: Author) -> None:
     author.tag("publish/1.0.0", "Louder\n\nAll letters are capitals \u2014 now.")
     author.push("publish/1.0.0")
