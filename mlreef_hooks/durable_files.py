@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from mlreef_hooks.errors import PublishError
 
@@ -94,6 +95,17 @@ def turn_taken(folder: Path, name: str, on_wait: Callable[[], None]) -> Iterator
                 passing=True,
             ) from error
         yield
+
+
+@contextmanager
+def appended(path: Path) -> Iterator[IO[bytes]]:
+    """The log at `path`, to write at its end: its owner's alone, as is the folder made for it."""
+    make_folder(path.parent.parent, 0o755)
+    make_folder(path.parent, 0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "ab") as log:
+        give_to_owner_of(path.parent, descriptor)
+        yield log
 
 
 def make_folder(path: Path, mode: int) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from mlreef_hooks.durable_files import appended
 from mlreef_hooks.report import plain
 
 FILE_BYTES = 8 << 20  # of a log; a job that is tried again writes into the same one
@@ -35,8 +36,7 @@ class JobLog:
             self._append(f"{indent}{said}\n".encode())
 
     def _append(self, line: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as out:
+        with appended(self._path) as out:
             room = FILE_BYTES - out.tell()
             if room > 0:
                 out.write(line[:room])

@@ -48,6 +48,7 @@ EDGES = {
     "hook_files": "durable_files",
     "index_files": "durable_files",
     "installation": "durable_files",
+    "job_log": "durable_files",
     "jobs": "durable_files process",
     "module_run": "container engine",
     "repository": "git_objects tree_listing",

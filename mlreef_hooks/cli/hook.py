@@ -10,6 +10,7 @@ import click
 from mlreef_hooks import report
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import GitHookOutput, open_site
+from mlreef_hooks.durable_files import appended
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import PushEvent, parse_ref_updates
 from mlreef_hooks.receive import receive
@@ -52,9 +53,7 @@ def _receive(config_file: str | None, output: GitHookOutput) -> None:
 def _keep_traceback(config_file: str | None, output: GitHookOutput) -> None:
     """Write what the pusher must not see to the log; to nowhere where even that fails."""
     try:
-        folder = load_config(config_file).state_path / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "errors.log").open("a") as log:
-            log.write(traceback.format_exc())
+        with appended(load_config(config_file).state_path / "logs" / "errors.log") as log:
+            log.write(traceback.format_exc().encode(errors="backslashreplace"))
     except (OSError, PublishError):
         output.say("hint: and its log could not be written: mlreef-hooks doctor")
