@@ -36,6 +36,7 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _EGG = re.compile(r"(?:^|&)egg=([^&]*)")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NESTED = 100  # parentheses; packaging reads them by recursion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +194,10 @@ def _read_marker(text: str) -> str:
 
 def _parse(parse: Callable[[str], Parsed], text: str) -> Parsed:
     """What packaging makes of `text`; refused in packaging's words."""
+    if text.count("(") > _NESTED:
+        raise Refused("requirement-invalid", "the marker is nested too deep", "write it shorter")
     try:
         return parse(text)
-    except RecursionError:
-        explanation = "the marker is nested too deep"
     except (ValueError, SyntaxError, KeyError) as error:
         explanation = str(error).partition("\n")[0][:200] or "the requirement cannot be read"
     hint = "write NAME==VERSION, or NAME==VERSION; MARKER"

@@ -1,0 +1,75 @@
+"""What OCI images are made of: descriptors, manifests, the index of a layout.
+
+Formats: https://github.com/opencontainers/image-spec (v1.1).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descriptor:
+    """Content by its digest (`sha256:...`), with its media type and its size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The descriptor as it stands in a manifest."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+    @classmethod
+    def of(cls, media_type: str, content: bytes) -> Self:
+        """The descriptor of some content."""
+        return cls(media_type=media_type, digest=sha256(content), size=len(content))
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """The descriptor that a manifest holds; KeyError where it is none."""
+        return cls(
+            media_type=document["mediaType"], digest=document["digest"], size=document["size"]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer's blob, and the digest of its tar (`diff_id`): the same, unless it is compressed."""
+
+    blob: Descriptor
+    diff_id: str
+
+
+def plain_layer(digest: str, size: int) -> Layer:
+    """The layer of a tar that is stored as it is."""
+    return Layer(blob=Descriptor(media_type=LAYER, digest=digest, size=size), diff_id=digest)
+
+
+def sha256(content: bytes) -> str:
+    """The digest of some content, as `sha256:` and hex digits."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON whose bytes depend on nothing but what it says."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def image_manifest(config: Descriptor, layers: Sequence[Layer]) -> bytes:
+    """The manifest of an image."""
+    return encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.to_json(),
+            "layers": [layer.blob.to_json() for layer in layers],
+        }
+    )

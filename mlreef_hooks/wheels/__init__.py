@@ -1,0 +1,1 @@
+"""Wheels: which ones the requirements mean, and the image layer that each becomes."""
