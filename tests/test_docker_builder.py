@@ -1,6 +1,7 @@
 """The docker builder by real pushes: what modules share, what an image is, and is not."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
+from mlreef_hooks.process import holder
 from tests.support.docker_cli import docker, image_names, inspect_image, leftovers
 from tests.support.package_index import (
     PASSWORD,
@@ -133,6 +135,34 @@ def test_the_same_commit_is_the_same_image_in_another_site(make_site: MakeSite) 
         publish(site.author("text/upper"), PROJECT)
         digests.append(entry(site, "text/upper")["image"]["digest"])
     assert digests[0] == digests[1]
+
+
+def test_a_site_does_not_take_the_name_of_another_sites_image(
+    make_site: MakeSite, engine: str
+) -> None:
+    first, second = make_site("first"), make_site("second")
+    assert "success: " in publish(first.author("mine/upper"), PROJECT, "7.0")
+    before = entry(first, "mine/upper")["image"]
+    said = publish(second.author("Mine/upper"), PROJECT, "7.0")
+    assert "the engine has another image of the name mlreef/mine/upper:7.0" in unwrapped(said)
+    assert "[registry] prefix of its own" in unwrapped(said)
+    assert jobs(second) == [(1, "queued")]
+    facts = inspect_image(engine, before["reference"])
+    assert facts["Id"] == before["digest"]
+
+
+def test_what_a_killed_publish_left_is_removed(make_site: MakeSite, engine: str) -> None:
+    site = make_site()
+    author = site.author("text/upper")
+    publish(author, PROJECT)
+    image = entry(site, "text/upper")["image"]["digest"]
+    gone = holder().replace(f"/{os.getpid()}/", "/1/").replace("/", "_")
+    held = holder().replace("/", "_")
+    for left in (gone, held):
+        docker(engine, "tag", image, f"mlreef-candidate:{left}_0123456789ab")
+    publish(author, {"README.md": "more"}, "1.0.1")
+    assert image_names(engine, "mlreef-candidate") == {f"mlreef-candidate:{held}_0123456789ab"}
+    docker(engine, "rmi", f"mlreef-candidate:{held}_0123456789ab")
 
 
 # what an image is

@@ -41,7 +41,9 @@ from mlreef_hooks.image import (
     image_config,
     write_code_layer,
 )
+from mlreef_hooks.image_plan import MODULE_LABEL
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.process import holder, is_lost
 from mlreef_hooks.report import plain
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
@@ -67,7 +69,7 @@ class DockerBuilder:
 
     def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The image with the base and the requirements, installed now or found."""
-        self.engine.remove_lost()
+        self._remove_lost()
         image = self.engine.image(base.image) or self._pull(base)
         key = _key(image, base, requirements, self.pip)
         reference = f"{_DEPENDENCIES}:{key}"
@@ -86,6 +88,14 @@ class DockerBuilder:
             base_digest=image.digest,
             reused=found is not None,
         )
+
+    def _remove_lost(self) -> None:
+        """Remove what publishes left in the engine that were killed."""
+        self.engine.remove_lost()
+        for name in self.engine.names():
+            held, _, _ = name.removeprefix(f"{_CANDIDATE}:").rpartition("_")
+            if name.startswith(f"{_CANDIDATE}:") and is_lost(held.replace("_", "/")):
+                self.engine.untag(name)
 
     def _pull(self, base: Base) -> EngineImage:
         self.log(f"fetching the base image {base.image}")
@@ -209,11 +219,22 @@ class DockerBuilder:
 
     def deliver(self, image: BuiltImage) -> BuiltImage:
         """The image under its reference, in the registry where the prefix names one."""
+        self._check_free(image)
         self.engine.tag(image.digest, image.reference)
         self.engine.untag(_candidate(image.digest))
         if not self.registry.remote:
             return image
         return replace(image, digest=self.engine.push(image.reference))
+
+    def _check_free(self, image: BuiltImage) -> None:
+        """PublishError where the reference is the name of an image from elsewhere."""
+        there, ours = self.engine.image(image.reference), self.engine.image(image.digest)
+        if there and ours and _origin(there) != _origin(ours):
+            raise PublishError(
+                f"the engine has another image of the name {image.reference}",
+                "the administrator gives each site a [registry] prefix of its own",
+                passing=True,
+            )
 
     def discard(self, image: BuiltImage) -> None:
         """Drop an image that will not be delivered; one that cannot be dropped now stays."""
@@ -222,7 +243,16 @@ class DockerBuilder:
 
 
 def _candidate(digest: str) -> str:
-    return f"{_CANDIDATE}:{digest.removeprefix('sha256:')[:32]}"
+    """The name of an image until it is delivered: it tells which process holds it."""
+    return f"{_CANDIDATE}:{holder().replace('/', '_')}_{digest.removeprefix('sha256:')[:12]}"
+
+
+def _origin(image: EngineImage) -> str | None:
+    """The repository that an image was published from, None where it is none of ours."""
+    try:
+        return str(json.loads(image.labels[MODULE_LABEL])["repository"])
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _key(image: EngineImage, base: Base, requirements: Mapping[str, str], pip: Pip) -> str:
