@@ -201,6 +201,31 @@ def test_an_index_that_is_away_keeps_the_job(make_site: MakeSite, index: Package
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, "the package index does not let this server in (HTTP 401)"),
+        (403, "the package index does not let this server in (HTTP 403)"),
+        (429, "the package index cannot be reached"),
+        (500, "the package index cannot be reached"),
+    ],
+)
+def test_an_index_that_refuses_keeps_the_job(
+    make_site: MakeSite, index: PackageIndex, status: int, message: str
+) -> None:
+    site = make_site()
+    index.add(make_wheel(f"kept{status}", "1.0", {}))
+    index.refusal = status
+    try:
+        said = publish(site.author("text/upper"), project(f"kept{status}==1.0\n"))
+    finally:
+        index.refusal = 0
+    assert f"error: {message}" in unwrapped(said)
+    assert jobs(site) == [(1, "queued")]
+    assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
     ("base", "message"),
     [
         ({"python": "3.12"}, "the base image cannot be used: the base has Python 3.11, not 3.12"),

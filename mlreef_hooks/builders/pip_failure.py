@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mlreef_hooks.builders.pip_install import BASE_UNFIT, WHEELS_ONLY
+from mlreef_hooks.builders.pip_install import BASE_UNFIT, INDEX_SAID, WHEELS_ONLY
 from mlreef_hooks.config import DockerEngine
 from mlreef_hooks.container import NOT_FOUND, Ended
 from mlreef_hooks.errors import PublishError
@@ -23,10 +23,12 @@ _UNKNOWN = re.compile(
     r"ERROR: Could not find a version that satisfies the requirement (.+?) \(from versions: (.*)\)"
 )
 _AWAY = re.compile(
-    r"WARNING: Retrying \(|(?:ERROR: |pip\._vendor\.).*(?:max retries exceeded|timed out"
-    r"|http error 5\d\d|5\d\d server error|connection (?:refused|reset|aborted))",
+    rf"WARNING: Retrying \(|{INDEX_SAID}(?:429|5\d\d) |(?:ERROR: |pip\._vendor\.|{INDEX_SAID}).*"
+    r"(?:max retries exceeded|timed out|http error (?:429|5\d\d)|5\d\d server error"
+    r"|connection (?:refused|reset|aborted))",
     re.IGNORECASE,
 )
+_DENIED = re.compile(rf"(?:{INDEX_SAID}|ERROR: HTTP error )(401|403)\b")
 _OTHER_HASH = "DO NOT MATCH THE HASHES"
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _OUTPUT = re.compile(r"\s+.*\[\d+ lines of output\]")
@@ -95,6 +97,15 @@ def _base_unfit(failure: _Failure) -> PublishError | None:
     return PublishError(message, _BASE_HINT, passing=True)
 
 
+def _denied(failure: _Failure) -> PublishError | None:
+    found = next(filter(None, map(_DENIED.match, failure.lines)), None)
+    if found is None:
+        return None
+    message = f"the package index does not let this server in (HTTP {found[1]})"
+    hint = "the administrator corrects index_url or netrc below [pip] in the configuration"
+    return PublishError(message, hint, passing=True)
+
+
 def _unknown(failure: _Failure) -> PublishError | None:
     """A requirement that the index does not have; where pip retried, only if others it does."""
     found = next(filter(None, map(_UNKNOWN.match, failure.lines)), None)
@@ -146,7 +157,7 @@ def _unbuilt(failure: _Failure) -> PublishError | None:
 
 
 _EXPLANATIONS: Sequence[Callable[[_Failure], PublishError | None]] = (
-    _beyond_bounds, _base_unfit, _unknown, _other_hash, _full, _away, _unbuilt,
+    _beyond_bounds, _base_unfit, _denied, _unknown, _other_hash, _full, _away, _unbuilt,
 )  # fmt: skip
 
 

@@ -12,14 +12,28 @@ from mlreef_hooks.report import plain
 SECRETS = "/run/mlreef"  # a volume of this one run; nothing in it becomes part of the image
 RESULT = f"{SECRETS}/locked.txt"
 WHEELS_ONLY = "where the package index needs a password, only wheels are installed"
+INDEX_SAID = "mlreef: the index: "  # before what a package index answered instead of a page
 BASE_UNFIT = 90  # the exit status of the script where the base cannot be used
 
 # Installed code may run in whatever Python is started after it, and what it calls itself may stand
 # on the PATH before what the system calls so: the credentials are emptied by the shell itself.
-_SCRIPT = """set -eu
+_SCRIPT = r"""set -eu
 forget() { : > @SECRETS@/pip.conf; : > @SECRETS@/netrc; }
 unfit() { echo "mlreef: the base $1"; exit @BASE_UNFIT@; }
-trap forget EXIT
+# pip takes an index that refuses to answer for one that has nothing, and tells it only to a log; with
+# a log it would not show what a build prints, so that the pages are asked for once more.
+finish() {
+  status=$?
+  case $status in 0 | @BASE_UNFIT@) ;; *) [ ! -s @SECRETS@/pip.conf ] || ask ;; esac
+  forget
+}
+ask() {
+  for name in $(sed -n 's/^\([A-Za-z0-9][A-Za-z0-9._-]*\).*/\1/p' @SECRETS@/requirements.txt | head -n 3); do
+    timeout 60 python -I -m pip index versions --no-input --log @SECRETS@/pip.log "$name" || :
+  done >/dev/null 2>&1 </dev/null
+  sed -n 's/.*Could not fetch URL [^ ]*: \(.*\) - skipping$/@SAID@\1/p' @SECRETS@/pip.log || :
+}
+trap finish EXIT
 trap 'exit 124' TERM
 command -v python3 >/dev/null || unfit 'has no python3'
 command -v python >/dev/null || ln -s "$(command -v python3)" /usr/local/bin/python
@@ -62,6 +76,7 @@ def pip_script(python: str, pip: Pip) -> str:
         "@PYTHON@": python,
         "@RESULT@": RESULT,
         "@BASE_UNFIT@": str(BASE_UNFIT),
+        "@SAID@": INDEX_SAID,
         "@SECRETS@": SECRETS,
     }
     script = _SCRIPT

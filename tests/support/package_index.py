@@ -57,11 +57,13 @@ def make_sdist(name: str, version: str, setup: str = "") -> tuple[str, bytes]:
 class PackageIndex:
     """An index on 127.0.0.1; `password` is empty where it asks for none.
 
-    `requests` lists the paths that were asked for.
+    `requests` lists the paths that were asked for; `refusal` is the HTTP status of every answer
+    where it has nothing better to do.
     """
 
     port: int = 0
     password: str = ""
+    refusal: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
 
@@ -87,6 +89,8 @@ class PackageIndex:
     def answer(self, path: str, authorization: str) -> tuple[int, bytes]:
         """The HTTP status and body for a path."""
         self.requests.append(path)
+        if self.refusal:
+            return self.refusal, b""
         expected = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
         if self.password and authorization != f"Basic {expected}":
             return 401, b""
