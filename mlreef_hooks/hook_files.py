@@ -11,10 +11,10 @@ from pathlib import Path
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import TagPattern
+from mlreef_hooks.waiting_room import MARK
 
 HOOK = "post-receive"
 CHAINED = "post-receive.before-mlreef"
-PARKED_MARK = "mlreef-parked"  # a file in the git directory, where the shell hook looks for it
 _MARK = "# mlreef-hooks:"
 _IDS = "^[0-9a-f]* [0-9a-f]* "  # what stands before the ref in a hook's input
 _DEPTH = 6  # folders below the one that is searched for repositories
@@ -121,7 +121,7 @@ def uninstall_hook(git_dir: Path, *, dry_run: bool = False) -> str:
                 (hooks / CHAINED).replace(hooks / HOOK)
             else:
                 (hooks / HOOK).unlink()
-            (git_dir / PARKED_MARK).unlink(missing_ok=True)
+            (git_dir / MARK).unlink(missing_ok=True)
     return "removed, the hook that was there before is back" if state.chained else "removed"
 
 

@@ -7,6 +7,7 @@ that is killed leaves a note (`.pending`), by which whoever comes next completes
 import hashlib
 import json
 import os
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -53,6 +54,15 @@ class IndexFiles:
         found = (_read_if_allowed(path) for path in self._module_paths(namespace, name))
         return next(filter(None, found), None)
 
+    def neighbour(self, namespace: str) -> Document | None:
+        """The document of some module of a namespace, None where it has none."""
+        for visibility in VISIBILITIES:
+            audience = audience_of(visibility, namespace)
+            listing = _read_if_allowed(self.root / audience / "listing" / f"{namespace}.json")
+            for line in listing["modules"] if listing else ():
+                return self.find(namespace, line["name"])
+        return None
+
     def lines(self) -> list[Document]:
         """The listing lines of all modules that this process may read, by namespace and name."""
         self._complete_abandoned()
@@ -89,6 +99,7 @@ class IndexFiles:
         with self._writing():
             document = self._stored(namespace, name)
             check_owner(document, entry["repository"], name)
+            check_namespace(self.neighbour(namespace), entry["repository"])
             published = document and find_version(document, version["version"])
             if document and published:
                 check_same(published, version["tag"], version["commit"])
@@ -231,6 +242,22 @@ def check_owner(document: Document | None, repository: str, name: str) -> None:
         raise PublishError(
             f"the name {name} belongs to the repository {document['repository']}",
             "write another name below [module] in mlreef.toml [module-taken]",
+        )
+
+
+def check_namespace(neighbour: Document | None, repository: str) -> None:
+    """PublishError where the namespace belongs to another folder of repositories.
+
+    Folders may differ only in what a namespace cannot hold, such as capital letters; those who may
+    read the one must not read the other.
+    """
+    if neighbour is None:
+        return
+    taken, ours = (posixpath.dirname(each) for each in (neighbour["repository"], repository))
+    if taken != ours:
+        raise PublishError(
+            f"the namespace {neighbour['namespace']} belongs to the folder {taken or '.'}",
+            f"the administrator renames one of the folders {taken or '.'} and {ours or '.'}",
         )
 
 

@@ -102,7 +102,7 @@ class Jobs:
         except (OSError, sqlite3.Error) as error:
             raise PublishError(
                 f"the job table {self._path} cannot be written: {error}",
-                "ask the administrator to run mlreef-hooks doctor, then push the tag again",
+                "ask the administrator to run mlreef-hooks doctor",
                 passing=True,
             ) from error
 
@@ -139,6 +139,14 @@ class Jobs:
             where = "repository = ? AND tag = ? AND commit_id = ?"
             key = (request.repository.key, request.tag, request.commit)
             return _select(connection, where, key)[0]
+
+    def reopen(self, job_id: int) -> None:
+        """Queue a job anew whose version is nowhere any more."""
+        with self._writing() as connection:
+            values = (QUEUED, self._clock(), job_id, PUBLISHED)
+            connection.execute(
+                "UPDATE jobs SET state = ?, updated_at = ? WHERE id = ? AND state = ?", values
+            )
 
     def claim(self, job_id: int) -> bool:
         """Hold the job for this process; False where a living process holds it or it has ended."""

@@ -10,7 +10,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
-from mlreef_hooks.index_files import check_owner, check_same
+from mlreef_hooks.index_files import check_namespace, check_owner, check_same
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.problems import Problem, did_you_mean
@@ -98,6 +98,9 @@ def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site)
     _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)
+    if document is None:
+        neighbour = site.index.neighbour(request.repository.namespace)
+        check_namespace(neighbour, request.repository.key)
     published = document and find_version(document, str(request.version))
     if published:
         check_same(published, request.tag, request.commit)

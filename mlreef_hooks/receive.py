@@ -1,9 +1,11 @@
 """What a push does: publish tags are published, parked or yanked; what was parked goes on."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 from mlreef_hooks import jobs as states
 from mlreef_hooks import report
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import PARKED_MARK
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
@@ -12,6 +14,14 @@ from mlreef_hooks.publish import publish
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
+from mlreef_hooks.waiting_room import (
+    drop_updates,
+    is_marked,
+    keep_updates,
+    kept_updates,
+    mark_waiting,
+    unmark,
+)
 
 TAG_DELETED = "the publish tag was deleted"
 
@@ -22,17 +32,34 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
     ExceptionGroup where it was by a mistake of ours.
     """
     branch = main_branch(repository, site.config)
+    waited = kept_updates(repository.git_dir)
+    event = replace(event, updates=(*_still_so(waited, repository), *event.updates))
+    kept: set[RefUpdate] = set()
     bugs: list[Exception] = []
     for update, tag in publish_tags(event, site.config):
         try:
             _receive_tag(update, tag, event, repository, branch, site)
         except PublishError as error:
-            site.tell(report.failed(error))
+            # What became a job is kept by the job table, and told of by whoever runs it.
+            if error.passing and keep_updates(repository.git_dir, [update]):
+                kept.add(update)
+            site.tell(report.failed(error, waits=update in kept))
         except Exception as error:
             bugs.append(error)
-    release_parked(event, repository, branch, site)
+    drop_updates(repository.git_dir, {*waited} - kept)
+    if not kept:
+        release_parked(event, repository, branch, site)
     if bugs:
         raise ExceptionGroup("publishing failed", bugs)
+
+
+def _still_so(waited: Iterable[RefUpdate], repository: GitRepository) -> Iterator[RefUpdate]:
+    """Of the updates that earlier pushes could not work off, those that still are as they say."""
+    now: dict[str, str] | None = None
+    for update in waited:
+        now = repository.refs("refs/tags/") if now is None else now
+        if now.get(update.ref) == (None if update.deleted else update.new):
+            yield update
 
 
 def _receive_tag(
@@ -58,7 +85,10 @@ def _receive_tag(
 def submit(request: PublishRequest, repository: GitRepository, site: Site) -> None:
     """Make the request a job and run it, unless it is published or being built already."""
     job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
-    if job.state == states.PUBLISHED:
+    if job.state == states.PUBLISHED and _published(job, site) is None:
+        site.jobs.reopen(job.id)  # the index lost it: the same commit makes the same version
+        run(job, repository, site)
+    elif job.state == states.PUBLISHED:
         restore(job, repository, site)
     else:
         run(job, repository, site)
@@ -70,14 +100,13 @@ def park(request: PublishRequest, repository: GitRepository, branch: str, site: 
     if job.state == states.PUBLISHED:
         restore(job, repository, site)
         return
-    (repository.git_dir / PARKED_MARK).touch()
+    mark_waiting(repository.git_dir)
     site.tell(report.parked(request, branch))
 
 
 def release_parked(event: PushEvent, repository: GitRepository, branch: str, site: Site) -> None:
     """Publish the parked requests whose commits the main branch contains by now."""
-    mark = repository.git_dir / PARKED_MARK
-    if not mark.exists():
+    if not is_marked(repository.git_dir):
         return
     for job in site.jobs.of_repository(event.repository.key, states.PARKED):
         try:
@@ -88,7 +117,7 @@ def release_parked(event: PushEvent, repository: GitRepository, branch: str, sit
         if arrived:
             submit(job.request, repository, site)
     if not site.jobs.of_repository(event.repository.key, states.PARKED):
-        mark.unlink(missing_ok=True)
+        unmark(repository.git_dir)
 
 
 def withdraw(key: str, tag: str, repository: GitRepository, site: Site) -> None:

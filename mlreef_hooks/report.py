@@ -163,11 +163,15 @@ def published(
     ]
 
 
-def failed(error: PublishError, job_id: int | None = None) -> list[str]:
-    """The end of what a person, or time, has to help; `job_id` where there is a job by then."""
+def failed(error: PublishError, job_id: int | None = None, *, waits: bool = False) -> list[str]:
+    """The end of what a person, or time, has to help; `job_id` where there is a job by then,
+    `waits` where the next push to the repository does it.
+    """
     lines = [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
     if error.passing and job_id is not None:
         lines += wrapped(f"hint: job {job_id} is kept; mlreef-hooks retry {job_id} runs it again")
+    elif waits:
+        lines += wrapped("hint: it is not forgotten; the next push to this repository does it")
     return [*lines, STORED]
 
 

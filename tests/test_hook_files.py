@@ -11,7 +11,6 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import (
     CHAINED,
     HOOK,
-    PARKED_MARK,
     HookState,
     find_repositories,
     git_dir_of,
@@ -22,6 +21,7 @@ from mlreef_hooks.hook_files import (
     uninstall_hook,
 )
 from mlreef_hooks.push import TagPattern
+from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare
 
 PATTERNS = (TagPattern.parse("publish/{version}"), TagPattern.parse("publish/{module}/{version}"))
@@ -148,7 +148,7 @@ def test_a_foreign_hook_is_kept_and_comes_back(repository: Path, make: object) -
     assert installed[f"hooks/{HOOK}"][1] == TEXT.encode()
     assert install_hook(repository, TEXT) == "unchanged"
     assert install_hook(repository, TEXT + "#\n") == "updated"
-    (repository / PARKED_MARK).touch()
+    (repository / MARK).touch()
     assert uninstall_hook(repository, dry_run=True).endswith("is back")
     assert read_hook(repository).kind == "ours"
     assert uninstall_hook(repository).endswith("is back")
@@ -160,7 +160,7 @@ def test_a_foreign_hook_is_kept_and_comes_back(repository: Path, make: object) -
 def test_uninstalling_leaves_no_trace(repository: Path) -> None:
     before = tree_of(repository)
     install_hook(repository, TEXT)
-    (repository / PARKED_MARK).touch()
+    (repository / MARK).touch()
     assert uninstall_hook(repository, dry_run=True) == "removed"
     assert uninstall_hook(repository) == "removed"
     assert tree_of(repository) == before

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.hook_files import CHAINED, HOOK, PARKED_MARK, hook_text, install_hook
+from mlreef_hooks.hook_files import CHAINED, HOOK, hook_text, install_hook
 from mlreef_hooks.push import TagPattern
+from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare, remote_lines
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
@@ -164,11 +165,11 @@ def test_patterns_of_tags(tmp_path: Path, patterns: list[str], ref: str, started
 
 @pytest.mark.parametrize("git_dir", [".", None, "absolute"])
 def test_a_parked_tag_makes_branches_count(hook: Hook, shell: str, git_dir: str | None) -> None:
-    (hook.repository / PARKED_MARK).touch()
+    (hook.repository / MARK).touch()
     environment = {"GIT_DIR": str(hook.repository)} if git_dir == "absolute" else {}
     hook.run(BRANCH + f"{A} {B} refs/tags/other\n".encode(), shell, **environment)
     assert hook.received == BRANCH
-    (hook.repository / PARKED_MARK).unlink()
+    (hook.repository / MARK).unlink()
     (hook.folder / "stdin").unlink()
     hook.run(BRANCH, shell)
     assert hook.received is None
@@ -266,7 +267,7 @@ def test_a_push_into_a_working_tree(tmp_path: Path) -> None:
     author.git("pull", "--quiet", "origin", "master")
     author.tag("publish/1.0")
     assert remote_lines(author.push("publish/1.0")) == ["recorded"]
-    (git_dir / PARKED_MARK).touch()
+    (git_dir / MARK).touch()
     (tmp_path / "stdin").unlink()
     author.push("master:other")
     assert b"refs/heads/other" in (tmp_path / "stdin").read_bytes()

@@ -318,7 +318,7 @@ def read_on_and_on(root: Path) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_writers_that_are_killed_leave_a_whole_index(index: IndexFiles, seed: int) -> None:
     chance = random.Random(seed)
-    add(index, "1.0", name="first", namespace="text")
+    add(index, "1.0", name="first", namespace="text", repository="text/first")
     with child(partial(read_on_and_on, index.root)) as reader:
         for round_ in range(20):
             with child(partial(write_on_and_on, index, round_)) as writer:

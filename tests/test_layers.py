@@ -24,7 +24,7 @@ LAYERS = {
     "writing": "command_line image image_plan index oci report",
     "edges": "account base_image builders.* container durable_files engine engine_api engine_image"
     " hook_check hook_files index_files installation job_log jobs module_run process repository"
-    " servers.* working_tree",
+    " servers.* waiting_room working_tree",
     "flow": "doctor intake publish receive site",
     "shell": "__main__ cli.*",
 }
@@ -45,7 +45,7 @@ EDGES = {
     "builders.start_check": "container",
     "engine": "container engine_api engine_image process",
     "hook_check": "account hook_files",
-    "hook_files": "durable_files",
+    "hook_files": "durable_files waiting_room",
     "index_files": "durable_files",
     "installation": "durable_files",
     "job_log": "durable_files",
@@ -54,6 +54,7 @@ EDGES = {
     "repository": "git_objects tree_listing",
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
+    "waiting_room": "durable_files",
 }
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {

@@ -279,8 +279,8 @@ def test_a_push_with_ten_mistakes_lists_all_ten(site: GitSite, author: Author) -
     assert site.versions("text/upper") == []
 
 
-def test_several_modules_in_one_repository(site: GitSite) -> None:
-    author = site.author("text/case")
+def test_several_modules_in_one_repository(make_site: MakeSite) -> None:
+    author = make_site(registry={"prefix": "several"}).author("text/case")
     table = '[[module]]\nname = "{0}"\nkind = "data-operation"\nentry_point = "{0}.py"\n'
     author.commit(
         {
@@ -392,3 +392,89 @@ def test_an_engine_that_is_away_keeps_the_job_for_a_retry(
     GitSite(tmp_path / "site", engine, base_image)  # the administrator corrects the configuration
     assert "success: upper 1.0.0" in site.command("retry", "--all").stdout
     assert site.versions("text/upper") == ["1.0.0"]
+
+
+# what could not be written down
+
+
+def blocked(path: Path) -> Path:
+    """A folder in the place of a file, which nobody can write then; where the file is meanwhile."""
+    away = path.with_name("away")
+    if path.exists():
+        path.rename(away)
+    path.mkdir()
+    return away
+
+
+def released(path: Path) -> None:
+    """The file is back."""
+    path.rmdir()
+    if (away := path.with_name("away")).exists():
+        away.rename(path)
+
+
+def test_a_deleted_tag_yanks_once_the_index_can_be_written(site: GitSite, author: Author) -> None:
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    blocked(site.index / ".lock")
+    pushed = said(author.push("--delete", "publish/1.0.0"))
+    assert "error: the index cannot be written" in pushed
+    assert "the next push to this repository does it" in pushed.replace("\n  ", " ")
+    released(site.index / ".lock")
+    author.commit({"README.md": "more"})
+    assert "upper 1.0.0 is yanked" in said(author.push("master"))
+    assert (site.document("text/upper") or {})["versions"][0]["yanked"]
+    assert said(author.push("master:other")) == ""
+
+
+def test_a_tag_is_published_once_the_job_table_can_be_written(
+    site: GitSite, author: Author
+) -> None:
+    blocked(site.state / "jobs.sqlite")
+    author.tag("publish/1.0.0")
+    pushed = said(author.push("publish/1.0.0")).replace("\n  ", " ")
+    assert "cannot be written" in pushed
+    assert "the next push to this repository does it" in pushed
+    released(site.state / "jobs.sqlite")
+    author.commit({"README.md": "more"})
+    assert "success: upper 1.0.0" in said(author.push("master"))
+    author.commit({"README.md": "and more"})
+    assert said(author.push("master")) == ""
+
+
+def test_a_tag_that_is_gone_by_then_is_not_published(site: GitSite, author: Author) -> None:
+    blocked(site.state / "jobs.sqlite")
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    author.push("--delete", "publish/1.0.0")
+    released(site.state / "jobs.sqlite")
+    author.commit({"README.md": "more"})
+    assert "success: " not in said(author.push("master"))
+    assert site.document("text/upper") is None
+
+
+def test_a_module_that_the_index_lost_comes_back_with_its_tag(
+    site: GitSite, author: Author
+) -> None:
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    before = site.document("text/upper")
+    next(site.index.rglob("modules/text/upper.json")).unlink()
+    author.git("push", "origin", ":publish/1.0.0")
+    assert "success: upper 1.0.0" in said(author.push("publish/1.0.0"))
+    after = site.document("text/upper")
+    assert before is not None
+    assert after is not None
+    assert after["versions"][0]["image"] == before["versions"][0]["image"]
+
+
+def test_a_namespace_belongs_to_one_folder(site: GitSite, author: Author) -> None:
+    author.tag("publish/1.0.0")
+    author.push("publish/1.0.0")
+    other = site.author("Text/lower")
+    other.commit(PROJECT)
+    other.tag("publish/1.0.0")
+    pushed = said(other.push("master", "publish/1.0.0")).replace("\n  ", " ")
+    assert "error: the namespace text belongs to the folder text" in pushed
+    assert "renames one of the folders text and Text" in pushed
+    assert site.document("text/lower") is None

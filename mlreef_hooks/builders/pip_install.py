@@ -20,15 +20,16 @@ BASE_UNFIT = 90  # the exit status of the script where the base cannot be used
 _SCRIPT = r"""set -eu
 forget() { : > @SECRETS@/pip.conf; : > @SECRETS@/netrc; }
 unfit() { echo "mlreef: the base $1"; exit @BASE_UNFIT@; }
-# pip takes an index that refuses to answer for one that has nothing, and tells it only to a log; with
-# a log it would not show what a build prints, so that the pages are asked for once more.
+# pip takes an index that refuses to answer for one that has nothing, and tells it only to a log.
+# With a log it would not show what a build prints, so that the pages are asked for once more.
 finish() {
   status=$?
   case $status in 0 | @BASE_UNFIT@) ;; *) [ ! -s @SECRETS@/pip.conf ] || ask ;; esac
   forget
 }
 ask() {
-  for name in $(sed -n 's/^\([A-Za-z0-9][A-Za-z0-9._-]*\).*/\1/p' @SECRETS@/requirements.txt | head -n 3); do
+  sed -n 's/^\([A-Za-z0-9][A-Za-z0-9._-]*\).*/\1/p' @SECRETS@/requirements.txt | head -n 3 |
+  while read -r name; do
     timeout 60 python -I -m pip index versions --no-input --log @SECRETS@/pip.log "$name" || :
   done >/dev/null 2>&1 </dev/null
   sed -n 's/.*Could not fetch URL [^ ]*: \(.*\) - skipping$/@SAID@\1/p' @SECRETS@/pip.log || :
