@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.manifest import REQUIRED_PATHS, python_name
+from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, python_name
 from mlreef_hooks.problems import did_you_mean
 
 Parameter = Mapping[str, Any]  # as in the index
@@ -136,23 +136,43 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def write_arguments(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> list[str]:
-    """The words after the module's command: options first, then positional arguments."""
+def write_arguments(
+    parameters: Sequence[Parameter], values: Mapping[str, Any], raw: Sequence[str] = ()
+) -> list[str]:
+    """The words after the module's command: options, `raw` words, positional arguments."""
     options: list[str] = []
     positional: list[str] = []
+    rest: list[str] = []
     for parameter in parameters:
         if parameter["name"] in values:
             option = parameter.get("option", f"--{parameter['name']}")
             words = _words(parameter, option, values[parameter["name"]])
-            (positional if option is None else options).extend(words)
-    # A positional value may begin with a dash, and an option may take any number of values.
-    return [*options, *(["--", *positional] if positional else [])]
+            takes_rest = option is None and parameter.get("nargs") == REMAINDER
+            place = rest if takes_rest else positional if option is None else options
+            place.extend(words)
+    return [*options, *raw, *_marked(positional, raw, rest), *rest]
+
+
+def _marked(positional: Sequence[str], raw: Sequence[str], rest: Sequence[str]) -> list[str]:
+    """Positional words behind a `--` where they need one.
+
+    They may begin with a dash, and an option before them may take any number of values. What takes
+    all the rest of a line (`nargs=argparse.REMAINDER`) would take the `--` too.
+    """
+    first = [*positional, *rest][:1]
+    if rest and first[0].startswith("-"):
+        hint = "begin it with something else, such as ./ before a path"
+        raise PublishError(f"{first[0]!r} would be taken for an option", hint)
+    marked = bool(positional) and not rest and "--" not in raw
+    return [*(["--"] if marked else []), *positional]
 
 
 def _words(parameter: Parameter, option: str | None, value: Any) -> list[str]:
     nargs = parameter.get("nargs")
     if nargs == 0:
         return _flag(parameter, str(option), on=bool(value))
+    if value is False and parameter.get("negative") is not None:
+        value = parameter["negative"]
     if option is None:
         return _texts(value)
     if parameter.get("repeated") and isinstance(value, list):

@@ -32,18 +32,19 @@ def plan_image(entry: IndexEntry, tree: SourceTree, created: int, prefix: str) -
 
 def image_labels(entry: IndexEntry, created: int) -> Mapping[str, str]:
     """The labels; what is not known is left out."""
-    manifest, base = entry.manifest, entry.dependencies
+    base = entry.dependencies
     # Who may read it is the repository's affair and may change; the image's bytes must not.
     module = {**entry.document(), "visibility": None}
+    (version,) = module["versions"]
     labels = {
-        f"{_OCI}.title": manifest.title,
-        f"{_OCI}.description": manifest.description,
+        f"{_OCI}.title": module["title"],
+        f"{_OCI}.description": module["description"],
         f"{_OCI}.version": str(entry.request.version),
         f"{_OCI}.revision": entry.request.commit,
         f"{_OCI}.source": entry.source,
         f"{_OCI}.created": timestamp(created),
-        f"{_OCI}.authors": manifest.author,
-        f"{_OCI}.licenses": manifest.licenses,
+        f"{_OCI}.authors": version["author"],
+        f"{_OCI}.licenses": version["licenses"],
         f"{_OCI}.base.name": base.base_image,
         f"{_OCI}.base.digest": base.base_digest,
         MODULE_LABEL: json.dumps(module, sort_keys=True, separators=(",", ":")),

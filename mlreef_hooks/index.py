@@ -4,7 +4,7 @@ Formats are fixed by `schemas/*.json` (JSON Schema 2020-12), which every index c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.version import Version
@@ -12,6 +12,7 @@ from packaging.version import Version
 from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
 from mlreef_hooks.manifest import ModuleManifest, Parameter
 from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.report import plain, plain_lines
 
 V = 1  # changes only when an old reader would be wrong
 Document = dict[str, Any]
@@ -59,8 +60,8 @@ class IndexEntry:
             "name": self.manifest.name,
             "namespace": self.request.repository.namespace,
             "kind": self.manifest.kind,
-            "title": self.manifest.title,
-            "description": self.manifest.description,
+            "title": plain(self.manifest.title),
+            "description": plain_lines(self.manifest.description),
             "visibility": self.visibility,
             "source": self.source,
             "repository": self.request.repository.key,
@@ -70,24 +71,25 @@ class IndexEntry:
     def version(self) -> Document:
         """The version as it stands in the module's document."""
         manifest = self.manifest
+        parameters = [_shown(parameter) for parameter in manifest.parameters]
         return {
             "version": str(self.request.version),
             "commit": self.request.commit,
             "tag": self.request.tag,
             "published_at": self.published_at,
             "published_by": self.published_by,
-            "notes": self.request.notes,
+            "notes": plain_lines(self.request.notes),
             "yanked": False,
             "yank_reason": None,
             "image": self.image.to_json() if self.image else None,
             "entry_point": manifest.entry_point,
             "command": list(entry_command(manifest.entry_point)),
-            "author": manifest.author,
-            "licenses": manifest.licenses,
+            "author": plain(manifest.author or "") or None,
+            "licenses": plain(manifest.licenses or "") or None,
             "inputs": list(manifest.inputs),
             "outputs": list(manifest.outputs),
-            "parameters": [parameter.to_json() for parameter in manifest.parameters],
-            "parameters_schema": parameters_schema(manifest.parameters),
+            "parameters": [parameter.to_json() for parameter in parameters],
+            "parameters_schema": parameters_schema(parameters),
             "metrics": [vars(metric) for metric in manifest.metrics],
             "requirements": list(manifest.requirements),
             "locked": list(self.dependencies.locked),
@@ -95,6 +97,10 @@ class IndexEntry:
             "base": {"name": self.dependencies.base_name, "digest": self.dependencies.base_digest},
             "resources": manifest.resources.to_json(),
         }
+
+
+def _shown(parameter: Parameter) -> Parameter:
+    return replace(parameter, description=plain_lines(parameter.description))
 
 
 def parameters_schema(parameters: Sequence[Parameter]) -> Document:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -38,11 +38,16 @@ def audience_of(visibility: str, namespace: str) -> str:
     return f"private/{namespace}" if visibility == "private" else visibility
 
 
+Check = Callable[[str, Document, str], Document]  # the kind of a document, itself, its path
+
+
 class IndexFiles:
     """The index below the folder `root`. OSError becomes a PublishError that may pass."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, check: Check = lambda kind, document, path: document) -> None:
+        """`check` refuses a document that is read and not what it should be."""
         self.root = root
+        self._check = check
         self._lock = root / ".lock"
         self._note = root / ".pending"
 
@@ -51,8 +56,13 @@ class IndexFiles:
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that this process may read."""
         self._complete_abandoned()
-        found = (_read_if_allowed(path) for path in self._module_paths(namespace, name))
-        return next(filter(None, found), None)
+        paths = self._module_paths(namespace, name)
+        return next(filter(None, (self._read("module", path) for path in paths)), None)
+
+    def _read(self, kind: str, path: Path) -> Document | None:
+        """A document, checked; None where it is not there, or not for this process."""
+        document = _read_if_allowed(path)
+        return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
         """The document of some module of a namespace, None where it has none."""
@@ -68,9 +78,9 @@ class IndexFiles:
         self._complete_abandoned()
         lines = []
         for audience in self._audiences():
-            entrance = _read_if_allowed(audience / "index.json") or {"namespaces": {}}
+            entrance = self._read("index", audience / "index.json") or {"namespaces": {}}
             for facts in entrance["namespaces"].values():
-                listing = _read_if_allowed(audience / facts["path"]) or {"modules": []}
+                listing = self._read("listing", audience / facts["path"]) or {"modules": []}
                 lines += listing["modules"]
         return sorted(lines, key=lambda line: (line["namespace"], line["name"]))
 
@@ -277,7 +287,7 @@ def _read(path: Path) -> Document | None:
         document: Any = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PublishError(
             f"{path} is not JSON: {error}", "restore it from a backup, or remove it"
         ) from None

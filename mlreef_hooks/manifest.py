@@ -30,6 +30,7 @@ PYTHON_TYPES: Mapping[str, str] = {
 VISIBILITIES = ("private", "internal", "public")  # from narrow to wide
 METRICS = ("RECALL", "PRECISION", "F1_SCORE", "UNDEFINED")
 REQUIRED_PATHS = ("input-path", "output-path")  # the two that a pipeline fills
+REMAINDER = "..."  # argparse's word for a positional argument that takes all that is left
 PARAMETER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
@@ -45,9 +46,10 @@ class Parameter:
 
     `type` is one of `PARAMETER_TYPES`. `option` is what stands before the value (`--angle`), None
     for a positional argument. `nargs` has argparse's meaning: None for one value, 0 for a flag, a
-    number, or one of `?`, `*`, `+`. `negative` is the option that switches a flag off
-    (`--no-shuffle`); `repeated` says that each value is written with an option of its own. `line`
-    (from 1) is the place in the entry point and is not part of the document.
+    number, or one of `?`, `*`, `+`, `...`. `negative` is the option that switches a flag off
+    (`--no-shuffle`), or the text that the program takes for false (`type=bool`); `repeated` says
+    that each value is written with an option of its own. `line` (from 1) is the place in the entry
+    point and is not part of the document.
     """
 
     name: str

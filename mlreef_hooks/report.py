@@ -32,6 +32,13 @@ def plain(text: str) -> str:
     ).strip()
 
 
+def plain_lines(text: str) -> str:
+    """The text without such characters; its lines and tabs stay."""
+    return "".join(
+        each for each in text if each in "\n\t" or unicodedata.category(each) not in _UNSHOWN
+    ).strip()
+
+
 def columns(text: str) -> int:
     """How wide a terminal shows the text; wide characters, such as Chinese ones, take two."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

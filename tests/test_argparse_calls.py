@@ -93,7 +93,7 @@ def test_the_sample_is_read_as_argparse_itself_reads_it(action: argparse.Action)
     option = next(iter(options or action.option_strings), None)
     parameter = parameters[option.lstrip("-") if option else action.dest]
     assert parameter.option == option
-    assert parameter.nargs == {"...": "*"}.get(str(action.nargs), action.nargs)
+    assert parameter.nargs == action.nargs
     if option:
         assert parameter.required == action.required
     assert parameter.choices == (tuple(action.choices) if action.choices is not None else None)

@@ -32,6 +32,7 @@ parser.add_argument("--verbose", action="store_true")
 parser.add_argument("--no-cache", action="store_false")
 parser.add_argument("--shuffle", action=argparse.BooleanOptionalAction, default=True)
 parser.add_argument("-single", default="y")
+parser.add_argument("--careful", type=bool, default=True)
 parser.add_argument("rest", nargs="*")
 """
 
@@ -86,6 +87,8 @@ def parameter(name: str, kind: str, **more: object) -> dict[str, Any]:
         (["shuffle=0"], "shuffle", False),
         (["shuffle=TRUE"], "shuffle", True),
         (["single=-z"], "single", "-z"),
+        (["careful=false"], "careful", False),
+        (["careful=yes"], "careful", True),
         (["rest=-x", "rest=y"], "rest", ["-x", "y"]),
     ],
 )
@@ -95,6 +98,41 @@ def test_argparse_reads_what_was_meant(pairs: list[str], name: str, value: objec
     read = the_parser().parse_args(words)
     assert getattr(read, name) == value
     assert read.source == "-"
+
+
+@pytest.mark.parametrize("raw", [["--n", "3"], ["--tag", "x", "-n", "3"], ["-n=3", "--sizes", "1"]])
+def test_raw_words_stand_where_options_are_read(raw: list[str]) -> None:
+    raw = [word.replace("--n", "-n") for word in raw]
+    read = the_parser().parse_args(
+        write_arguments(parameters(), {"source": "-s", "mode": "a"}, raw)
+    )
+    assert (read.source, read.mode, read.n) == ("-s", "a", 3)
+
+
+REST = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--n", type=int)
+parser.add_argument("program")
+parser.add_argument("words", nargs=argparse.REMAINDER)
+"""
+
+
+@pytest.mark.parametrize("words", [["a"], ["a", "--n", "7"], ["--n", "7"]])
+def test_the_rest_of_a_line_arrives_as_it_is(words: list[str]) -> None:
+    read = read_argparse(ast.parse(REST), "train.py", Problems())
+    assert read is not None
+    names: dict[str, Any] = {}
+    exec(REST, names)
+    values = {"n": 1, "program": "go", "words": words}
+    written = write_arguments([each.to_json() for each in read], values)
+    assert vars(names["parser"].parse_args(written)) == values
+
+
+def test_a_rest_that_begins_like_an_option_is_refused() -> None:
+    rest = parameter("words", "list", option=None, nargs="...")
+    with pytest.raises(PublishError, match="would be taken for an option"):
+        write_arguments([rest], {"words": ["--n"]})
 
 
 def test_a_switch_that_is_given_or_not() -> None:

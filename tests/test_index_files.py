@@ -10,7 +10,7 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, listing_line
+from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import SCHEMAS, IndexFiles, audience_of
 from tests.forks import PASSING, REFUSED, child, ends_within, run_all
 from tests.index_entries import make_entry
@@ -405,13 +406,77 @@ def test_a_place_that_cannot_be_written_passes(tmp_path: Path) -> None:
     assert (index.find("vision", "x"), index.lines()) == (None, [])
 
 
-def test_texts_of_any_kind_are_kept(index: IndexFiles) -> None:
-    notes = "\N{SNOWMAN} \0 \u202e \udcff </script>"
-    add(index, "1.0", notes=notes, title='"\\')
+def test_texts_keep_their_lines_and_nothing_that_moves_a_cursor(index: IndexFiles) -> None:
+    notes = "\N{SNOWMAN} \0\x1b[31m\u202e\udcff </script>\n\t- second line\n"
+    add(index, "1.0", notes=notes, title='"\\\x07', description="a\u2066b")
     document = index.find("vision", "add-noise")
     assert document is not None
-    assert document["versions"][0]["notes"] == notes
+    assert document["versions"][0]["notes"] == "\N{SNOWMAN} [31m </script>\n\t- second line"
+    assert (document["title"], document["description"]) == ('"\\', "ab")
     check(index.root)
+
+
+def altered(change: Callable[[Document], object]) -> Callable[[bytes], bytes]:
+    """A document with a change."""
+
+    def alter(content: bytes) -> bytes:
+        document: Document = json.loads(content)
+        change(document)
+        return json.dumps(document).encode()
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("file", "alter", "said"),
+    [
+        ("modules/vision/add-noise", lambda _: b"[" * 100_000, "is not JSON"),
+        ("modules/vision/add-noise", lambda _: b'{"v": 1}', "is no module document"),
+        ("modules/vision/add-noise", lambda _: b'"text"', "is not a document"),
+        ("modules/vision/add-noise", lambda _: b"\xff", "is not JSON"),
+        ("modules/vision/add-noise", altered(lambda d: d.update(v=2)), "is of a newer format"),
+        (
+            "modules/vision/add-noise",
+            altered(lambda d: d["versions"][0].update(version="no")),
+            "versions/0/version",
+        ),
+        (
+            "modules/vision/add-noise",
+            altered(lambda d: d["versions"][0].update(parameters=[{"name": 3}])),
+            "versions/0/parameters/0",
+        ),
+        ("listing/vision", altered(lambda d: d["modules"][0].pop("version")), "modules/0"),
+        ("listing/vision", altered(lambda d: d.update(modules=None)), "is no listing document"),
+        (
+            "index",
+            altered(lambda d: d["namespaces"]["vision"].update(path="listing/../../x.json")),
+            "namespaces/vision/path",
+        ),
+        ("index", altered(lambda d: d.update(v=7)), "is of a newer format"),
+    ],
+)
+def test_a_document_that_is_not_what_it_should_be_is_refused(
+    index: IndexFiles, file: str, alter: Callable[[bytes], bytes], said: str
+) -> None:
+    add(index, "1.0")
+    path = index.root / "public" / f"{file}.json"
+    path.write_bytes(alter(path.read_bytes()))
+    reader = IndexFiles(index.root, check_document)
+
+    def read_all() -> None:
+        reader.find("vision", "add-noise")
+        reader.lines()
+
+    with pytest.raises(PublishError, match=said) as refused:
+        read_all()
+    assert str(path) in refused.value.message
+
+
+def test_unknown_fields_are_ignored(index: IndexFiles) -> None:
+    add(index, "1.0")
+    path = index.root / "public" / "modules" / "vision" / "add-noise.json"
+    path.write_bytes(altered(lambda d: d.update(later={"x": 1}))(path.read_bytes()))
+    assert IndexFiles(index.root, check_document).find("vision", "add-noise")
 
 
 def test_the_listing_is_read_without_the_modules(index: IndexFiles) -> None:

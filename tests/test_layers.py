@@ -21,7 +21,7 @@ LAYERS = {
     "values": "config config_table errors manifest problems push tree",
     "reading": "entry_point git_objects module_keys module_toml required_package requirement_lines"
     " requirements source.* toml_lines tree_listing tree_rules validation",
-    "writing": "command_line image image_plan index oci report",
+    "writing": "command_line image image_plan index index_check oci report",
     "edges": "account base_image builders.* container durable_files engine engine_api engine_image"
     " hook_check hook_files index_files installation job_log jobs module_run process repository"
     " servers.* waiting_room working_tree",
@@ -60,6 +60,7 @@ EDGES = {
 LIBRARIES = {
     "click": "cli.*",
     "docker": "engine_api",
+    "jsonschema_rs": "index_check",
     "dulwich": "repository",
     "packaging": "cli.user image index jobs push required_package",
     "requests": "engine_api",

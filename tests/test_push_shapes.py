@@ -280,7 +280,8 @@ def test_a_push_with_ten_mistakes_lists_all_ten(site: GitSite, author: Author) -
 
 
 def test_several_modules_in_one_repository(make_site: MakeSite) -> None:
-    author = make_site(registry={"prefix": "several"}).author("text/case")
+    site = make_site(registry={"prefix": "several"})
+    author = site.author("text/case")
     table = '[[module]]\nname = "{0}"\nkind = "data-operation"\nentry_point = "{0}.py"\n'
     author.commit(
         {

@@ -17,6 +17,7 @@ from mlreef_hooks.command_line import complete_values, parse_values, write_argum
 from mlreef_hooks.config import Config, DockerEngine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, newest
+from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.report import plain, size
@@ -34,7 +35,7 @@ def _open_index(config: Config, path: Path | None) -> IndexFiles:
         raise PublishError(
             f"there is no index at {folder}", "name its folder with --index, or as [index] path"
         )
-    return IndexFiles(folder)
+    return IndexFiles(folder, check_document)
 
 
 def _engine(config: Config) -> DockerEngine:
@@ -90,7 +91,7 @@ def _table(lines: Sequence[Document]) -> str:
             f"{line['namespace']}/{line['name']}",
             line["version"] + (" yanked" if line["yanked"] else ""),
             line["kind"],
-            f"{','.join(line['inputs'])}->{','.join(line['outputs'])}",
+            plain(f"{','.join(line['inputs'])}->{','.join(line['outputs'])}"),
             plain(line["title"]),
         )
         for line in lines
@@ -151,9 +152,8 @@ def _parameter_line(parameter: Document) -> str:
         facts.append(f"default {json.dumps(parameter['default'])}")
     if parameter["choices"] is not None:
         facts.append("one of " + ", ".join(map(str, parameter["choices"])))
-    return plain(f"  {parameter['name']} ({', '.join(facts)})  {parameter['description']}").replace(
-        parameter["name"], "  " + parameter["name"], 1
-    )
+    said = f"{parameter['name']} ({', '.join(facts)})  {parameter['description']}"
+    return f"  {plain(said)}"
 
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
@@ -204,7 +204,7 @@ def _write_arguments(
     values = parse_values(parameters, pairs)
     # Raw arguments are the user's own affair: only then may a required parameter be among them.
     complete = _add_paths if raw else complete_values
-    return [*write_arguments(parameters, complete(parameters, values, paths)), *raw]
+    return write_arguments(parameters, complete(parameters, values, paths), raw)
 
 
 def _add_paths(

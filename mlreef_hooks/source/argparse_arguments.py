@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Mapping
 
-from mlreef_hooks.manifest import PARAMETER_NAME, JSONValue
+from mlreef_hooks.manifest import PARAMETER_NAME, REMAINDER, JSONValue
 from mlreef_hooks.source.argparse_call import ArgumentCall, ParsedParameter
 from mlreef_hooks.source.argparse_types import (
     ACTIONS,
@@ -63,7 +63,7 @@ def _parameter(argument: ArgumentCall, action: Action, name: str) -> ParsedParam
         choices=choices,
         option=argument.option,
         nargs=nargs,
-        negative=_negative(argument, action),
+        negative=_negative(argument, action, value_type, nargs),
         repeated=action.repeated and (action.nested or nargs is None),
         line=argument.line,
         spellings=argument.spellings or (),
@@ -248,12 +248,17 @@ def _check_choice(argument: ArgumentCall, default: JSONValue, choices: Choices |
 
 def _is_required(argument: ArgumentCall, nargs: int | str | None) -> bool:
     if not argument.flags:
-        return nargs not in ("?", "*")
+        return nargs not in ("?", "*", REMAINDER)
     literal = argument.static("required")
     return literal is not None and bool(literal.value)
 
 
-def _negative(argument: ArgumentCall, action: Action) -> str | None:
+def _negative(
+    argument: ArgumentCall, action: Action, value_type: str, nargs: int | str | None
+) -> str | None:
+    """What says no: the option that switches a flag off, or for `bool` the only text that is."""
+    if value_type == "boolean" and nargs != 0:
+        return ""
     option = argument.option or ""
     return f"--no-{option[2:]}" if action.negative and option.startswith("--") else None
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlreef_hooks.manifest import JSONValue
+from mlreef_hooks.manifest import REMAINDER, JSONValue
 from mlreef_hooks.source.source_file import SourceFile
 
 SUPPRESS = "==SUPPRESS=="
@@ -13,9 +13,9 @@ CONSTANTS: Mapping[str, str] = {
     "argparse.OPTIONAL": "?",
     "argparse.ZERO_OR_MORE": "*",
     "argparse.ONE_OR_MORE": "+",
-    "argparse.REMAINDER": "...",
+    "argparse.REMAINDER": REMAINDER,
 }
-NARGS: Mapping[str, str] = {"?": "?", "*": "*", "+": "+", "...": "*", "A...": "+"}
+NARGS: Mapping[str, str] = {"?": "?", "*": "*", "+": "+", "...": REMAINDER, "A...": "+"}
 
 # The types of the converters whose result is known; a path stays the text that it is.
 CONVERTERS: Mapping[str, str] = {
