@@ -17,11 +17,11 @@ from mlreef_hooks.source.annotations import (
 from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
 from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.drift import merge_parameters
-from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
+from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
 from mlreef_hooks.source.parameters import check_required_paths
-from mlreef_hooks.source.parsing import parse_source
+from mlreef_hooks.source.parsing import count_tokens, parse_source
 from mlreef_hooks.source.wording import quoted
-from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree import SOURCE_BYTES, SourceTree
 
 _NAME_IT = 'name it in mlreef.toml: [module] entry_point = "..."'
 _SHOWN = 5  # candidates that a finding names before it says how many there are
@@ -121,11 +121,10 @@ def _candidates(tree: SourceTree, form: _Form, python: str, broken: Problems) ->
 
 def _bounded(paths: Sequence[str], tree: SourceTree) -> Iterator[str]:
     """The first of the files, as many as may be parsed within seconds."""
-    size = 0
+    tokens = 0
     for path in paths[:FOLLOWED]:
-        entry = tree.get(path)
-        size += entry.size if entry else 0
-        if size > FOLLOWED_BYTES:
+        tokens += count_tokens(tree.read(path))
+        if tokens > FOLLOWED_TOKENS:
             return
         yield path
 
@@ -169,7 +168,7 @@ def _parse_all(
 ) -> ast.Module | None:
     """The entry point's syntax tree, after what it imports was parsed for findings."""
     root = posixpath.dirname(entry_point)
-    entry, size = None, 0
+    entry, tokens = None, 0
     waiting, seen = [entry_point], {entry_point}
     while waiting:
         path = waiting.pop()
@@ -178,9 +177,8 @@ def _parse_all(
             continue
         entry = module if path == entry_point else entry
         for imported in sorted(set(local_imports(module, path, root, tree)) - seen):
-            found = tree.get(imported)
-            size += found.size if found else 0
-            if len(seen) < FOLLOWED and size <= FOLLOWED_BYTES:
+            tokens += count_tokens(tree.read(imported)[:SOURCE_BYTES])
+            if len(seen) < FOLLOWED and tokens <= FOLLOWED_TOKENS:
                 seen.add(imported)
                 waiting.append(imported)
     return entry

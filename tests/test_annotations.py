@@ -509,8 +509,11 @@ def test_giant_annotations_are_read(source: str) -> None:
     [
         ("", [("input-path", 1), ("output-path", 1)]),
         ('@parameter("input-path", "str")', [("output-path", 2)]),
-        ('@parameter("input_path", "str")\n@parameter("output_path", "str")', []),
-        ('@parameter("input_path", "str")\n@parameter("output-path", "str")', []),
+        (
+            '@parameter("input_path", "str")\n@parameter("output_path", "str")',
+            [("input-path", 2), ("output-path", 3)],
+        ),
+        ('@parameter("input_path", "str")\n@parameter("output-path", "str")', [("input-path", 2)]),
     ],
 )
 def test_the_two_paths_that_pipelines_fill(

@@ -12,6 +12,7 @@ from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
 from mlreef_hooks.source.choices import MAX_CHOICES
 from mlreef_hooks.source.literals import LITERAL_SIZE
+from mlreef_hooks.source.parameters import check_required_paths
 
 HEAD = "import argparse, json, ast, pathlib, os\nparser = argparse.ArgumentParser()\n"
 FIRST_LINE = 3  # of what stands below HEAD
@@ -320,7 +321,32 @@ def test_arguments_that_are_left_out(call: str, expected: list[str]) -> None:
         ),
         (
             "import argparse\ndef add(p):\n p.add_argument('--a')\ndef main():\n"
-            " add(argparse.ArgumentParser())",
+            " add(argparse.ArgumentParser())\nmain()",
+            ["a"],
+        ),
+        (
+            "import argparse\np = argparse.ArgumentParser()\ndef nobody():\n"
+            " p.add_argument('--a')\ndef somebody():\n p.add_argument('--b')\nsomebody()",
+            ["b"],
+        ),
+        (
+            "import argparse, click\np = argparse.ArgumentParser()\n@click.command()\n"
+            "def called():\n p.add_argument('--a')",
+            ["a"],
+        ),
+        (
+            "import argparse\nclass P(argparse.ArgumentParser):\n def setup(self):\n"
+            "  self.add_argument('--a')\nP()",
+            ["a"],
+        ),
+        (
+            "import argparse\nfrom selenium import webdriver\no = webdriver.ChromeOptions()\n"
+            "o.add_argument('--headless')\np = argparse.ArgumentParser()\np.add_argument('--a')",
+            ["a"],
+        ),
+        (
+            "import argparse\nfrom settings import make_parser\np = make_parser()\n"
+            "p.add_argument('--a')\nq = argparse.ArgumentParser(parents=[p])\np.parse_args()",
             ["a"],
         ),
         (
@@ -375,6 +401,7 @@ def test_the_arguments_of_subcommands_are_not_read() -> None:
         "    parser = commands.add_parser('other')\n"
         "    parser.add_argument('--h')\n"
         "parser.add_argument('--i')\n"
+        "main(parser)\n"
     )
     assert list(parameters) == ["a", "f", "i"]
     assert [(each.rule, each.line) for each in problems] == [("argparse-subcommands", 4)]
@@ -472,3 +499,76 @@ def test_the_parsers_of_pythons_own_library_are_read(path: Path) -> None:
     parameters, problems = read(path.read_text())
     unread = {"argparse-subcommands", "argparse-name-not-static", "argparse-action"}
     assert parameters or unread & {each.rule for each in problems}
+
+
+@pytest.mark.parametrize(
+    ("source", "types"),
+    [
+        (
+            "if fast:\n p.add_argument('--a', type=int)\nelse:\n p.add_argument('--a')\n",
+            {"a": "integer"},
+        ),
+        (
+            "try:\n p.add_argument('--a', type=int)\nexcept ImportError:\n p.add_argument('--a')\n",
+            {"a": "integer"},
+        ),
+        (
+            "match x:\n case 1:\n  p.add_argument('--a', type=int)\n case 2:\n"
+            "  p.add_argument('--a')\n",
+            {"a": "integer"},
+        ),
+        (
+            "q = argparse.ArgumentParser(add_help=False, parents=[])\n"
+            "q.add_argument('--a', type=int)\np.add_argument('--a')\np.add_argument('--b')\n",
+            {"a": "integer", "b": "string"},
+        ),
+    ],
+)
+def test_an_option_that_stands_twice_and_is_no_mistake(source: str, types: dict[str, str]) -> None:
+    parameters, problems = read(f"import argparse\np = argparse.ArgumentParser()\n{source}")
+    assert {name: each.type for name, each in parameters.items()} == types
+    assert problems == []
+
+
+def test_where_conflicts_are_resolved_the_last_one_counts() -> None:
+    parameters, problems = read(
+        "import argparse\np = argparse.ArgumentParser(conflict_handler='resolve')\n"
+        "p.add_argument('--a')\np.add_argument('--b')\np.add_argument('--a', type=int)\n"
+    )
+    assert {name: each.type for name, each in parameters.items()} == {"a": "integer", "b": "string"}
+    assert problems == []
+
+
+def test_other_prefixes_of_options() -> None:
+    parameters, problems = read(
+        "import argparse\np = argparse.ArgumentParser(prefix_chars='-+')\n"
+        "p.add_argument('+a', '++angle', type=int)\np.add_argument('--b')\np.add_argument('c')\n"
+    )
+    assert {name: each.option for name, each in parameters.items()} == {
+        "angle": "++angle", "b": "--b", "c": None
+    }  # fmt: skip
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("'--input-path', required=True", None),
+        ("'-i', '--input-path', nargs='+'", None),
+        ("'--input-path', type=Path", None),
+        ("'--input_path'", "input-path is spelled --input_path, and pipelines fill --input-path"),
+        ("'input_path'", "input-path is a positional argument, and pipelines fill --input-path"),
+        ("'--input-path', action='store_true'", "input-path takes no value"),
+        ("'--input-path', choices=['a', 'b']", "input-path has choices"),
+        ("'--input-path', type=int", "input-path takes integer values"),
+        ("'--input', default='.'", "the parameter input-path is missing"),
+    ],
+)
+def test_a_path_that_no_pipeline_can_fill(call: str, fault: str | None) -> None:
+    source = f"{HEAD}parser.add_argument({call})\nparser.add_argument('--output-path')\n"
+    parameters, _ = read(f"from pathlib import Path\n{source}")
+    problems = Problems()
+    check_required_paths([*parameters.values()], "train.py", problems)
+    said = [each.message for each in problems]
+    assert said == [] if fault is None else said[0].startswith(fault)
+    assert all(each.rule == "parameter-path-missing" and each.line for each in problems)

@@ -10,8 +10,8 @@ import pytest
 from mlreef_hooks.entry_point import check_named, find_entry_point, read_entry_point
 from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.source.argparse_description import read_parser_description
-from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_BYTES, local_imports
-from mlreef_hooks.source.parsing import parse_source
+from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
+from mlreef_hooks.source.parsing import TOKENS, parse_source
 from mlreef_hooks.tree import SOURCE_BYTES, SYMLINK
 from tests.support.trees import memory_tree
 
@@ -225,6 +225,13 @@ def parse(content: str | bytes, python: str = "3.11") -> tuple[ast.Module | None
         ("\nx = f'" + "{y}" * 2001 + "'", 2),
         ("\nx = \"\\\"\" rF\'\'\'" + "{y}\n" * 2001 + "\'\'\'", 2),
         ("match x:\n  case 1: pass\n" + BROKEN, 3),
+        ("x = 1\nreturn x\n", 2),
+        ("\nbreak\n", 2),
+        ("def f():\n    nonlocal x\n", 2),
+        ("def f(a, a): pass\n", 1),
+        ("x = 1\nfrom __future__ import annotations\n", 2),
+        ("async def f(): pass\nawait f()\n", 2),
+        ("a\n" * (TOKENS // 2 + 1), 1),
     ],
     ids=lambda value: ascii(value)[:30],
 )  # fmt: skip
@@ -252,6 +259,7 @@ def test_what_does_not_compile(content: str | bytes, line: int) -> None:
         "import " + "a." * 200 + "b\n",
         "",
         "x = (1 if y else 2 for z in w)\n" * 100,
+        "#" * 200_000 + "\n" + "# ---- a ruler ----\n" * 10_000,
     ],
 )
 def test_what_compiles(content: str | bytes, capfd: pytest.CaptureFixture[str]) -> None:
@@ -307,8 +315,8 @@ def test_a_hostile_source_is_read_quickly(make_files: Callable[[], dict[str, str
 
 
 def test_candidates_are_parsed_only_up_to_a_size() -> None:
-    filler = "#" * (SOURCE_BYTES - len("@param")) + "@param"
-    files = {f"m{number:03}.py": filler for number in range(FOLLOWED_BYTES // SOURCE_BYTES)}
+    filler = "# @param\n" + "#\n" * (TOKENS // 2 - 10)
+    files = {f"m{number:03}.py": filler for number in range(FOLLOWED_TOKENS // TOKENS + 1)}
     path, problems = find({**files, "z.py": ANNOTATED})
     assert path is None  # the only one comes too late
     assert [each.rule for each in problems] == ["entry-point-missing"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from mlreef_hooks.manifest import Parameter, python_name
 from mlreef_hooks.source.argparse_types import constant_text, path_argument
 from mlreef_hooks.source.literals import Literal
+from mlreef_hooks.source.names import dotted_name
 from mlreef_hooks.source.source_file import SourceFile
 from mlreef_hooks.source.wording import quoted
 
@@ -43,9 +44,17 @@ class ParsedParameter(Parameter):
 
 
 class ArgumentCall:
-    """The parts of one `add_argument` call; `default` may come from `set_defaults`."""
+    """The parts of one `add_argument` call; `default` may come from `set_defaults`.
 
-    def __init__(self, call: ast.Call, source: SourceFile) -> None:
+    `receiver` is the name of what it is called on, `prefixes` the characters that options begin
+    with.
+    """
+
+    def __init__(self, call: ast.Call, source: SourceFile, prefixes: str = "-") -> None:
+        self.receiver = ""
+        if isinstance(call.func, ast.Attribute):
+            self.receiver = dotted_name(call.func.value, {}) or ""
+        self._prefixes = prefixes
         self.line = call.func.end_lineno or call.lineno
         self.source = source
         self.unread: set[str] = set()
@@ -69,8 +78,8 @@ class ArgumentCall:
     @property
     def flags(self) -> tuple[str, ...]:
         """The options of an optional argument, the long ones first; empty for a positional one."""
-        options = [text for text in self.spellings or () if text.startswith("-")]
-        return tuple(sorted(options, key=lambda text: not text.startswith("--")))
+        options = [text for text in self.spellings or () if text[:1] in self._prefixes and text]
+        return tuple(sorted(options, key=lambda text: text[1:2] not in self._prefixes))
 
     @property
     def option(self) -> str | None:
@@ -81,7 +90,7 @@ class ArgumentCall:
     def name(self) -> str:
         """The name without dashes; of several options the first long one's."""
         spelling = (self.flags or self.spellings or ("",))[0]
-        return spelling.lstrip("-") if self.flags else spelling
+        return spelling.lstrip(self._prefixes) if self.flags else spelling
 
     @property
     def destination(self) -> str:

@@ -5,9 +5,11 @@ to: a group, a function, a method. Only the arguments of subcommands are left ou
 """
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.argparse_arguments import read_argument
 from mlreef_hooks.source.argparse_call import ArgumentCall, ParsedParameter
@@ -20,17 +22,26 @@ ARGPARSE_WORDS = ("ArgumentParser",)
 
 _PARSER = "argparse.ArgumentParser"
 _GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# What somebody does with a parser; an object of another library has `add_argument` alone.
+_OF_PARSERS = _GROUPS | {
+    "parse_args", "parse_known_args", "parse_intermixed_args", "set_defaults", "add_subparsers",
+    "print_help", "format_help",
+}  # fmt: skip
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_BRANCHES = 20  # of one statement
+_SCOPES = (*_FUNCTIONS, ast.ClassDef)
 
 
 @dataclass(kw_only=True)
 class _Scope:
-    """The names of a function or class: which of them stand for the parser of a subcommand."""
+    """The names of a function or class that stand for something that is not the program's parser:
+    the parser of a subcommand, or an object of another library.
+    """
 
     outer: "_Scope | None" = None
     names: dict[str, bool] = field(default_factory=dict)
 
-    def is_subparser(self, name: str) -> bool:
+    def is_other(self, name: str) -> bool:
         scope: _Scope | None = self
         while scope is not None:
             if name in scope.names:
@@ -47,6 +58,14 @@ class _Calls:
     arguments: list[ast.Call] = field(default_factory=list)
     defaults: list[ast.Call] = field(default_factory=list)
     subcommands: list[ast.Call] = field(default_factory=list)
+    branches: list[tuple[range, range]] = field(default_factory=list)
+
+    def exclusive(self, first: int, second: int) -> bool:
+        """True where two lines stand in branches of which only one runs."""
+        return any(
+            (first in one and second in other) or (first in other and second in one)
+            for one, other in self.branches
+        )
 
 
 def has_main_parser(module: ast.Module) -> bool:
@@ -72,10 +91,49 @@ def read_argparse(
     if not calls.parsers:
         return None
     _check_parsers(calls, source)
-    arguments = [ArgumentCall(call, source) for call in calls.arguments]
+    prefixes = _prefixes(calls.parsers, source)
+    arguments = [ArgumentCall(call, source, prefixes) for call in calls.arguments]
     _set_defaults(calls.defaults, arguments, source)
-    read = [read_argument(argument) for argument in arguments]
-    return distinct_parameters([parameter for parameter in read if parameter is not None], source)
+    read = ((argument, read_argument(argument)) for argument in arguments)
+    found = [(argument.receiver, parameter) for argument, parameter in read if parameter]
+    return distinct_parameters(_chosen(found, calls, source), source)
+
+
+def _prefixes(parsers: Sequence[ast.Call], source: SourceFile) -> str:
+    """The characters that options begin with."""
+    for expression in _keywords(parsers, "prefix_chars"):
+        literal = source.literals.read(expression)
+        if literal is not None and isinstance(literal.value, str):
+            return literal.value
+    return "-"
+
+
+def _keywords(calls: Iterable[ast.Call], name: str) -> Iterator[ast.expr]:
+    return (each.value for call in calls for each in call.keywords if each.arg == name)
+
+
+def _chosen(
+    found: Sequence[tuple[str, ParsedParameter]], calls: _Calls, source: SourceFile
+) -> list[ParsedParameter]:
+    """The parameters without those that another takes the place of.
+
+    Of two branches of the program only one runs, and parsers of their own may each have the same
+    option: the first counts. Where a parser resolves conflicts, the last one does.
+    """
+    handlers = (source.literals.read(each) for each in _keywords(calls.parsers, "conflict_handler"))
+    if any(each is not None and each.value == "resolve" for each in handlers):
+        last = {python_name(parameter.name): parameter for _, parameter in found}
+        return [
+            parameter for _, parameter in found if last[python_name(parameter.name)] is parameter
+        ]
+    first: dict[str, tuple[str, ParsedParameter]] = {}
+    chosen = []
+    for receiver, parameter in found:
+        before = first.setdefault(python_name(parameter.name), (receiver, parameter))
+        branches = calls.exclusive(before[1].line, parameter.line)
+        if before[1] is parameter or (before[0] == receiver and not branches):
+            chosen.append(parameter)
+    return chosen
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
@@ -103,8 +161,10 @@ def _parser_classes(module: ast.Module, imported: Mapping[str, str]) -> set[str]
 def _find_calls(module: ast.Module, source: SourceFile) -> _Calls:
     calls = _Calls()
     classes = _parser_classes(module, source.imported)
+    used = _used_as_parsers(module)
     for node, scope in _walk(module):
-        _bind_subparsers(node, scope)
+        _bind_others(node, scope, source, classes, used)
+        calls.branches.extend(_branches(node))
         if not isinstance(node, ast.Call):
             continue
         if source.name_of(node.func) in classes:
@@ -120,37 +180,97 @@ def _add_call(calls: _Calls, call: ast.Call, method: ast.Attribute, scope: _Scop
         "set_defaults": calls.defaults,
         "add_subparsers": calls.subcommands,
     }
-    if method.attr in kinds and not _is_subparser(method.value, scope):
+    if method.attr in kinds and not _is_other(method.value, scope):
         kinds[method.attr].append(call)
 
 
 def _walk(module: ast.Module) -> Iterator[tuple[ast.AST, _Scope]]:
-    """Every node in the order of the source with the scope it stands in; no recursion."""
-    stack: list[tuple[ast.AST, _Scope]] = [(module, _Scope())]
+    """Every node in the order of the source with the scope it stands in; no recursion.
+
+    Functions whose name occurs nowhere else are left out: nobody calls them. Methods may be called
+    from outside.
+    """
+    named = _names(module)
+    stack: list[tuple[ast.AST, _Scope, bool]] = [(module, _Scope(), False)]
     while stack:
-        node, scope = stack.pop()
+        node, scope, method = stack.pop()
+        if isinstance(node, _FUNCTIONS) and not (method or node.name in named):
+            continue
         yield node, scope
-        inner = _Scope(outer=scope) if isinstance(node, _FUNCTIONS) else scope
-        stack.extend((child, inner) for child in reversed(list(ast.iter_child_nodes(node))))
+        inner = _Scope(outer=scope) if isinstance(node, _SCOPES) else scope
+        of_class = isinstance(node, ast.ClassDef)
+        stack.extend((child, inner, of_class) for child in reversed([*ast.iter_child_nodes(node)]))
 
 
-def _bind_subparsers(node: ast.AST, scope: _Scope) -> None:
-    """Note which names an assignment makes the parser of a subcommand, or no longer one."""
+def _names(module: ast.Module) -> set[str]:
+    """Every name that the module uses, as a variable, an attribute or a text, and those of
+    functions that a decorator hands on.
+    """
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, _FUNCTIONS) and node.decorator_list:
+            found.add(node.name)
+        elif isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value[:100])
+    return found
+
+
+def _branches(node: ast.AST) -> Iterator[tuple[range, range]]:
+    """Pairs of branches of a statement, of which only one runs, as ranges of lines."""
+    sides: list[Sequence[ast.stmt]] = []
+    if isinstance(node, ast.If):
+        sides = [node.body, node.orelse]
+    elif isinstance(node, ast.Try):
+        sides = [node.body, *(handler.body for handler in node.handlers)]
+    elif isinstance(node, ast.Match):
+        sides = [case.body for case in node.cases]
+    lines = [range(side[0].lineno, (side[-1].end_lineno or 0) + 1) for side in sides if side]
+    yield from combinations(lines[:_BRANCHES], 2)
+
+
+def _used_as_parsers(module: ast.Module) -> set[str]:
+    """The names of everything that the module uses as only a parser can be used."""
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and node.attr in _OF_PARSERS:
+            found.add(dotted_name(node.value, {}) or "")
+    return found
+
+
+def _bind_others(
+    node: ast.AST, scope: _Scope, source: SourceFile, classes: set[str], used: set[str]
+) -> None:
+    """Note which names an assignment makes something else than the program's parser, or not."""
     if isinstance(node, ast.Assign):
         targets: Sequence[ast.expr] = node.targets
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
         targets = [node.target]
     else:
         return
-    subparser = node.value is not None and _is_subparser(node.value, scope)
     for target in targets:
         name = dotted_name(target, {})
-        if name is not None:
-            scope.names[name] = subparser
+        if name is not None and node.value is not None:
+            foreign = name not in used and _is_foreign(node.value, source, classes)
+            scope.names[name] = foreign or _is_other(node.value, scope)
 
 
-def _is_subparser(expression: ast.expr, scope: _Scope) -> bool:
-    """True for `sub.add_parser("train")`, a name that stands for it, and a group of either."""
+def _is_foreign(expression: ast.expr, source: SourceFile, classes: set[str]) -> bool:
+    """True for what a class or function of another module makes, such as a browser's options."""
+    if not isinstance(expression, ast.Call):
+        return False
+    made = source.name_of(expression.func) or ""
+    local = dotted_name(expression.func, {}) or ""
+    return made not in classes and made != local and "." in made
+
+
+def _is_other(expression: ast.expr, scope: _Scope) -> bool:
+    """True for `sub.add_parser("train")`, a name that stands for another thing than the program's
+    parser, and a group of either.
+    """
     for _ in range(CHAIN):
         if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Attribute):
             break
@@ -160,7 +280,7 @@ def _is_subparser(expression: ast.expr, scope: _Scope) -> bool:
             return False
         expression = expression.func.value
     name = dotted_name(expression, {})
-    return name is not None and scope.is_subparser(name)
+    return name is not None and scope.is_other(name)
 
 
 def _check_parsers(calls: _Calls, source: SourceFile) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mlreef_hooks.tree import SourceTree
 
 FOLLOWED = 2000  # files; a hostile tree could make a chain of any length
-FOLLOWED_BYTES = 16 << 20  # of them together; to parse a megabyte takes up to two seconds
+FOLLOWED_TOKENS = 500_000  # of them together; to parse as many takes up to two seconds
 _DEPTH = 100  # parts of a dotted name; a source could hold one of half a million
 _LENGTH = 4096  # of a path; no file system holds a longer one
 

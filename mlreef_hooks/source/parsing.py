@@ -13,11 +13,15 @@ from mlreef_hooks.tree import SourceTree
 _SLOW_CODECS = frozenset({"punycode", "idna"})
 _DOTS = 200  # in one dotted name
 _FIELDS = 2000  # braces in one f-string
+# A file of a megabyte that people write has 200,000; one of the shortest statements has five times
+# as many, and takes a gigabyte to parse.
+TOKENS = 250_000
 
 _COOKIE = re.compile(rb"coding[:=][ \t]*([-\w.]+)")  # PEP 263; it stands in line 1 or 2
 _DOTTED = re.compile(
     rb"[\w\x80-\xff]++(?:(?:[ \t]|\\\r?\n)*+\.(?:[ \t]|\\\r?\n)*+[\w\x80-\xff]++)*+"
 )
+_TOKEN = re.compile(rb"\w+|[#=*~\"'-]+|[^\w \t\r#=*~\"'-]")  # rulers of comments count as one
 _STRING = re.compile(
     rb"""
     \#[^\n]*+ | (?P<prefix>[A-Za-z]{0,2})(?:
@@ -31,7 +35,8 @@ _STRING = re.compile(
 def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -> ast.Module | None:
     """The syntax tree of the file at `path` in the grammar of `python` (as `3.11`).
 
-    None and a finding where it does not compile or is too large.
+    It is compiled too, which executes nothing. None and a finding where it does not compile or is
+    too large.
     """
     content = tree.read_source(path, problems)
     if content is None:
@@ -41,7 +46,10 @@ def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -
         _refuse_slow(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes would be printed to the pusher
-            return ast.parse(content, feature_version=(int(major), int(minor)))
+            module = ast.parse(content, feature_version=(int(major), int(minor)))
+            # Some mistakes, such as a return outside of a function, only the compiler sees.
+            compile(module, path, "exec", dont_inherit=True)
+            return module
     except SyntaxError as error:
         line, said = error.lineno or 1, error.msg
     except ValueError:
@@ -53,8 +61,15 @@ def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -
     return None
 
 
+def count_tokens(content: bytes) -> int:
+    """About how many tokens a source has, its line ends included: what parsing it costs."""
+    return sum(1 for _ in _TOKEN.finditer(content))
+
+
 def _refuse_slow(content: bytes) -> None:
     """SyntaxError for what would keep the parser busy for minutes; nobody writes such things."""
+    if len(content) > TOKENS and count_tokens(content) > TOKENS:
+        raise SyntaxError(f"it has more than {TOKENS} tokens; write several files")
     for line in re.split(rb"\r\n|\r|\n", content, maxsplit=2)[:2]:
         if _codec(line) in _SLOW_CODECS:
             raise SyntaxError("its encoding is not read; save it as UTF-8")
