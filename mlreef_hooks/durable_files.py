@@ -33,7 +33,7 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
         with suppress(OSError):  # on a full disk, half a file is what takes the room
             beside.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def beside_of(path: Path) -> Path:
@@ -46,7 +46,7 @@ def remove_file(path: Path, top: Path) -> None:
     if not path.exists():
         return
     path.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     with suppress(OSError):  # not empty
         for folder in path.parents:
             if folder == top:
@@ -128,7 +128,8 @@ def give_to_owner_of(folder: Path, path: Path | int) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Return when what was made, moved or removed in a folder outlasts a loss of power."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -6,11 +6,11 @@ read or a PublishError.
 
 import re
 import stat
+from collections.abc import Iterator
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from mlreef_hooks.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK
 
-FOLDER = 0o040000
 CHECK = "run git fsck in the repository"
 _MODES = {stat.S_IFLNK: SYMLINK, stat.S_IFDIR: FOLDER}
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -27,6 +27,23 @@ def entry_mode(mode: int) -> int:
     if stat.S_ISREG(mode):
         return EXECUTABLE if mode & 0o100 else FILE
     return _MODES.get(stat.S_IFMT(mode), SUBMODULE)
+
+
+def tree_entries(content: bytes, id_length: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """Name, mode and id (in hex) of each entry of a tree object, one after the other.
+
+    ValueError where it is malformed.
+    """
+    start = 0
+    while start < len(content):
+        space = content.index(b" ", start, start + 8)
+        null = content.index(b"\0", space)
+        end = null + 1 + id_length
+        if end > len(content):
+            raise ValueError("the last entry is cut")
+        id_ = content[null + 1 : end].hex().encode()
+        yield content[space + 1 : null], int(content[start:space], 8), id_
+        start = end
 
 
 def tree_of_commit(object_id: str, content: bytes) -> str:

@@ -9,19 +9,19 @@ import hashlib
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol
 
 from packaging.version import Version
 
+from mlreef_hooks.code_layers import ROOT
 from mlreef_hooks.config import Base
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.tree import EXECUTABLE, SUBMODULE, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.oci import Descriptor, encode
+from mlreef_hooks.tree import SourceTree
 
-ROOT = "module"  # the folder of the code in the image
 _CHUNK = 1 << 20
 # A module runs as any user on a read-only root, so the home must be a place that may be writable.
 _ENVIRONMENT = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108
@@ -34,6 +34,8 @@ class Dependencies:
     `id` is the engine's image id, `layers` the diff ids from the bottom, `environment` as
     `NAME=value`; `locked` lists every installed package as `name==version`. The base has the site's
     name for it, its image's reference and digest. `reused` is true where nothing was installed.
+    `blobs` are the layers on disk, empty where an engine keeps them; `wheels` are what is installed
+    as the index shows it; `modules` are the names that can be imported, None where nobody knows.
     """
 
     id: str
@@ -45,6 +47,9 @@ class Dependencies:
     base_image: str
     base_digest: str
     reused: bool
+    blobs: tuple[Descriptor, ...] = ()
+    wheels: tuple[Mapping[str, Any], ...] = ()
+    modules: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +67,14 @@ class ImageSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """An image that exists: under `reference`, exactly as `digest`; sizes in bytes."""
+    """An image that exists: under `reference`, exactly as `digest`; sizes in bytes.
+
+    `id` is the digest of its configuration, by which engines know it.
+    """
 
     reference: str
     digest: str
+    id: str
     size: int
     code_size: int
     platform: str
@@ -75,6 +84,7 @@ class BuiltImage:
         return {
             "reference": self.reference,
             "digest": self.digest,
+            "id": self.id,
             "size": self.size,
             "platform": self.platform,
         }
@@ -114,73 +124,17 @@ def timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def write_code_layer(tree: SourceTree, created: int, out: IO[bytes]) -> str:
-    """Write the code as an uncompressed tar and return its diff id (`sha256:...`)."""
-    hashed = _HashingWriter(out)
-    # Names that are not ASCII would else be written in the encoding of the process's locale.
-    with tarfile.open(
-        fileobj=cast("IO[bytes]", hashed), mode="w|", format=tarfile.PAX_FORMAT,
-        encoding="utf-8", errors="surrogateescape",
-    ) as tar:  # fmt: skip
-        for folder in _folders(tree):
-            tar.addfile(_member(folder, tarfile.DIRTYPE, 0o755, created))
-        for entry in tree.entries:
-            _add(tar, entry, tree, created)
-    return f"sha256:{hashed.hash.hexdigest()}"
+def image_config(spec: ImageSpec, code: Sequence[str]) -> bytes:
+    """The image configuration (OCI) as bytes; their SHA-256 is the image id.
 
-
-class _HashingWriter:
-    """A writer that hashes what goes through it."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self.hash = hashlib.sha256()
-        self._out = out
-
-    def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        return self._out.write(data)
-
-
-def _folders(tree: SourceTree) -> list[str]:
-    """All folders, parents first; a submodule is an empty one, as in a checkout."""
-    folders = {ROOT}
-    for entry in tree.entries:
-        path = f"{ROOT}/{entry.path}"
-        folder = path if entry.mode == SUBMODULE else posixpath.dirname(path)
-        while folder not in folders:
-            folders.add(folder)
-            folder = posixpath.dirname(folder)
-    return sorted(folders)
-
-
-def _member(path: str, kind: bytes, mode: int, created: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(path)
-    member.type, member.mode, member.mtime = kind, mode, created
-    return member
-
-
-def _add(tar: tarfile.TarFile, entry: TreeEntry, tree: SourceTree, created: int) -> None:
-    path = f"{ROOT}/{entry.path}"
-    if entry.mode == SYMLINK:
-        member = _member(path, tarfile.SYMTYPE, 0o777, created)
-        member.linkname = tree.read(entry.path).decode(errors="surrogateescape")
-        tar.addfile(member)
-    elif entry.mode != SUBMODULE:
-        mode = 0o755 if entry.mode == EXECUTABLE else 0o644
-        member = _member(path, tarfile.REGTYPE, mode, created)
-        content = tree.read(entry.path)
-        member.size = len(content)
-        tar.addfile(member, BytesIO(content))
-
-
-def image_config(spec: ImageSpec, code_layer: str) -> bytes:
-    """The image configuration (OCI) as bytes; their SHA-256 is the image id."""
+    `code` has the diff ids of the layers that hold the code.
+    """
     created = timestamp(spec.created)
-    layers = [*spec.dependencies.layers, code_layer]
+    layers = [*spec.dependencies.layers, *code]
     pairs = (pair.partition("=") for pair in spec.dependencies.environment)
     environment = {name: value for name, equals, value in pairs if equals}
     environment |= _ENVIRONMENT | dict(spec.environment)
-    origins = ["dependencies"] * len(spec.dependencies.layers) + ["code"]
+    origins = ["dependencies"] * len(spec.dependencies.layers) + ["code"] * len(code)
     config = {
         "architecture": spec.dependencies.architecture,
         "os": "linux",
@@ -194,26 +148,41 @@ def image_config(spec: ImageSpec, code_layer: str) -> bytes:
         "rootfs": {"type": "layers", "diff_ids": layers},
         "history": [{"created": created, "created_by": f"mlreef-hooks {each}"} for each in origins],
     }
-    return json.dumps(config, sort_keys=True, separators=(",", ":")).encode()
+    return encode(config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedLayer:
+    """A layer's file for an archive: its size in bytes, and a way to open it."""
+
+    size: int
+    open: Callable[[], IO[bytes]]
 
 
 def docker_archive(
-    name: str, config: bytes, base_layers: int, layer: IO[bytes], layer_size: int
+    name: str, config: bytes, layers: Sequence[ArchivedLayer | None]
 ) -> Iterator[bytes]:
-    """A docker image archive under `name`, in chunks, with the code layer only.
+    """A docker image archive under `name`, in chunks.
 
-    The layers below are named and left out: `docker load` takes those that the engine has.
+    A layer that is None is named and left out: `docker load` takes it where the engine has it.
     """
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
-    layers = [f"{place}/layer.tar" for place in range(base_layers + 1)]
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": layers}]
-    yield _header(layers[-1], layer_size)
-    while chunk := layer.read(_CHUNK):
-        yield chunk
-    yield _padding(layer_size)
+    paths = [f"{place}/layer.tar" for place in range(len(layers))]
+    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": paths}]
+    for path, layer in zip(paths, layers, strict=True):
+        if layer is not None:
+            yield from _archived(path, layer)
     for path, content in ((config_name, config), ("manifest.json", json.dumps(manifest).encode())):
         yield _header(path, len(content)) + content + _padding(len(content))
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _archived(path: str, layer: ArchivedLayer) -> Iterator[bytes]:
+    yield _header(path, layer.size)
+    with layer.open() as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    yield _padding(layer.size)
 
 
 def _header(path: str, size: int) -> bytes:

@@ -41,8 +41,13 @@ class ModuleTable:
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def read_module_tables(tree: SourceTree, problems: Problems) -> tuple[ModuleTable, ...]:
-    """The modules of the tree: one without any word where there is no `mlreef.toml`."""
+def read_module_tables(
+    tree: SourceTree, problems: Problems, *, named: str | None = None
+) -> tuple[ModuleTable, ...]:
+    """The modules of the tree: one without any word where there is no `mlreef.toml`.
+
+    Where one of several modules is `named` so, only that one, and no finding of its neighbours'.
+    """
     _check_places(tree, problems)
     if PATH not in tree:
         return (ModuleTable(),)
@@ -56,14 +61,19 @@ def read_module_tables(tree: SourceTree, problems: Problems) -> tuple[ModuleTabl
                 "toml-key-unknown",
             )  # fmt: skip
     tables = list(_module_settings(document))
-    modules = tuple(_read_module(table) for table in tables)
-    _check_names(tables, modules)
+    wanted = [table for table in tables if named and _name_in(table) == named] or tables
+    modules = tuple(_read_module(table) for table in wanted)
+    _check_names(wanted, modules)
     return modules
 
 
+def _name_in(table: Setting) -> object:
+    return table.value.get("name") if isinstance(table.value, dict) else None
+
+
 def _check_places(tree: SourceTree, problems: Problems) -> None:
-    for path in tree:
-        if path.endswith("/" + PATH) and tree.get(path):
+    for path in tree.special(PATH):
+        if path != PATH:
             problems.add(
                 "toml-misplaced", path, None, "only the mlreef.toml at the root is read",
                 "move it there, or delete it",

@@ -7,12 +7,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import IO, Any, Self
+
+from mlreef_hooks.errors import PublishError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+GZIP_LAYER = f"{LAYER}+gzip"
+# The architectures of images by what a machine calls itself.
+ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,26 @@ class Layer:
     diff_id: str
 
 
+class HashingWriter:
+    """A writer that counts and hashes what goes through it."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._out = out
+
+    def write(self, data: bytes) -> int:
+        """Write and hash."""
+        self._hash.update(data)
+        self.size += len(data)
+        return self._out.write(data)
+
+    @property
+    def digest(self) -> str:
+        """The digest of everything written so far."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+
 def plain_layer(digest: str, size: int) -> Layer:
     """The layer of a tar that is stored as it is."""
     return Layer(blob=Descriptor(media_type=LAYER, digest=digest, size=size), diff_id=digest)
@@ -61,6 +88,17 @@ def sha256(content: bytes) -> str:
 def encode(document: Mapping[str, Any]) -> bytes:
     """The document as JSON whose bytes depend on nothing but what it says."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def decode(content: bytes) -> dict[str, Any]:
+    """The JSON object that a manifest or configuration is; PublishError where it is none."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise PublishError("an image's manifest or configuration is no JSON object", "replace it")
+    return document
 
 
 def image_manifest(config: Descriptor, layers: Sequence[Layer]) -> bytes:

@@ -8,10 +8,12 @@ import os
 import struct
 import subprocess
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import get_object_format
@@ -27,13 +29,28 @@ from mlreef_hooks.git_objects import (
     malformed,
     object_of_tag,
     tag_message,
+    tree_entries,
     tree_of_commit,
 )
-from mlreef_hooks.tree import SUBMODULE, SourceTree, TreeEntry
-from mlreef_hooks.tree_listing import ListedEntry, list_tree
+from mlreef_hooks.tree import (
+    FOLDER,
+    SUBMODULE,
+    Child,
+    FolderSummary,
+    SourceTree,
+    TreeEntry,
+    folder_child,
+)
+from mlreef_hooks.tree_listing import ListedEntry, Recall, list_tree, nothing_known
 
 TAG_DEPTH = 16  # tags may point to tags; 1,024 of them took minutes to follow
 _LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes into the index
+_FACTS = "--batch-check=%(objecttype) %(objectsize)"
+_ASKED = 500  # ids at once: neither they nor the answers fill a pipe
+_ENTRY_BYTES = 7 + 255 + 1 + 32  # of a tree object's entry: mode, name, id
+_LARGE_TREE = 1 << 20  # bytes of a tree object; a larger one is not parsed further than needed
+_MOST_ENTRIES = 1_000_000  # in one folder of a tree that was looked at before
+_LISTED = 256  # folders that are remembered while a tree is worked on
 _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
 _TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 # What dulwich raises where an object is not as it expects; git then has the last word.
@@ -147,7 +164,12 @@ class GitRepository:
         return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
 
     def close(self) -> None:
-        """Close the pack files that were opened."""
+        """Close the pack files that were opened, and the git that answers."""
+        asker = self.__dict__.pop("_asker", None)
+        if asker is not None:
+            asker.stdin.close()
+            asker.stdout.close()
+            asker.wait()
         for store in self.__dict__.pop("_stores", ()):
             store.close()
 
@@ -202,10 +224,27 @@ class GitRepository:
             depth += 1
 
     def _facts(self, ids: Sequence[str]) -> list[str]:
-        """Type and size of each object, as in `blob 12`, in one question to git."""
-        asked = "".join(f"{id_}\n" for id_ in ids).encode()
-        form = "--batch-check=%(objecttype) %(objectsize)"
-        return self._git("cat-file", "--buffer", form, stdin=asked).stdout.decode().splitlines()
+        """Type and size of each object, as in `blob 12`, from a git that stays and answers."""
+        facts: list[str] = []
+        try:
+            for start in range(0, len(ids), _ASKED):
+                asked = ids[start : start + _ASKED]
+                self._asker.stdin.write("".join(f"{id_}\n" for id_ in asked).encode())
+                self._asker.stdin.flush()
+                facts += [self._asker.stdout.readline().decode().rstrip("\n") for _ in asked]
+        except BrokenPipeError:
+            raise PublishError("git cat-file failed", CHECK) from None
+        if facts and not facts[-1]:
+            raise PublishError("git cat-file failed", CHECK)
+        return facts
+
+    @cached_property
+    def _asker(self) -> Any:
+        return subprocess.Popen(
+            ["git", f"--git-dir={self.git_dir}", "cat-file", _FACTS],
+            env=git_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def _read(self, object_id: str, kind: str | None = None) -> bytes:
         """The content of an object; PublishError where it is gone, or not of the type `kind`."""
@@ -234,32 +273,53 @@ class GitRepository:
 
     # trees
 
-    def read_tree(self, commit: str, limits: Limits) -> SourceTree:
-        """The tree of a commit. Listed by id, sizes in one question to git, content when asked."""
+    def read_tree(self, commit: str, limits: Limits, recall: Recall = nothing_known) -> SourceTree:
+        """The tree of a commit. Listed by id, sizes in one question to git, content when asked.
+
+        Folders that `recall` knows are not listed.
+        """
         root = tree_of_commit(commit, self._read(commit, "commit"))
-        listing = list_tree(root, self._entries, limits)
-        files = dict.fromkeys(each.id for each in listing.entries if each.mode != SUBMODULE)
-        sizes = self._sizes(list(files))
-        entries = [
-            TreeEntry(path=each.path, mode=each.mode, size=sizes.get(each.id, 0), id=each.id)
-            for each in listing.entries
-        ]
-        # git does not know the bounds of the listing and would walk a tree bomb to its end.
-        search = None if listing.beyond else lambda words: self._python_files_with(commit, words)
+        listing = list_tree(root, self._entries, limits, recall)
         return SourceTree(
-            entries, lambda entry: self._read(entry.id), search=search, beyond=listing.beyond
+            self._sized(listing.entries),
+            _CommitObjects(self, commit, recall, searched=listing.beyond is None),
+            folders=listing.folders,
+            known=listing.known,
+            doubled=listing.doubled,
+            beyond=listing.beyond,
         )
 
-    def _entries(self, tree: str) -> list[ListedEntry]:
-        content = self._read(tree, "tree")
-        try:
-            found = parse_tree(content, len(tree) // 2)
-        except FileFormatException:
-            raise malformed(tree) from None
+    def _sized(self, entries: Sequence[ListedEntry]) -> list[TreeEntry]:
+        files = dict.fromkeys(each.id for each in entries if each.mode != SUBMODULE)
+        sizes = self._sizes(list(files))
         return [
-            ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
-            for name, mode, id_ in found
+            TreeEntry(path=each.path, mode=each.mode, size=sizes.get(each.id, 0), id=each.id)
+            for each in entries
         ]
+
+    def _entries(self, tree: str, most: int) -> list[ListedEntry]:
+        """The entries of a tree object; of one with more than `most` some more than those."""
+        if self._size_of_tree(tree) > (most + 1) * _ENTRY_BYTES:
+            # More than `most` however long their names are: to read them would fill the memory.
+            return [ListedEntry("", SUBMODULE, "")] * (most + 1)
+        content = self._read(tree, "tree")
+        length = len(tree) // 2
+        try:
+            found: Iterable[tuple[bytes, int, bytes]] = (
+                parse_tree(content, length)
+                if len(content) < _LARGE_TREE
+                else islice(tree_entries(content, length), most + 1)
+            )
+            return [
+                ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
+                for name, mode, id_ in found
+            ]
+        except (FileFormatException, ValueError):
+            raise malformed(tree) from None
+
+    def _size_of_tree(self, tree: str) -> int:
+        size = self._facts([tree])[0].partition(" ")[2]
+        return int(size) if size.isdigit() else 0  # one that is missing is told of when it is read
 
     def _sizes(self, ids: Sequence[str]) -> dict[str, int]:
         facts = list(zip(ids, self._facts(ids), strict=True))
@@ -272,7 +332,8 @@ class GitRepository:
                 )
         return sizes
 
-    def _python_files_with(self, commit: str, words: Sequence[str]) -> set[str]:
+    def python_files_with(self, commit: str, words: Sequence[str]) -> set[str]:
+        """The paths of the Python files of a commit that hold one of some words."""
         # Neither attributes in the pushed tree nor settings of the account change the answer.
         options = (
             "--text", "--no-textconv", "--fixed-strings", "--files-with-matches", "-z",
@@ -283,6 +344,64 @@ class GitRepository:
         said = self._git(*asked, good=(0, 1)).stdout
         paths = (path.partition(b":")[2] for path in said.split(b"\0") if path)
         return {path.decode(errors="surrogateescape") for path in paths}
+
+    def read_blob(self, id_: str) -> bytes:
+        """The content of a file."""
+        return self._read(id_)
+
+    def list_folder(self, tree: str) -> list[TreeEntry | ListedEntry]:
+        """What is directly in a folder: files and links with their sizes, folders without."""
+        entries = self._entries(tree, _MOST_ENTRIES)
+        sized = iter(self._sized([each for each in entries if each.mode != FOLDER]))
+        return [each if each.mode == FOLDER else next(sized) for each in entries]
+
+
+class _CommitObjects:
+    """The objects of a commit's tree, as a `SourceTree` asks for them."""
+
+    def __init__(
+        self, repository: GitRepository, commit: str, recall: Recall, *, searched: bool
+    ) -> None:
+        self._repository = repository
+        self._commit = commit
+        self._recall = recall
+        # git does not know the bounds of the listing and would walk a tree bomb to its end.
+        self._searched = searched
+        self._listed = lru_cache(_LISTED)(repository.list_folder)
+
+    def read(self, entry: TreeEntry) -> bytes:
+        return self._repository.read_blob(entry.id)
+
+    def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
+        *folders, name = path
+        for part in folders:
+            found = self._named(folder, part)
+            if not isinstance(found, ListedEntry):
+                return None
+            folder = found.id
+        entry = self._named(folder, name)
+        return entry if isinstance(entry, TreeEntry) else None
+
+    def _named(self, folder: str, name: str) -> TreeEntry | ListedEntry | None:
+        return next((each for each in self._listed(folder) if each.path == name), None)
+
+    def children(self, folder: str) -> list[Child]:
+        listed = self._listed(folder)
+        known = self._recall([each.id for each in listed if isinstance(each, ListedEntry)])
+        return [
+            Child(each.path, each.mode, each.id, each.size, 1)
+            if isinstance(each, TreeEntry)
+            else self._folder(each, known.get(each.id))
+            for each in listed
+        ]
+
+    def _folder(self, listed: ListedEntry, known: FolderSummary | None) -> Child:
+        if known is None:
+            return folder_child(listed.path, listed.id, self.children(listed.id))
+        return Child(listed.path, FOLDER, listed.id, known.size, known.entries + 1)
+
+    def search(self, words: Sequence[str]) -> set[str] | None:
+        return self._repository.python_files_with(self._commit, words) if self._searched else None
 
 
 class _OwnObjects(DiskObjectStore):

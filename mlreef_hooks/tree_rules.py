@@ -1,10 +1,9 @@
 """What a pushed tree must be to be unpacked safely and stored: the `tree-*` rules."""
 
-import posixpath
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.problems import Problems, printable
@@ -12,6 +11,7 @@ from mlreef_hooks.tree import SUBMODULE, SYMLINK, SourceTree, TreeEntry
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_SIZES = range(100, 1024)  # of a pointer, by Git LFS's own specification
+_LINKS = 40  # followed on the way to a file, as Linux does
 _LINK_BYTES = 4096  # no file system holds a longer target
 _PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
 _NAME_BYTES = 255
@@ -29,32 +29,39 @@ def check_tree(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
     seen: set[str] = set()
     lowered: dict[str, str] = {}
     folders = _folders(tree)
+    for path in tree.doubled:
+        _add_doubled(path, problems)
     for entry in tree.entries:
         _check_path(entry, problems)
         if entry.path in seen or entry.path in folders:
-            problems.add(
-                "tree-duplicate", entry.path, None, "the name stands twice in its folder",
-                "make the commit anew with git; no git command writes such a tree",
-            )  # fmt: skip
+            _add_doubled(entry.path, problems)
             continue
         seen.add(entry.path)
         _check_case(entry, lowered, problems)
         _CHECKS.get(entry.mode, _check_file)(tree, entry, limits, problems)
     if not _is_within(tree, limits, problems):
         return False
+    _check_links(tree, problems)
     _check_lfs(tree, problems)
     return True
 
 
 def _folders(tree: SourceTree) -> set[str]:
     """The folders of a tree; a hostile one may hold a file or a link of the same name."""
-    folders: set[str] = set()
+    folders = {path.rstrip("/") for path in (*tree.folders, *tree.known) if path}
     for path in tree:
         folder = path.rpartition("/")[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     return folders
+
+
+def _add_doubled(path: str, problems: Problems) -> None:
+    problems.add(
+        "tree-duplicate", path, None, "the name stands twice in its folder",
+        "make the commit anew with git; no git command writes such a tree",
+    )  # fmt: skip
 
 
 def _check_path(entry: TreeEntry, problems: Problems) -> None:
@@ -101,14 +108,50 @@ def _check_file(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Pr
 
 
 def _check_link(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Problems) -> None:
-    target = "\0" if entry.size > _LINK_BYTES else tree.read(entry.path).decode(errors="replace")
-    inside = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
-    if not target or "\0" in target or target.startswith("/") or inside.split("/")[0] == "..":
-        where = "out of the repository" if target else "nowhere"
-        problems.add(
-            "tree-symlink", entry.path, None, f"the symbolic link leads {where}",
-            "commit the file itself, or link to a path inside the repository",
-        )  # fmt: skip
+    if entry.size > _LINK_BYTES:
+        _add_link(entry.path, "has a target that no file system holds", problems)
+
+
+def _check_links(tree: SourceTree, problems: Problems) -> None:
+    """Follow each link as a system would, through the links of the tree too."""
+    links = tree.links()
+    for path in links:
+        fault = _fault_of_link(path, links)
+        if fault and not any(found.path == printable(path) for found in problems):
+            _add_link(path, fault, problems)
+
+
+def _fault_of_link(path: str, links: Mapping[str, str]) -> str | None:
+    """Where a link leads that it must not; None where it stays in the tree."""
+    here: list[str] = []
+    waiting, followed = path.split("/")[::-1], 0
+    while waiting:
+        part = waiting.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not here:
+                return "leads out of the repository"
+            here.pop()
+            continue
+        target = links.get("/".join([*here, part]))
+        if target is None:
+            here.append(part)
+            continue
+        followed += 1
+        if followed > _LINKS:
+            return "leads in a circle"
+        if not target or "\0" in target or target.startswith("/"):
+            return "leads out of the repository" if target else "leads nowhere"
+        waiting += target.split("/")[::-1]
+    return None
+
+
+def _add_link(path: str, fault: str, problems: Problems) -> None:
+    problems.add(
+        "tree-symlink", path, None, f"the symbolic link {fault}",
+        "commit the file itself, or link to a path inside the repository",
+    )  # fmt: skip
 
 
 def _check_submodule(
@@ -128,7 +171,8 @@ _CHECKS: dict[int, Callable[[SourceTree, TreeEntry, Limits, Problems], None]] = 
 
 def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
     """False, and a finding for each limit that the tree as a whole exceeds."""
-    size = sum(entry.size for entry in tree.entries)
+    known = tree.known.values()
+    size = sum(entry.size for entry in tree.entries) + sum(each.summary.size for each in known)
     deep = any(entry.path.count("/") > limits.depth for entry in tree.entries)
     bounds = {
         "tree-too-large": (
@@ -136,7 +180,7 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
             f"all files together have {size} bytes and the site allows {limits.tree_bytes}",
         ),
         "tree-too-many-files": (
-            len(tree.entries) > limits.files,
+            tree.files > limits.files,
             f"there are more than {limits.files} files and folders, which is all the site allows",
         ),
         "tree-too-deep": (
@@ -154,8 +198,8 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
 
 
 def _check_lfs(tree: SourceTree, problems: Problems) -> None:
-    attributes = [path for path in tree if f"/{path}".endswith("/.gitattributes")]
-    found = (tree.read_source(path, problems) for path in attributes if tree.get(path))
+    """Find pointers in place of files; a folder that holds one is never known."""
+    found = (tree.read_source(path, problems) for path in tree.special(".gitattributes"))
     # Without the attribute nobody made pointers, and no file needs to be read for this.
     if not any(b"filter=lfs" in (content or b"") for content in found):
         return

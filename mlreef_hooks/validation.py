@@ -49,11 +49,10 @@ def validate(
     manifests: tuple[ModuleManifest, ...] = ()
     # A tree beyond the site's limits could take hours to read.
     if check_tree(tree, config.limits, problems):
-        tables = read_module_tables(tree, problems)
-        named = [table for table in tables if module is not None and table.name == module]
-        found = [_read_module(table, tree, name, config, problems) for table in named or tables]
+        tables = read_module_tables(tree, problems, named=module)
+        found = [_read_module(table, tree, name, config, problems) for table in tables]
         manifests = tuple(manifest for manifest in found if manifest)
-    return Validation(manifests=manifests, problems=tuple(problems), files=len(tree.entries))
+    return Validation(manifests=manifests, problems=tuple(problems), files=tree.files)
 
 
 def _read_module(

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.tree import (
+    EXECUTABLE,
+    FILE,
+    SUBMODULE,
+    SYMLINK,
+    ReadObjects,
+    SourceTree,
+    TreeEntry,
+)
 
 
 def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
@@ -18,7 +26,8 @@ def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
     # git lists a repository inside the folder, which would become a submodule, as `inner/`.
     paths = _walk(root) if listed is None else (path.rstrip("/") for path in listed)
     entries = [entry for path in sorted(set(paths)) if (entry := _entry(root, path))]
-    return SourceTree(entries, lambda entry: _content(root / entry.path, entry.mode))
+    objects = ReadObjects(lambda entry: _content(root / entry.path, entry.mode))
+    return SourceTree(entries, objects)
 
 
 def _walk(root: Path) -> Iterator[str]:

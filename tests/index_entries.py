@@ -74,6 +74,7 @@ DEPENDENCIES = Dependencies(
 IMAGE = BuiltImage(
     reference="mlreef/vision/add-noise:1.2.0",
     digest="sha256:" + "c" * 64,
+    id="sha256:" + "d" * 64,
     size=1234,
     code_size=12,
     platform="linux/amd64",

@@ -95,7 +95,14 @@ def complete_entry() -> IndexEntry:
     script = next(each for each in blocks(TEXTS["docs/authors.md"]) if each.file == "turn.py")
     tree = memory_tree({"turn.py": script.text, "requirements.txt": ""})
     (manifest,) = validate(tree, name="turn", config=Config()).manifests
-    image = BuiltImage(reference="r:1", digest="sha256:3", size=1, code_size=1, platform="linux/a")
+    image = BuiltImage(
+        reference="r:1",
+        digest="sha256:3",
+        id="sha256:" + "d" * 64,
+        size=1,
+        code_size=1,
+        platform="linux/a",
+    )
     return IndexEntry(
         request=PublishRequest(
             repository=RepositoryName(key="vision/turn", namespace="vision", name="turn"),

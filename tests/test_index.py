@@ -25,7 +25,7 @@ from mlreef_hooks.index import (
 )
 from mlreef_hooks.index_files import SCHEMAS
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, PARAMETER_TYPES, VISIBILITIES, Parameter
-from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree import ReadObjects, SourceTree
 from tests.index_entries import IMAGE, PARAMETERS, make_entry
 
 # The fields of the contract, by the path to the object that holds them.
@@ -284,7 +284,7 @@ def test_labels_of_what_is_not_known_are_left_out() -> None:
 
 
 def test_the_plan_of_an_image() -> None:
-    tree = SourceTree([], lambda entry: b"")
+    tree = SourceTree([], ReadObjects(lambda entry: b""))
     spec = plan_image(make_entry("1!2.0"), tree, 7, "registry.example/mlreef")
     assert spec.reference == "registry.example/mlreef/vision/add-noise:1-2.0"
     assert spec.command == ("python", "/module/src/add_noise.py")

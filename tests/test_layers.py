@@ -18,13 +18,14 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_table errors manifest problems push tree",
+    "values": "config config_table errors manifest problems push tree wheels.place",
     "reading": "entry_point git_objects module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules validation",
-    "writing": "command_line image image_plan index index_check oci report",
-    "edges": "account base_image builders.* container durable_files engine engine_api engine_image"
-    " hook_check hook_files index_files installation job_log jobs module_run process repository"
-    " servers.* waiting_room working_tree",
+    " requirements source.* toml_lines tree_listing tree_rules"
+    " tree_summary validation",
+    "writing": "base_facts code_layers command_line image image_plan index index_check oci report",
+    "edges": "account base_image bases build_cache builders.* container durable_files engine"
+    " engine_api engine_image hook_check hook_files index_files installation job_log jobs"
+    " module_run oci_layout process repository servers.* waiting_room working_tree",
     "flow": "doctor intake publish receive site",
     "shell": "__main__ cli.*",
 }
@@ -39,6 +40,8 @@ MAY_IMPORT = {
 PURE = ("values", "reading", "writing")
 # An edge that builds on others: each still owns one outside thing.
 EDGES = {
+    "bases": "durable_files oci_layout",
+    "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
     " container durable_files engine process",
     "builders.pip_failure": "builders.pip_install container",
@@ -51,6 +54,7 @@ EDGES = {
     "job_log": "durable_files",
     "jobs": "durable_files process",
     "module_run": "container engine",
+    "oci_layout": "durable_files process",
     "repository": "git_objects tree_listing",
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
@@ -62,14 +66,14 @@ LIBRARIES = {
     "docker": "engine_api",
     "jsonschema_rs": "index_check",
     "dulwich": "repository",
-    "packaging": "cli.user image index jobs push required_package",
+    "packaging": "base_facts cli.user image index jobs push required_package",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
 }
 OUTSIDE = {
     "fcntl": "durable_files",
-    "sqlite3": "jobs",
+    "sqlite3": "build_cache jobs",
     "subprocess": "base_image hook_check repository",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -347,3 +347,35 @@ def test_a_file_of_another_mode_is_a_file() -> None:
     problems = Problems()
     tree = memory_tree({}, [("mlreef.toml", FILE | 0o111, b'module.name = "x"')])
     assert read_module_tables(tree, problems) == (ModuleTable(name="x"),)
+
+
+NEIGHBOURS = """\
+[[module]]
+name = "good"
+kind = "model"
+[[module]]
+name = "bad"
+kind = "modle"
+unknown = 1
+[[module]]
+title = "no name"
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "modules", "lines"),
+    [
+        (None, ["good", "bad", None], [6, 7, 8]),
+        ("good", ["good"], []),
+        ("bad", ["bad"], [6, 7]),
+        ("other", ["good", "bad", None], [6, 7, 8]),
+    ],
+)
+def test_a_module_is_not_held_up_by_its_neighbours(
+    named: str | None, modules: list[str | None], lines: list[int]
+) -> None:
+    problems = Problems()
+    tree = memory_tree({"mlreef.toml": NEIGHBOURS})
+    tables = read_module_tables(tree, problems, named=named)
+    assert [each.name for each in tables] == modules
+    assert [each.line for each in problems] == lines

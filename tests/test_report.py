@@ -43,6 +43,7 @@ REQUEST = PublishRequest(
 IMAGE = BuiltImage(
     reference="registry.example/vision/add-noise:1.2.0",
     digest="sha256:69d6eda1b48e" + "0" * 52,
+    id="sha256:" + "d" * 64,
     size=123_456_789,
     code_size=12_345,
     platform="linux/amd64",

@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import subprocess
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository, git_environment, list_working_tree
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, SourceTree
+from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, ReadObjects, SourceTree
 from tests.support.git import Author, GitError, make_bare
 from tests.support.processes import PATH
 
@@ -156,7 +157,7 @@ def test_the_search_finds_what_a_plain_reading_finds(
     with closing(GitRepository(author.folder)) as repository:
         tree = repository.read_tree(author.git("rev-parse", "HEAD"), Limits())
         words = ["argparse", "a.p"]
-        plain = SourceTree(tree.entries, lambda entry: tree.read(entry.path))
+        plain = SourceTree(tree.entries, ReadObjects(lambda entry: tree.read(entry.path)))
         assert tree.python_files_with(words) == plain.python_files_with(words)
         assert len(tree.python_files_with(words)) == 8
         assert tree.python_files_with(["nowhere to be found"]) == set()
@@ -383,6 +384,33 @@ def test_trees_that_lie_are_errors_for_people(raw: RawObjects, repository: GitRe
     for what, commit in _trees_that_lie(raw).items():
         with pytest.raises(PublishError):
             pytest.fail(f"{what}: {repository.read_tree(commit, Limits()).entries}")
+
+
+def test_a_tree_object_of_a_million_entries_is_not_read(
+    raw: RawObjects, repository: GitRepository
+) -> None:
+    blob = raw.put("blob", b"")
+    huge = raw.tree(*[("100644", b"%07d" % place, blob) for place in range(300_000)])
+    commit = raw.commit(raw.tree(("40000", b"data", huge)))
+    tracemalloc.start()
+    tree = repository.read_tree(commit, Limits(files=1000))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert tree.beyond == "tree-too-many-files"
+    assert len(tree.entries) <= 1001
+    assert most < 4 << 20  # the object has eleven million bytes
+
+
+@pytest.mark.parametrize("files", [1, 40_000])
+def test_a_large_tree_object_is_read_like_a_small_one(
+    raw: RawObjects, repository: GitRepository, files: int
+) -> None:
+    blob = raw.put("blob", b"x")
+    rows = [("100755" if place % 2 else "100644", b"%07d" % place, blob) for place in range(files)]
+    tree = repository.read_tree(raw.commit(raw.tree(*rows)), Limits())
+    assert [each.path for each in tree.entries] == [name.decode() for _, name, _ in rows]
+    assert {each.id for each in tree.entries} == {blob}
+    assert [each.mode for each in tree.entries] == [int(mode, 8) for mode, _, _ in rows]
 
 
 @pytest.mark.parametrize("seed", range(8))

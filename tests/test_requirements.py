@@ -16,7 +16,7 @@ from mlreef_hooks.requirements import (
     find_requirements,
     read_requirements,
 )
-from mlreef_hooks.tree import FILE, SOURCE_BYTES, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.tree import FILE, SOURCE_BYTES, SYMLINK, ReadObjects, SourceTree, TreeEntry
 
 COMMIT = "4f1c9ab2" * 5
 COMMIT_256 = "4f1c9ab2" * 8
@@ -39,7 +39,7 @@ def make_tree(
         for path, data in table.items()
     ]
     held = content | targets
-    return SourceTree(entries, lambda entry: held[entry.path])
+    return SourceTree(entries, ReadObjects(lambda entry: held[entry.path]))
 
 
 def read(
@@ -627,7 +627,7 @@ def test_include_bomb_ends_at_the_limit() -> None:
         reads.append(entry.path)
         return files[entry.path].encode()
 
-    tree = SourceTree(make_tree(files).entries, read_counted)
+    tree = SourceTree(make_tree(files).entries, ReadObjects(read_counted))
     read_requirements(tree, "f0.txt", problems)
     assert len(reads) == MAX_FILES
     assert "requirement-include" in {found.rule for found in problems}

@@ -6,7 +6,16 @@ import pytest
 
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.problems import Problems, printable
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.tree import (
+    EXECUTABLE,
+    FILE,
+    SUBMODULE,
+    SYMLINK,
+    ReadObjects,
+    SourceTree,
+    TreeEntry,
+    Words,
+)
 from mlreef_hooks.tree_rules import check_tree
 from mlreef_hooks.validation import validate
 from tests.support.trees import memory_tree
@@ -93,6 +102,34 @@ def test_a_link(link: str, target: bytes, leads_out: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("links", "files", "faults"),
+    [
+        ({"a": "b", "b": "c"}, ["c"], {}),
+        ({"a": "d", "d": "e/f", "e/g": "../x"}, ["e/f", "x"], {}),
+        ({"up": "d/e", "out": "up/../../x"}, ["d/e/f"], {}),
+        ({"a": "d", "out": "a/../../x"}, ["d/e"], {"out": "leads out of the repository"}),
+        (
+            {"d/up": "..", "d/out": "up/../x"},
+            ["up/y"],
+            {"d/out": "leads out of the repository"},
+        ),
+        ({"a": "b", "b": "a"}, [], {"a": "leads in a circle", "b": "leads in a circle"}),
+        ({"a": "a/x"}, [], {"a": "leads in a circle"}),
+        ({"d/a": "/etc", "b": "d/a/passwd"}, [], dict.fromkeys(["d/a", "b"], "leads out")),
+    ],
+)
+def test_links_are_followed_through_links(
+    links: dict[str, str], files: list[str], faults: dict[str, str]
+) -> None:
+    extra = [(path, SYMLINK, target.encode()) for path, target in links.items()]
+    problems = Problems()
+    check_tree(memory_tree(dict.fromkeys(files, ""), extra), Limits(), problems)
+    found = {each.path: each.message for each in problems}
+    assert found.keys() == faults.keys()
+    assert all(fault in found[path] for path, fault in faults.items())
+
+
+@pytest.mark.parametrize(
     ("extra", "found"),
     [
         ([("a", FILE, b""), ("a", FILE, b"")], ["a"]),
@@ -146,7 +183,7 @@ def test_attributes_that_are_no_file_are_not_read(mode: int) -> None:
         read.append(entry.path)
         return b"x"
 
-    check_tree(SourceTree([entry], content), Limits(), Problems())
+    check_tree(SourceTree([entry], ReadObjects(content)), Limits(), Problems())
     assert read == ([] if mode == SUBMODULE else [".gitattributes"])  # a link's target is looked at
 
 
@@ -189,15 +226,16 @@ def test_a_listing_that_stopped_at_a_limit(beyond: str) -> None:
 def test_a_tree_beyond_the_limits_is_not_read(beyond: str | None) -> None:
     """What is beyond the listing cannot be searched: a tree bomb has billions of paths."""
 
-    def search(words: object) -> set[str]:
-        raise AssertionError("searched")
+    class Unsearched(ReadObjects):
+        def search(self, words: Words) -> set[str] | None:
+            raise AssertionError("searched")
 
     def content(entry: TreeEntry) -> bytes:
         raise AssertionError(f"read {entry.path}")
 
     names = ("mlreef.toml", "requirements.txt", "train.py", ".gitattributes")
     entries = [TreeEntry(path=name, mode=FILE, size=100, id="") for name in names]
-    tree = SourceTree(entries, content, search=search, beyond=beyond)
+    tree = SourceTree(entries, Unsearched(content), beyond=beyond)
     limits = Limits() if beyond else Limits(tree_bytes=399)
     validation = validate(tree, name="x", config=Config(limits=limits))
     assert validation.manifests == ()

@@ -28,21 +28,23 @@ from mlreef_hooks.builders.pip_install import (
     without_credentials,
 )
 from mlreef_hooks.builders.start_check import has_started, start_command, start_hint
+from mlreef_hooks.code_layers import write_code
 from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines, Run
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import (
+    ArchivedLayer,
     BuiltImage,
     Dependencies,
     ImageSpec,
     docker_archive,
     image_config,
-    write_code_layer,
 )
 from mlreef_hooks.image_plan import MODULE_LABEL
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.oci import HashingWriter
 from mlreef_hooks.process import holder, is_lost
 from mlreef_hooks.report import plain
 
@@ -173,6 +175,7 @@ class DockerBuilder:
         return BuiltImage(
             reference=spec.reference,
             digest=digest,
+            id=digest,
             size=made.size,
             code_size=size,
             platform=f"linux/{made.architecture}",
@@ -181,14 +184,16 @@ class DockerBuilder:
     def _load(self, spec: ImageSpec) -> tuple[str, int]:
         """The image's id and the size of its code layer, with the image in the engine."""
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
-            layer = cast("IO[bytes]", spooled)
-            diff_id = write_code_layer(spec.tree, spec.created, layer)
-            size = layer.tell()
-            layer.seek(0)
-            config = image_config(spec, diff_id)
+            layer = HashingWriter(cast("IO[bytes]", spooled))
+            tree = spec.tree
+            write_code(tree.all_entries(), tree.content, spec.created, cast("IO[bytes]", layer))
+            spooled.seek(0)
+            config = image_config(spec, [layer.digest])
             digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
-            base_layers = len(spec.dependencies.layers)
-            self.engine.load(docker_archive(_candidate(digest), config, base_layers, layer, size))
+            code = ArchivedLayer(size=layer.size, open=lambda: cast("IO[bytes]", spooled))
+            below = [None] * len(spec.dependencies.layers)
+            self.engine.load(docker_archive(_candidate(digest), config, [*below, code]))
+            size = layer.size
         return digest, size
 
     def check_start(self, image: BuiltImage, manifest: ModuleManifest) -> None:

@@ -30,8 +30,8 @@ finish() {
 ask() {
   sed -n 's/^\([A-Za-z0-9][A-Za-z0-9._-]*\).*/\1/p' @SECRETS@/requirements.txt | head -n 3 |
   while read -r name; do
-    timeout 60 python -I -m pip index versions --no-input --log @SECRETS@/pip.log "$name" || :
-  done >/dev/null 2>&1 </dev/null
+    timeout 60 python -I -m pip index versions --no-input --log @SECRETS@/pip.log "$name" </dev/null
+  done >/dev/null 2>&1 || :
   sed -n 's/.*Could not fetch URL [^ ]*: \(.*\) - skipping$/@SAID@\1/p' @SECRETS@/pip.log || :
 }
 trap finish EXIT

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from mlreef_hooks.tree import FILE, SourceTree, TreeEntry
+from mlreef_hooks.tree import FILE, ReadObjects, SourceTree, TreeEntry
 
 
 def memory_tree(
@@ -19,4 +19,4 @@ def memory_tree(
         data = content.encode() if isinstance(content, str) else content
         contents[str(number)] = data
         entries.append(TreeEntry(path=path, mode=mode, size=len(data), id=str(number)))
-    return SourceTree(entries, lambda entry: contents[entry.id], beyond=beyond)
+    return SourceTree(entries, ReadObjects(lambda entry: contents[entry.id]), beyond=beyond)
