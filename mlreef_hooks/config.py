@@ -77,11 +77,16 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """`[registry]`: the image references' prefix; one that names a host is pushed to."""
+    """`[registry]`: the image references' prefix; one that names a host is pushed to.
+
+    Of every registry: docker's file of credentials, and certificates of the site.
+    """
 
     prefix: str = text_key(
         "mlreef", rf"(?:{_HOST}|{_PART})(?:/{_PART})*", "it as in registry.example/mlreef"
     )
+    docker_config: str = path_key()
+    ca_bundle: str = path_key()
 
     @property
     def remote(self) -> bool:

@@ -25,6 +25,8 @@ url = "https://git.example/{repository}.git"
 path = "/srv/www"
 [registry]
 prefix = "registry.example:5000/a/b-c"
+docker_config = "/etc/docker.json"
+ca_bundle = "/etc/ssl/site.pem"
 [builder.docker]
 url = "tcp://engine.example:2376"
 network = "host"
@@ -60,6 +62,8 @@ DEFAULTS = {
     "server.url": "",
     "index.path": "",
     "registry.prefix": "mlreef",
+    "registry.docker_config": "",
+    "registry.ca_bundle": "",
     "builder.docker.url": "unix:///var/run/docker.sock",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
@@ -122,6 +126,8 @@ def test_every_key_can_be_set() -> None:
         "server.url": "https://git.example/{repository}.git",
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
+        "registry.docker_config": "/etc/docker.json",
+        "registry.ca_bundle": "/etc/ssl/site.pem",
         "builder.docker.url": "tcp://engine.example:2376",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
