@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mlreef_hooks.base_image import BASE_PATH, make_base_tar, plan_base_tar
 from mlreef_hooks.engine import Engine
-from tests.support.processes import daemon, find_program, free_port
+from tests.support.certificates import Certificate
+from tests.support.processes import accepts, daemon, find_program, free_port
 
 PRIVATE_ENGINE = Path(__file__).parents[2] / "examples" / "private-engine"
 BASE_IMAGE = "mlreef-base:bookworm"
@@ -22,8 +23,11 @@ log: {{level: warn, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:{port}"{tls}}}
 """
+USER, PASSWORD = "ada", "correct horse"
+# bcrypt, which is all that the registry takes; of the least cost, for it is checked at each request
+_HTPASSWD = f"{USER}:$2b$04$onjaehKKE9W9oXkmb30KPeEBCnj3w2H6FLjZhP85OJUks1cFE3B3y\n"
 
 
 class EngineError(Exception):
@@ -81,13 +85,20 @@ def import_base(engine_url: str) -> str:
 
 
 @contextmanager
-def local_registry(folder: Path) -> Iterator[str]:
-    """`localhost:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted."""
+def local_registry(
+    folder: Path, *, closed: bool = False, certificate: Certificate | None = None
+) -> Iterator[str]:
+    """`localhost:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted.
+
+    A closed one lets `USER` in with `PASSWORD`; with a certificate it speaks by TLS alone.
+    """
     port = free_port()
     config = folder / "registry.yml"
-    config.write_text(_REGISTRY_CONFIG.format(folder=json.dumps(str(folder / "blobs")), port=port))
+    config.write_text(_registry_config(folder, port, closed=closed, certificate=certificate))
 
     def answers() -> bool:
+        if closed or certificate:
+            return accepts(port)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5) as response:
                 return bool(response.status == 200)
@@ -97,3 +108,18 @@ def local_registry(folder: Path) -> Iterator[str]:
     command = [find_program("docker-registry"), "serve", str(config)]
     with daemon(command, log=folder / "registry.log", ready=answers):
         yield f"localhost:{port}"
+
+
+def _registry_config(
+    folder: Path, port: int, *, closed: bool, certificate: Certificate | None
+) -> str:
+    tls = ""
+    if certificate:
+        paths = {"certificate": str(certificate.path), "key": str(certificate.key)}
+        tls = f", tls: {json.dumps(paths)}"
+    text = _REGISTRY_CONFIG.format(folder=json.dumps(str(folder / "blobs")), port=port, tls=tls)
+    if closed:
+        users = folder / "htpasswd"
+        users.write_text(_HTPASSWD)
+        text += f"auth: {{htpasswd: {{realm: tests, path: {json.dumps(str(users))}}}}}\n"
+    return text

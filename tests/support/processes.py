@@ -19,6 +19,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "git": "git",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",
+    "openssl": "openssl",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
