@@ -22,10 +22,12 @@ LAYERS = {
     "reading": "entry_point git_objects module_keys module_toml required_package requirement_lines"
     " requirements source.* toml_lines tree_listing tree_rules"
     " tree_summary validation",
-    "writing": "base_facts code_layers command_line image image_plan index index_check oci report",
-    "edges": "account base_image bases build_cache builders.* container durable_files engine"
-    " engine_api engine_image hook_check hook_files index_files installation job_log jobs"
-    " module_run oci_layout process repository servers.* waiting_room working_tree",
+    "writing": "base_facts code_layers command_line image image_name image_plan index"
+    " index_check oci registry_url report",
+    "edges": "account base_image bases build_cache builders.* container docker_credentials"
+    " durable_files engine engine_api engine_image hook_check hook_files index_files installation job_log jobs"
+    " module_run oci_layout process registry registry_blobs registry_http"
+    " registry_login registry_session repository servers.* waiting_room working_tree",
     "flow": "doctor intake publish receive site",
     "shell": "__main__ cli.*",
 }
@@ -55,6 +57,10 @@ EDGES = {
     "jobs": "durable_files process",
     "module_run": "container engine",
     "oci_layout": "durable_files process",
+    "registry": "registry_blobs registry_http registry_session",
+    "registry_blobs": "registry_http registry_session",
+    "registry_login": "docker_credentials registry_http",
+    "registry_session": "docker_credentials registry_http registry_login",
     "repository": "git_objects tree_listing",
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
@@ -73,8 +79,10 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "durable_files",
+    "http": "registry_http",
     "sqlite3": "build_cache jobs",
-    "subprocess": "base_image hook_check repository",
+    "ssl": "registry_http",
+    "subprocess": "base_image docker_credentials hook_check repository",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",
