@@ -97,9 +97,8 @@ class BaseImages:
         )
 
     def _read(self, manifest: Descriptor, base: Base) -> BaseImage:
-        document = decode(self.layouts.read(manifest.digest))
-        config = decode(self.layouts.read(document["config"]["digest"]))
-        layers = _layers(document, config)
+        image = read_image(self.layouts, manifest)
+        config, layers = decode(self.layouts.read(image.config.digest)), image.layers
         environment = tuple(config.get("config", {}).get("Env") or ())
         return BaseImage(
             digest=manifest.digest,
@@ -128,8 +127,23 @@ class BaseImages:
         return facts
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageBlobs:
+    """An image whose blobs are in the layouts: its configuration and its layers from the bottom."""
+
+    config: Descriptor
+    layers: tuple[Layer, ...]
+
+
+def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:
+    """What the manifest of an image in the layouts names."""
+    document = decode(layouts.read(manifest.digest))
+    config = Descriptor.read(document["config"])
+    return ImageBlobs(config=config, layers=_layers(document, decode(layouts.read(config.digest))))
+
+
 def _layers(manifest: dict[str, Any], config: dict[str, Any]) -> tuple[Layer, ...]:
-    """The layers of a base; the media types of docker's own formats become those of OCI's."""
+    """The layers of an image; the media types of docker's own formats become those of OCI's."""
     layers = []
     for entry, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True):
         packed = entry["digest"] != diff_id

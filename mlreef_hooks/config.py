@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mlreef_hooks.config_table import path_key, read_table, table_key, text_key
 from mlreef_hooks.errors import PublishError
@@ -110,10 +111,28 @@ class DockerEngine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayersBuilder:
+    """`[builder.layers]`: images without an engine. `start` says when a module is started in an
+    engine all the same, where one answers.
+    """
+
+    start: Literal["changed", "always", "never"] = "changed"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Builder:
     """`[builder]`: what makes images."""
 
+    use: Literal["auto", "layers", "docker"] = "auto"
     docker: DockerEngine = field(default_factory=DockerEngine)
+    layers: LayersBuilder = field(default_factory=LayersBuilder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """`[images]`: the folder of images on disk; empty for `images` below the state folder."""
+
+    path: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +177,7 @@ class Config:
     server: Server = field(default_factory=Server)
     index: Index = field(default_factory=Index)
     registry: Registry = field(default_factory=Registry)
+    images: Images = field(default_factory=Images)
     builder: Builder = field(default_factory=Builder)
     base: Mapping[str, Base] = field(
         default_factory=lambda: {"default": Base()}, metadata={"check": _check_bases}
@@ -175,6 +195,11 @@ class Config:
     def index_path(self) -> Path:
         """The folder of the module index."""
         return Path(self.index.path) if self.index.path else self.state_path / "index"
+
+    @property
+    def images_path(self) -> Path:
+        """The folder of images on disk."""
+        return Path(self.images.path) if self.images.path else self.state_path / "images"
 
 
 def parse_config(text: str, *, path: str, state: str) -> Config:

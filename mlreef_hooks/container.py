@@ -11,7 +11,7 @@ from typing import Any
 from mlreef_hooks.errors import PublishError
 
 RESULT_BYTES = 1 << 20  # the largest file that is read out of a container
-NOT_FOUND, KILLED = 127, 137  # exit statuses, as a shell has them
+TIMED_OUT, NOT_FOUND, KILLED = 124, 127, 137  # exit statuses, as timeout(1) and a shell have
 _SHARED_MEMORY = "1g"  # 64 MB, the engine's default, is too little for workers that load data
 _LINE_BYTES = 4096
 _LINE_ENDS = re.compile(rb"[\r\n]+")

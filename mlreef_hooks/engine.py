@@ -107,6 +107,11 @@ class Engine:
         with translated(self.url):
             read_events(self._api.load_image(archive))
 
+    def save(self, name: str) -> Iterator[bytes]:
+        """A docker archive of the image of this name, in chunks."""
+        with translated(self.url):
+            yield from self._api.get_image(name, chunk_size=1 << 20)
+
     def import_root(self, tar: IO[bytes], name: str, *, environment: Sequence[str]) -> None:
         """Make an image of one layer out of a root file system's tar."""
         repository, tag = split_name(name)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlreef_hooks.manifest import Metric, Parameter
+from mlreef_hooks.manifest import ExternalImport, Metric, Parameter
 from mlreef_hooks.problems import Problems, did_you_mean
 from mlreef_hooks.source.annotations import (
     ANNOTATION_WORDS,
@@ -17,6 +17,7 @@ from mlreef_hooks.source.annotations import (
 from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
 from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.drift import merge_parameters
+from mlreef_hooks.source.external_imports import ExternalImports
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import count_tokens, parse_source
@@ -65,6 +66,7 @@ class EntryPoint:
     metrics: tuple[Metric, ...] = ()
     argparse: bool = False
     description: str = ""
+    imports: tuple[ExternalImport, ...] = ()
 
 
 def check_named(path: str, line: int | None, tree: SourceTree, problems: Problems) -> str | None:
@@ -143,7 +145,8 @@ def _report_several(found: list[str], problems: Problems) -> None:
 
 def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problems) -> EntryPoint:
     """What the entry point declares; findings for it and for every file of the tree it imports."""
-    module = _parse_all(path, tree, python, problems)
+    imports = ExternalImports(path, tree)
+    module = _parse_all(path, tree, python, problems, imports)
     if module is None:
         return EntryPoint(path=path, compiles=False)
     annotations = read_annotations(module, path, problems)
@@ -160,11 +163,16 @@ def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problem
         metrics=annotations.metrics if annotations else (),
         argparse=parsed is not None,
         description=read_parser_description(module, path),
+        imports=imports.found,
     )
 
 
 def _parse_all(
-    entry_point: str, tree: SourceTree, python: str, problems: Problems
+    entry_point: str,
+    tree: SourceTree,
+    python: str,
+    problems: Problems,
+    external: ExternalImports,
 ) -> ast.Module | None:
     """The entry point's syntax tree, after what it imports was parsed for findings."""
     root = posixpath.dirname(entry_point)
@@ -176,6 +184,7 @@ def _parse_all(
         if module is None:
             continue
         entry = module if path == entry_point else entry
+        external.add(module, path)
         for imported in sorted(set(local_imports(module, path, root, tree)) - seen):
             tokens += count_tokens(tree.read(imported)[:SOURCE_BYTES])
             if len(seen) < FOLLOWED and tokens <= FOLLOWED_TOKENS:

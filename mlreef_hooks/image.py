@@ -69,7 +69,8 @@ class ImageSpec:
 class BuiltImage:
     """An image that exists: under `reference`, exactly as `digest`; sizes in bytes.
 
-    `id` is the digest of its configuration, by which engines know it.
+    `id` is the digest of its configuration, by which engines know it; `dependencies` is the key of
+    what it is built on.
     """
 
     reference: str
@@ -78,6 +79,7 @@ class BuiltImage:
     size: int
     code_size: int
     platform: str
+    dependencies: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The image as in the index."""

@@ -90,6 +90,15 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExternalImport:
+    """Something that a module imports when it starts, by its dotted name and the place."""
+
+    path: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resources:
     """What a module needs of a machine; `memory` as in `4g`, None where nothing is said."""
 
@@ -110,7 +119,7 @@ class ModuleManifest:
     `requirements` are the requirements of the tree for people, includes followed, in their order;
     `requirements_files` are the files that pip is given, by name. `base` names a base environment
     of the site. `argparse` is true where the entry point parses its options with argparse, so that
-    it answers `--help`.
+    it answers `--help`; `imports` are those that are sure to be needed and no files of the tree.
     """
 
     name: str
@@ -131,6 +140,7 @@ class ModuleManifest:
     resources: Resources
     licenses: str | None
     argparse: bool
+    imports: tuple[ExternalImport, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as the `module` object of `mlreef-hooks check --format json`."""

@@ -68,6 +68,7 @@ RULES: Mapping[str, Rule] = {
     "entry-point-several": _error("Several files could be the entry point."),
     "entry-point-not-found": _error("The entry point named in `mlreef.toml` is not in the tree."),
     "syntax-error": _error("A Python file does not compile for the base's Python."),
+    "import-missing": _error("Something is imported that nothing required has."),
     # annotations
     "annotation-order": _error("A `parameter` stands above or without its `data_processor`."),
     "annotation-repeated": _error("A file has a second `data_processor`."),

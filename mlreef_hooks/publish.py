@@ -13,11 +13,13 @@ from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_files import check_namespace, check_owner, check_same
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
+from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.problems import Problem, did_you_mean
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_summary import key_of, recall_from, summarise
 from mlreef_hooks.validation import Validation, validate
 
 
@@ -27,7 +29,8 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     PublishError where it cannot be published; the pusher was told of every finding by then.
     """
     began = site.clock()
-    tree = repository.read_tree(job.request.commit, site.config.limits)
+    recall = recall_from(site.cache.folders)
+    tree = repository.read_tree(job.request.commit, site.config.limits, recall)
     manifest = _validate(job.request, tree, site)
     with _turn(job.request, manifest, site):
         if _is_published(job.request, manifest, site):
@@ -43,7 +46,7 @@ def _publish_new(
     job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
 ) -> BuiltImage:
     builder = site.builder(job.id)
-    dependencies = _prepare(manifest, builder, site)
+    dependencies = _prepare(job.request, manifest, builder, site)
     entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
     spec = plan_image(entry, tree, created, site.config.registry.prefix)
@@ -71,6 +74,8 @@ def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleMa
     manifest = None if isinstance(chosen, Problem) else chosen
     site.tell(report.beginning(request, manifest.name if manifest else name))
     site.tell(report.checked(validation.files, manifest, problems))
+    known = summarise(tree, problems)
+    site.cache.add_folders({key_of(id_): each.to_json() for id_, each in known.items()})
     if manifest is None or any(problem.severity == "error" for problem in problems):
         raise report.refusal(problems, request.tag)
     return manifest
@@ -115,10 +120,17 @@ def _check_tag(request: PublishRequest, site: Site) -> None:
             check_same({**published, "tag": request.tag}, request.tag, request.commit)
 
 
-def _prepare(manifest: ModuleManifest, builder: Builder, site: Site) -> Dependencies:
+def _prepare(
+    request: PublishRequest, manifest: ModuleManifest, builder: Builder, site: Site
+) -> Dependencies:
     base = site.config.base[manifest.base]
     dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
     site.tell(report.prepared(dependencies))
+    if dependencies.modules is not None:
+        missing = [*missing_imports(manifest.imports, dependencies.modules)]
+        if missing:
+            site.tell(report.findings(missing))
+            raise report.refusal(missing, request.tag)
     return dependencies
 
 

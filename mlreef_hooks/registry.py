@@ -29,6 +29,10 @@ LARGEST_MANIFEST = 4 << 20  # bytes; what the specification asks of registries
 _CHUNK = 64 << 20  # bytes that one request sends; a blob up to this size is one request
 
 
+class MissingBlobs(PublishError):  # noqa: N818 - the caller brings them and tries again
+    """The registry lacks blobs that a manifest names."""
+
+
 class Registry:
     """One registry, over a connection that stays open; of one thread."""
 
@@ -118,7 +122,10 @@ class Registry:
         self._session.persist(BlobDownload(self._at(repository, "pull"), blob, out).attempt)
 
     def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> str:
-        """The digest of a manifest that the repository has now, by a tag or by its digest."""
+        """The digest of a manifest that the repository has now, by a tag or by its digest.
+
+        MissingBlobs where the repository lacks some that it names.
+        """
         place, digest = self._at(repository, "pull,push"), sha256(content)
         url = place.url(f"manifests/{_checked(REFERENCE, reference)}")
         answer = self._session.persist(
@@ -126,11 +133,14 @@ class Registry:
                 "PUT",
                 url,
                 f"manifest {reference}",
-                expect=(201,),
+                expect=(201, 400, 404),
                 headers={"Content-Type": media_type},
                 body=Body.of(content),
             )
         )
+        if answer.status != 201:
+            hint = "the administrator finds out what the registry cannot take"
+            raise MissingBlobs(f"{url.address} does not take manifest {reference}", hint)
         check_digest(answer, digest)
         return digest
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
@@ -21,6 +22,7 @@ class Site:
     server: GitServer
     jobs: Jobs
     index: IndexFiles
+    cache: BuildCache
     builder: Callable[[int], Builder]
     say: Callable[[str], None]
     clock: Callable[[], datetime]

@@ -144,6 +144,7 @@ def _join(
         resources=table.resources,
         licenses=table.licenses,
         argparse=entry_point.argparse,
+        imports=entry_point.imports,
     )
 
 

@@ -27,6 +27,12 @@ path = "/srv/www"
 prefix = "registry.example:5000/a/b-c"
 docker_config = "/etc/docker.json"
 ca_bundle = "/etc/ssl/site.pem"
+[images]
+path = "/srv/images"
+[builder]
+use = "layers"
+[builder.layers]
+start = "never"
 [builder.docker]
 url = "tcp://engine.example:2376"
 network = "host"
@@ -64,6 +70,9 @@ DEFAULTS = {
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
     "registry.ca_bundle": "",
+    "images.path": "",
+    "builder.use": "auto",
+    "builder.layers.start": "changed",
     "builder.docker.url": "unix:///var/run/docker.sock",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
@@ -128,6 +137,9 @@ def test_every_key_can_be_set() -> None:
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",
         "registry.ca_bundle": "/etc/ssl/site.pem",
+        "images.path": "/srv/images",
+        "builder.use": "layers",
+        "builder.layers.start": "never",
         "builder.docker.url": "tcp://engine.example:2376",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
@@ -269,7 +281,7 @@ def test_a_value_of_another_type(key: str, kind: type) -> None:
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, index, registry, "
-            "builder, base, pip, limits, rules",
+            "images, builder, base, pip, limits, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

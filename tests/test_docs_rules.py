@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.intake import publish_tags, read_request
+from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.problems import RULES, Problem
 from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PushEvent, RefUpdate, RepositoryName
@@ -87,9 +89,18 @@ def rules_found(author: Author, *, commit: bool) -> set[str]:
         else:
             tree = read_working_tree(author.folder, list_working_tree(author.folder))
         found = validate(tree, name="turn", config=CONFIG)
-        return {each.rule for each in (*found.problems, *tag_problems(repository, found))}
+        missing = missing_problems(found)
+        return {each.rule for each in (*found.problems, *tag_problems(repository, found), *missing)}
     finally:
         repository.close()
+
+
+def missing_problems(found: Validation) -> Iterator[Problem]:
+    """What modules import, where an image has what they require and the standard library."""
+    for manifest in found.manifests:
+        required = {"yaml"} if "pyyaml==6.0.2" in manifest.requirements else set()
+        modules = {*sys.stdlib_module_names, "PIL", *required}
+        yield from missing_imports(manifest.imports, modules)
 
 
 def tag_problems(repository: GitRepository, found: Validation) -> Iterator[Problem]:

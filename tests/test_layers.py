@@ -19,15 +19,17 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_table errors manifest problems push tree wheels.place",
-    "reading": "entry_point git_objects module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules"
-    " tree_summary validation",
-    "writing": "base_facts code_layers command_line image image_name image_plan index"
-    " index_check oci registry_url report",
-    "edges": "account base_image bases build_cache builders.* container docker_credentials"
-    " durable_files engine engine_api engine_image hook_check hook_files index_files installation job_log jobs"
-    " module_run oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* waiting_room working_tree",
+    "reading": "entry_point git_objects missing_imports module_keys module_toml required_package"
+    " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
+    " validation",
+    "writing": "base_facts code_layers command_line image image_name image_plan index index_check"
+    " oci registry_url report wheels.lock",
+    "edges": "account base_image base_sources bases build_cache builders.* container"
+    " docker_credentials durable_files engine engine_api engine_image hook_check hook_files"
+    " index_files installation job_log jobs module_run oci_layout process registry registry_blobs"
+    " registry_http registry_login registry_session repository servers.* waiting_room"
+    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
+    " working_tree",
     "flow": "doctor intake publish receive site",
     "shell": "__main__ cli.*",
 }
@@ -42,12 +44,19 @@ MAY_IMPORT = {
 PURE = ("values", "reading", "writing")
 # An edge that builds on others: each still owns one outside thing.
 EDGES = {
+    "base_sources": "bases engine oci_layout registry",
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
     " container durable_files engine process",
+    "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
+    "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
+    "builders.layers": "bases build_cache builders.pip_install builders.stored_image"
+    " builders.wheel_layers durable_files oci_layout wheels.resolution",
     "builders.pip_failure": "builders.pip_install container",
-    "builders.start_check": "container",
+    "builders.start_check": "container engine missing_imports",
+    "builders.stored_image": "bases oci_layout",
+    "builders.wheel_layers": "build_cache oci_layout wheels.download wheels.layer",
     "engine": "container engine_api engine_image process",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
@@ -65,6 +74,7 @@ EDGES = {
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",
+    "wheels.layer": "wheels.bytecode",
 }
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {
@@ -72,17 +82,21 @@ LIBRARIES = {
     "docker": "engine_api",
     "jsonschema_rs": "index_check",
     "dulwich": "repository",
-    "packaging": "base_facts cli.user image index jobs push required_package",
+    "installer": "wheels.layer",
+    "packaging": "base_facts cli.user image index jobs push required_package wheels.layer"
+    " wheels.lock",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
+    "uv": "wheels.resolution",
 }
 OUTSIDE = {
     "fcntl": "durable_files",
     "http": "registry_http",
     "sqlite3": "build_cache jobs",
-    "ssl": "registry_http",
-    "subprocess": "base_image docker_credentials hook_check repository",
+    "ssl": "registry_http wheels.download",
+    "subprocess": "base_image docker_credentials hook_check repository wheels.bytecode"
+    " wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -22,6 +22,7 @@ TAG_RULES = {  # what is wrong with a tag, or with what is published already, on
     "version-taken",
     "module-taken",
     "module-unknown",
+    "import-missing",
 }
 
 SCRIPT = """\

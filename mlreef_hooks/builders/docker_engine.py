@@ -9,14 +9,13 @@ them, so that a publish that changes only code moves only code.
 import hashlib
 import json
 import tempfile
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from mlreef_hooks.builders.pip_failure import TIMED_OUT, PipOutput
+from mlreef_hooks.builders.pip_failure import PipOutput
 from mlreef_hooks.builders.pip_install import (
     RESULT,
     SECRETS,
@@ -27,7 +26,7 @@ from mlreef_hooks.builders.pip_install import (
     secret_texts,
     without_credentials,
 )
-from mlreef_hooks.builders.start_check import has_started, start_command, start_hint
+from mlreef_hooks.builders.start_check import GRACE, StartCheck
 from mlreef_hooks.code_layers import write_code
 from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines, Run
@@ -46,16 +45,12 @@ from mlreef_hooks.image_plan import MODULE_LABEL
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import HashingWriter
 from mlreef_hooks.process import holder, is_lost
-from mlreef_hooks.report import plain
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
 _DEPENDENCIES = "mlreef-dependencies"
 _CANDIDATE = "mlreef-candidate"
 _IN_MEMORY = 32 << 20  # a larger code layer is spooled to a temporary file
-_STRANGER = "65534:65534"
 _LOCKED_LABEL = "io.mlreef.locked"
-_GRACE = 10  # seconds after which the engine ends what should have ended by itself
-_LINES_SHOWN = 20  # of what a module printed that does not start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +136,7 @@ class DockerBuilder:
             network=self.settings.network,
             memory=self.settings.memory,
             processes=self.settings.processes,
-            seconds=seconds + _GRACE,
+            seconds=seconds + GRACE,
             read_only=False,
             user="0:0",
             private=SECRETS,
@@ -198,29 +193,8 @@ class DockerBuilder:
 
     def check_start(self, image: BuiltImage, manifest: ModuleManifest) -> None:
         """Return where the module starts: no network, read-only, another user, any folder."""
-        output: deque[str] = deque(maxlen=_LINES_SHOWN)
-        lines = Lines(output.append)
-        seconds = self.settings.start_seconds
-        run = replace(
-            start_command(image.digest, manifest, seconds),
-            memory=self.settings.memory,
-            processes=self.settings.processes,
-            seconds=seconds + _GRACE,
-            user=_STRANGER,
-        )
-        ended = self.engine.run(run, lines)
-        lines.flush()
-        if has_started(ended.status, output) and not ended.late:
-            return
-        for line in output:
-            self.log(line)
-        said = plain(output[-1])[:300] if output else f"exit status {ended.status}"
-        late = ended.late or ended.status == TIMED_OUT
-        why = f"it did not end within {seconds} s" if late else said
-        why = f"it needs more than {self.settings.memory} of memory" if ended.out_of_memory else why
-        raise PublishError(
-            f"{manifest.entry_point} does not start in its image: {why}", start_hint(why, manifest)
-        )
+        check = StartCheck(engine=self.engine, settings=self.settings, log=self.log)
+        check(image.digest, manifest)
 
     def deliver(self, image: BuiltImage) -> BuiltImage:
         """The image under its reference, in the registry where the prefix names one."""

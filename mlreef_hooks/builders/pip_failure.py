@@ -8,11 +8,10 @@ from itertools import pairwise
 
 from mlreef_hooks.builders.pip_install import BASE_UNFIT, INDEX_SAID, WHEELS_ONLY
 from mlreef_hooks.config import DockerEngine
-from mlreef_hooks.container import NOT_FOUND, Ended
+from mlreef_hooks.container import NOT_FOUND, TIMED_OUT, Ended
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.report import plain
 
-TIMED_OUT = 124  # the exit status of timeout(1)
 _LINES_KEPT = 200
 _MESSAGE_LETTERS = 400
 _VERSIONS_SHOWN = 3

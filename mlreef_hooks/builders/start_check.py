@@ -1,11 +1,22 @@
 """How a module is started once before it is published, and what its failures mean."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from mlreef_hooks.container import Run
+from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.container import TIMED_OUT, Ended, Lines, Run
+from mlreef_hooks.engine import Engine
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.missing_imports import package_of
+from mlreef_hooks.report import plain
+
+GRACE = 10  # seconds after which the engine ends what should have ended by itself
+_STRANGER = "65534:65534"
+_LINES_SHOWN = 20  # of what a module printed that does not start
 
 # Without argparse there is no option that is sure to do nothing, so the file is only compiled and
 # what it imports at its top is looked for, both by the image's own Python. Imports within try or a
@@ -28,17 +39,48 @@ for node in module.body:
             sys.exit(f"{path}:{node.lineno}: No module named {name!r}")
 """
 _MISSING = re.compile(r"No module named '([\w]+)")
-# Packages of machine learning that are imported by another name than they are required by.
-_PACKAGES: Mapping[str, str] = {
-    "PIL": "pillow",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python-headless",
-    "dateutil": "python-dateutil",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
 _USAGE_ERROR = 2  # the exit status of argparse where it takes no --help (add_help=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartCheck:
+    """Starts modules in an engine: no network, read-only, another user, any folder."""
+
+    engine: Engine
+    settings: DockerEngine
+    log: Callable[[str], None]
+
+    def __call__(self, image: str, manifest: ModuleManifest) -> None:
+        """Return where the module starts in the image of this id; PublishError where not."""
+        output: deque[str] = deque(maxlen=_LINES_SHOWN)
+        lines = Lines(output.append)
+        ended = self.engine.run(self._run(image, manifest), lines)
+        lines.flush()
+        if has_started(ended.status, output) and not ended.late:
+            return
+        for line in output:
+            self.log(line)
+        why = self._why(ended, output)
+        raise PublishError(
+            f"{manifest.entry_point} does not start in its image: {why}", start_hint(why, manifest)
+        )
+
+    def _run(self, image: str, manifest: ModuleManifest) -> Run:
+        seconds = self.settings.start_seconds
+        return replace(
+            start_command(image, manifest, seconds),
+            memory=self.settings.memory,
+            processes=self.settings.processes,
+            seconds=seconds + GRACE,
+            user=_STRANGER,
+        )
+
+    def _why(self, ended: Ended, output: Sequence[str]) -> str:
+        if ended.out_of_memory:
+            return f"it needs more than {self.settings.memory} of memory"
+        if ended.late or ended.status == TIMED_OUT:
+            return f"it did not end within {self.settings.start_seconds} s"
+        return plain(output[-1])[:300] if output else f"exit status {ended.status}"
 
 
 def start_command(image: str, manifest: ModuleManifest, seconds: int) -> Run:
@@ -63,7 +105,7 @@ def start_hint(why: str, manifest: ModuleManifest) -> str:
     """What the author can do about a module that does not start, because of `why`."""
     missing = _MISSING.search(why)
     if missing:
-        package = _PACKAGES.get(missing[1], missing[1])
+        package = package_of(missing[1])
         return f"add the package that has it to requirements.txt, such as {package}==VERSION"
     command = f"python {manifest.entry_point}{' --help' if manifest.argparse else ''}"
     return f"try {command} in a new virtual environment, after pip install -r requirements.txt"

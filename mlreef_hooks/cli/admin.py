@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,10 +22,13 @@ from mlreef_hooks.hook_files import (
     uninstall_hook,
 )  # fmt: skip
 from mlreef_hooks.installation import Settings, prepare_state, write_config
+from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.report import plain
 
 if TYPE_CHECKING:
+    from mlreef_hooks.engine import Engine
     from mlreef_hooks.jobs import Job
+    from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.site import Site
 
 _repo = click.option(
@@ -179,19 +183,40 @@ def _retry(job: "Job", site: "Site") -> bool:
     "--image", default="mlreef-base:bookworm", show_default=True, help="The image's name."
 )
 @click.option("--mirror", default=None, help="A Debian mirror's URL.")
+@click.option("--pull", is_flag=True, help="Fetch it from its registry or engine again instead.")
 @click.pass_obj
-def base(config_file: str | None, image: str, mirror: str | None) -> None:
-    """Make a base image out of Debian packages, where no registry can be reached."""
-    from mlreef_hooks.base_image import BASE_PATH, make_base_tar
-    from mlreef_hooks.engine import Engine
+def base(config_file: str | None, image: str, mirror: str | None, pull: bool) -> None:
+    """Make a base image out of Debian packages, where no registry can be reached.
 
-    engine = Engine(load_config(config_file).builder.docker.url, timeout=600)
-    try:
-        engine.version()  # better before the packages are fetched than after
-        with tempfile.TemporaryDirectory() as folder:
-            tar = make_base_tar(Path(folder) / "base.tar", mirror=mirror)
-            with tar.open("rb") as content:
-                engine.import_root(content, image, environment=(BASE_PATH,))
-    finally:
-        engine.close()
+    It is stored beside the site's images, and brought to the engine where one answers.
+    """
+    from functools import cache
+
+    from mlreef_hooks.cli.site import find_engine, open_bases
+    from mlreef_hooks.oci_layout import OciLayouts
+
+    config = load_config(config_file)
+    layouts, engine = OciLayouts(config.images_path), cache(lambda: find_engine(config))
+    if pull:
+        open_bases(config, layouts, engine, click.echo).fetch(image)
+        click.echo(f"fetched {image}")
+        return
+    _make_base(layouts, engine(), image, mirror)
     click.echo(f'made {image}; name it in the configuration: [base.default] image = "{image}"')
+
+
+def _make_base(
+    layouts: "OciLayouts", engine: "Engine | None", image: str, mirror: str | None
+) -> None:
+    from mlreef_hooks.base_image import BASE_PATH, make_base_tar
+    from mlreef_hooks.bases import RootImage, import_root, read_image
+    from mlreef_hooks.builders.into_engine import load_image
+
+    architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
+    root = RootImage(environment=(BASE_PATH,), architecture=architecture)
+    with tempfile.TemporaryDirectory() as folder:
+        tar = make_base_tar(Path(folder) / "base.tar", mirror=mirror)
+        with tar.open("rb") as content:
+            manifest = import_root(layouts, content, image, root)
+    if engine is not None:
+        load_image(engine, layouts, read_image(layouts, manifest), image)

@@ -2,16 +2,32 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlreef_hooks import report
+from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
+
+if TYPE_CHECKING:
+    from mlreef_hooks.bases import BaseImages
+    from mlreef_hooks.builders.docker_engine import DockerBuilder
+    from mlreef_hooks.builders.layers import LayersBuilder
+    from mlreef_hooks.builders.stored_image import CheckStart, Deliver
+    from mlreef_hooks.engine import Engine
+    from mlreef_hooks.oci_layout import OciLayouts
+    from mlreef_hooks.registry import Registry
+
+Log = Callable[[str], None]
+FindEngine = Callable[[], "Engine | None"]
 
 
 class GitHookOutput:
@@ -32,24 +48,46 @@ class GitHookOutput:
 
 def open_site(config: Config, say: Callable[[str], None]) -> Site:
     """The site that the configuration describes."""
+    cache = BuildCache(config.state_path / "cache.sqlite")
     return Site(
         config=config,
         server=SERVERS["plain"](config, os.getuid()),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time),
         index=IndexFiles(config.index_path),
-        builder=lambda job_id: _open_builder(config, say, job_id),
+        cache=cache,
+        builder=lambda job_id: open_builder(config, cache, _job_log(config, say, job_id)),
         say=say,
         clock=lambda: datetime.now(UTC),
     )
 
 
-def _open_builder(config: Config, say: Callable[[str], None], job_id: int) -> Builder:
-    # Imported here: most pushes of a publish tag that is wrong never need an engine.
-    from mlreef_hooks.builders.docker_engine import DockerBuilder
-    from mlreef_hooks.engine import Engine
+def _job_log(config: Config, say: Callable[[str], None], job_id: int) -> Log:
     from mlreef_hooks.job_log import JobLog
 
-    log = config.state_path / "logs" / f"job-{job_id}.log"
+    path = config.state_path / "logs" / f"job-{job_id}.log"
+    return JobLog(path, lambda line: say(report.step("build", line)))
+
+
+def open_builder(config: Config, cache: BuildCache, log: Log) -> Builder:
+    """The builder that the configuration wants.
+
+    Each is imported here: most pushes of a publish tag that is wrong never need one.
+    """
+    if config.builder.use == "docker":
+        return open_docker_builder(config, log)
+    layers = open_layers_builder(config, cache, log)
+    if config.builder.use == "layers":
+        return layers
+    from mlreef_hooks.builders.choice import ChoosingBuilder
+
+    return ChoosingBuilder(layers, lambda: open_docker_builder(config, log), log)
+
+
+def open_docker_builder(config: Config, log: Log) -> "DockerBuilder":
+    """The builder that needs an engine."""
+    from mlreef_hooks.builders.docker_engine import DockerBuilder
+    from mlreef_hooks.engine import Engine
+
     settings = config.builder.docker
     return DockerBuilder(
         engine=Engine(settings.url, timeout=settings.build_seconds + 60),
@@ -57,5 +95,103 @@ def _open_builder(config: Config, say: Callable[[str], None], job_id: int) -> Bu
         pip=config.pip,
         registry=config.registry,
         locks=config.state_path / "locks",
-        log=JobLog(log, lambda line: say(report.step("build", line))),
+        log=log,
     )
+
+
+def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "LayersBuilder":
+    """The builder that needs no engine."""
+    from mlreef_hooks.builders.layers import LayersBuilder
+    from mlreef_hooks.builders.wheel_layers import WheelInstaller
+    from mlreef_hooks.oci_layout import OciLayouts
+
+    layouts = OciLayouts(config.images_path)
+    state = config.state_path
+    installer = WheelInstaller(
+        layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels", log=log
+    )
+    engine = cache(lambda: find_engine(config))
+    start, deliverers = _ways_out(config, build_cache, layouts, engine, log)
+    return LayersBuilder(
+        layouts=layouts,
+        bases=open_bases(config, layouts, engine, log),
+        cache=build_cache,
+        installer=installer,
+        pip=config.pip,
+        prefix=config.registry.prefix,
+        locks=state / "locks",
+        locked=state / "locked",
+        when=config.builder.layers.start,
+        start=start,
+        deliverers=deliverers,
+        log=log,
+    )
+
+
+def open_bases(config: Config, layouts: "OciLayouts", engine: FindEngine, log: Log) -> "BaseImages":
+    """The base images of the site."""
+    from mlreef_hooks.base_sources import EngineSource, RegistrySource
+    from mlreef_hooks.bases import BaseImages
+    from mlreef_hooks.wheels.bytecode import find_compiler
+
+    return BaseImages(
+        layouts=layouts,
+        sources=(
+            EngineSource(open_engine=engine),
+            RegistrySource(open_registry=partial(open_registry, config)),
+        ),
+        facts=config.state_path / "bases",
+        locks=config.state_path / "locks",
+        can_compile=lambda python: find_compiler(python) is not None,
+        say=log,
+    )
+
+
+def open_registry(config: Config, host: str) -> "Registry":
+    """A connection to a registry, with the site's credentials."""
+    from mlreef_hooks.registry import Registry
+
+    settings = config.registry
+    docker_config = Path(settings.docker_config) if settings.docker_config else None
+    return Registry(host, docker_config=docker_config, ca_bundle=settings.ca_bundle)
+
+
+def find_engine(config: Config) -> "Engine | None":
+    """The container engine of the configuration, None where none answers."""
+    url = config.builder.docker.url
+    socket = url.removeprefix("unix://")
+    if socket != url and not os.access(socket, os.R_OK | os.W_OK):
+        return None
+    from mlreef_hooks.engine import Engine
+    from mlreef_hooks.errors import PublishError
+
+    try:
+        return Engine(url, timeout=config.builder.docker.build_seconds + 60)
+    except PublishError:
+        return None
+
+
+def _ways_out(
+    config: Config,
+    cache: BuildCache,
+    layouts: "OciLayouts",
+    find: FindEngine,
+    log: Log,
+) -> tuple["CheckStart", Sequence["Deliver"]]:
+    """How an image is started, and where it goes besides its layout."""
+    from mlreef_hooks.builders.into_registry import RegistryDelivery
+
+    remote = config.registry.remote
+    host = config.registry.prefix.partition("/")[0]
+    to_registry = RegistryDelivery(
+        layouts=layouts, cache=cache, open_registry=lambda: open_registry(config, host)
+    )
+    engine = find() if config.builder.layers.start != "never" or not remote else None
+    if engine is None:
+        return (lambda image, manifest: False), ([to_registry] if remote else [])
+    from mlreef_hooks.builders.into_engine import EngineImages
+    from mlreef_hooks.builders.start_check import StartCheck
+
+    check = StartCheck(engine=engine, settings=config.builder.docker, log=log)
+    images = EngineImages(layouts=layouts, engine=engine, check=check)
+    return images.check_start, ([to_registry] if remote else [images.deliver])

@@ -44,6 +44,7 @@ class GitSite:
         engine: str = "unix:///nowhere/docker.sock",
         base_image: str = "none:none",
         settings: Mapping[str, Any] | None = None,
+        builder: str = "docker",
     ) -> None:
         """A site whose engine is at `engine`, where `base_image` is."""
         self.folder = folder
@@ -54,7 +55,7 @@ class GitSite:
         document: dict[str, Any] = {
             "state": str(self.state),
             "server": {"root": str(self.repositories)},
-            "builder": {"docker": {"url": engine, "network": "host"}},
+            "builder": {"use": builder, "docker": {"url": engine, "network": "host"}},
             "base": {"default": {"image": base_image, "python": "3.11"}},
             "pip": {"ca_bundle": str(CA_BUNDLE)},
         }

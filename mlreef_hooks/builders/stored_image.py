@@ -1,0 +1,48 @@
+"""An image in the layouts, and the ways from there: into a registry, into an engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlreef_hooks.bases import ImageBlobs, read_image
+from mlreef_hooks.image import BuiltImage
+from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.oci import MANIFEST, Descriptor
+from mlreef_hooks.oci_layout import OciLayouts
+
+MODULES = "modules"  # the layouts of modules are below it, by namespace and name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredImage(ImageBlobs):
+    """An image whose blobs are in the layouts; `layout` names its own, `reference` is its name."""
+
+    layout: str
+    reference: str
+    manifest: Descriptor
+
+    @property
+    def repository(self) -> str:
+        """The reference without the tag."""
+        return self.reference.rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The tag of the reference."""
+        return self.reference.rpartition(":")[2]
+
+
+Deliver = Callable[[StoredImage], None]
+CheckStart = Callable[[StoredImage, ModuleManifest], bool]  # False where no engine answers
+
+
+def read_stored(layouts: OciLayouts, image: BuiltImage, prefix: str) -> StoredImage:
+    """The image as its manifest in the layouts tells of it; `prefix` is that of its reference."""
+    manifest = Descriptor.of(MANIFEST, layouts.read(image.digest))
+    blobs = read_image(layouts, manifest)
+    return StoredImage(
+        layout=MODULES + image.reference.rpartition(":")[0].removeprefix(prefix),
+        reference=image.reference,
+        manifest=manifest,
+        config=blobs.config,
+        layers=blobs.layers,
+    )

@@ -1,0 +1,159 @@
+"""From locked wheels to layers on disk: a layer each, made once for all modules that have it."""
+
+import hashlib
+import json
+import os
+import posixpath
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from mlreef_hooks.base_facts import BaseFacts
+from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.code_layers import TIME
+from mlreef_hooks.config import Pip
+from mlreef_hooks.oci import Layer, plain_layer
+from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.report import counted
+from mlreef_hooks.wheels.download import download, sweep_downloads
+from mlreef_hooks.wheels.layer import WheelFacts, write_wheel_layer
+from mlreef_hooks.wheels.lock import Lock, LockedWheel
+from mlreef_hooks.wheels.place import PythonPlace
+
+_RECIPE = "1"  # part of every key; raise it when the same wheel would be installed differently
+_ALONE = 40  # of more wheels, the largest are layers of their own
+_GROUPS = 16  # and the others share as many
+_END = bytes(2 * tarfile.BLOCKSIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledWheels:
+    """The layers that a lock becomes, and what they hold; `made` of the wheels are new."""
+
+    layers: tuple[Layer, ...]
+    modules: frozenset[str]
+    made: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelInstaller:
+    """Makes layers of wheels. `folder` is where wheels are fetched to."""
+
+    layouts: OciLayouts
+    cache: BuildCache
+    pip: Pip
+    folder: Path
+    log: Callable[[str], None]
+
+    def install(self, lock: Lock, base: BaseFacts) -> InstalledWheels:
+        """The layers of a lock on a base, made now or found."""
+        keys = {wheel: _key(wheel, base.place) for wheel in lock.wheels}
+        known = self._known(keys.values())
+        sweep_downloads(self.folder)
+        missing = [wheel for wheel in lock.wheels if keys[wheel] not in known]
+        made = self._make(missing, base.place)
+        self.cache.add_layers({keys[wheel]: facts.to_json() for wheel, facts in made.items()})
+        if made:
+            self.log(f"installed {counted(len(made), 'wheel')}")
+        facts = [made.get(wheel) or known[keys[wheel]] for wheel in lock.wheels]
+        prepared = self._prepare_base(base, lock)
+        return InstalledWheels(
+            layers=(*prepared, *self._grouped(facts)),
+            modules=frozenset(name for each in facts for name in each.modules),
+            made=len(made),
+        )
+
+    def _known(self, keys: Iterable[str]) -> dict[str, WheelFacts]:
+        found = self.cache.layers(keys)
+        facts = {key: WheelFacts.from_json(each) for key, each in found.items()}
+        return {
+            key: each
+            for key, each in facts.items()
+            if self.layouts.size_of(each.digest) == each.size
+        }
+
+    def _make(
+        self, wheels: Sequence[LockedWheel], place: PythonPlace
+    ) -> dict[LockedWheel, WheelFacts]:
+        """The layers of wheels, several at a time, the largest first."""
+        if not wheels:
+            return {}
+        largest_first = sorted(wheels, key=lambda wheel: -(wheel.size or 0))
+        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as threads:
+            made = threads.map(lambda wheel: self._make_one(wheel, place), largest_first)
+            return dict(zip(largest_first, made, strict=True))
+
+    def _make_one(self, wheel: LockedWheel, place: PythonPlace) -> WheelFacts:
+        path = download(wheel, self.folder, self.pip)
+        found: list[WheelFacts] = []
+        try:
+            self.layouts.write(
+                lambda out: found.append(write_wheel_layer(path, wheel.file, place, out))
+            )
+        finally:
+            path.unlink(missing_ok=True)
+        return found[0]
+
+    def _prepare_base(self, base: BaseFacts, lock: Lock) -> Iterator[Layer]:
+        """A layer that hides what wheels replace, and gives the base a `python`, where it must."""
+        hidden = {file for wheel in lock.wheels for file in base.distributions.get(wheel.name, ())}
+        if hidden or base.python_missing:
+            written = self.layouts.write(lambda out: _write_preparation(base, hidden, out))
+            yield plain_layer(written.digest, written.size)
+
+    def _grouped(self, facts: Sequence[WheelFacts]) -> Iterator[Layer]:
+        """A layer each, or the smaller ones in a fixed number of groups, by their names."""
+        by_size = sorted(facts, key=lambda each: (-each.size, each.name))
+        alone = by_size if len(by_size) <= _ALONE + _GROUPS else by_size[:_ALONE]
+        for each in sorted(alone, key=lambda each: each.name):
+            yield plain_layer(each.digest, each.size)
+        groups: dict[int, list[WheelFacts]] = {}
+        for each in sorted(by_size[len(alone) :], key=lambda each: each.name):
+            number = hashlib.sha256(each.name.encode()).digest()[0] % _GROUPS
+            groups.setdefault(number, []).append(each)
+        for _, group in sorted(groups.items()):
+            yield self._join(group)
+
+    def _join(self, group: Sequence[WheelFacts]) -> Layer:
+        """One layer of several, in their order."""
+        digests = [each.digest for each in group]
+        key = f"group-{hashlib.sha256(json.dumps(digests).encode()).hexdigest()}"
+        known = self.cache.layers([key]).get(key)
+        if known and self.layouts.size_of(known["digest"]) == known["size"]:
+            return plain_layer(known["digest"], known["size"])
+        written = self.layouts.write(lambda out: self._concatenate(group, out))
+        self.cache.add_layers({key: {"digest": written.digest, "size": written.size}})
+        return plain_layer(written.digest, written.size)
+
+    def _concatenate(self, group: Sequence[WheelFacts], out: IO[bytes]) -> None:
+        for each in group:
+            left = each.size - len(_END)
+            with self.layouts.blob_path(each.digest).open("rb") as layer:
+                while left > 0 and (chunk := layer.read(min(left, 1 << 20))):
+                    left -= len(chunk)
+                    out.write(chunk)
+        out.write(_END)
+
+
+def _key(wheel: LockedWheel, place: PythonPlace) -> str:
+    said = json.dumps([_RECIPE, wheel.sha256, asdict(place)])
+    return f"wheel-{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _write_preparation(base: BaseFacts, hidden: Iterable[str], out: IO[bytes]) -> None:
+    names = []
+    for path in hidden:
+        folder, name = posixpath.split(path)
+        names.append((f"{folder}/.wh.{name}", ""))
+    if base.python_missing:
+        names.append(("usr/local/bin/python", base.place.interpreter))
+    for path, target in sorted(names):
+        member = tarfile.TarInfo(path)
+        member.mtime = TIME
+        if target:
+            member.type, member.mode, member.linkname = tarfile.SYMTYPE, 0o777, target
+        out.write(member.tobuf(tarfile.PAX_FORMAT))
+    out.write(_END)

@@ -1,0 +1,68 @@
+"""Compiles Python sources to bytecode, in a process of its own that any CPython from 3.8 can be.
+
+Reads frames from stdin (path, source), writes one for each to stdout: a `.pyc` (PEP 552, unchecked
+hash), empty where the source does not compile. The same source is the same bytes, whatever was
+compiled before it: which objects `marshal` marks as shared depends on how often they are referred
+to, so that every text is referred to once more while it is written.
+"""
+
+import _imp
+import importlib.util
+import marshal
+import resource
+import struct
+import sys
+import types
+import warnings
+
+_MEMORY, _SECONDS = 4 << 30, 1800
+_HASHED_UNCHECKED = 0b01
+
+
+def compile_frames() -> None:
+    """Answer every frame until there are no more."""
+    while True:
+        head = sys.stdin.buffer.read(8)
+        if len(head) < 8:
+            return
+        lengths = struct.unpack("<II", head)
+        path, source = (sys.stdin.buffer.read(length) for length in lengths)
+        bytecode = compile_source(path.decode(), source)
+        sys.stdout.buffer.write(struct.pack("<I", len(bytecode)) + bytecode)
+        sys.stdout.buffer.flush()
+
+
+def compile_source(path: str, source: bytes) -> bytes:
+    """The content of the `.pyc` of a source; empty where it does not compile."""
+    try:
+        code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return b""
+    texts: list = []  # type: ignore[type-arg]
+    _hold_texts(code, texts)
+    magic = importlib.util.MAGIC_NUMBER
+    source_hash = _imp.source_hash(int.from_bytes(magic[:2], "little"), source)
+    return magic + struct.pack("<I", _HASHED_UNCHECKED) + source_hash + marshal.dumps(code)
+
+
+def _hold_texts(code, texts) -> None:  # type: ignore[no-untyped-def]
+    """Refer to every text of some code once more."""
+    names = (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars)
+    texts.extend((code.co_name, getattr(code, "co_qualname", ""), code.co_filename, *names))
+    waiting = [*names, code.co_consts]
+    while waiting:
+        for each in waiting.pop():
+            if isinstance(each, types.CodeType):
+                _hold_texts(each, texts)
+            elif isinstance(each, (tuple, frozenset)):
+                waiting.append(each)
+            elif isinstance(each, str):
+                texts.append(each)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    sys.setrecursionlimit(5000)
+    warnings.simplefilter("ignore")
+    compile_frames()
