@@ -93,6 +93,7 @@ class IndexEntry:
             "metrics": [vars(metric) for metric in manifest.metrics],
             "requirements": list(manifest.requirements),
             "locked": list(self.dependencies.locked),
+            "wheels": [dict(wheel) for wheel in self.dependencies.wheels],
             "environment": dict(manifest.environment),
             "base": {"name": self.dependencies.base_name, "digest": self.dependencies.base_digest},
             "resources": manifest.resources.to_json(),

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlreef_hooks.bases import read_image
+from mlreef_hooks.builders.into_engine import load_image
 from mlreef_hooks.config import DockerEngine, Registry
 from mlreef_hooks.container import Run, bind_source
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.oci import MANIFEST, Descriptor
+from mlreef_hooks.oci_layout import OciLayouts
 
 INPUT, OUTPUT = "/input", "/output"
 _SILENCE = 600  # seconds; of the engine, not of the module, which may compute in silence for days
@@ -46,15 +50,19 @@ def run_module(
     wanted: ModuleRun,
     arguments: Sequence[str],
     settings: DockerEngine,
+    layouts: OciLayouts,
     on_output: Callable[[str, bytes], None],
 ) -> int:
-    """Run the module and return its exit status; its output goes to `on_output` as it comes."""
+    """Run the module and return its exit status; its output goes to `on_output` as it comes.
+
+    `layouts` are the images of this server, where there are any.
+    """
     binds = wanted.binds()
     memory = wanted.version["resources"].get("memory")
     engine = Engine(settings.url, timeout=_SILENCE)
     try:
         run = Run(
-            image=_find_image(engine, wanted.version["image"]),
+            image=_find_image(engine, wanted.version["image"], layouts),
             command=arguments,
             binds=binds,
             user=f"{os.getuid()}:{os.getgid()}",
@@ -80,13 +88,19 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _find_image(engine: Engine, image: Mapping[str, str]) -> str:
-    """The engine's name for exactly this image; fetched where it is not there."""
+def _find_image(engine: Engine, image: Mapping[str, str], layouts: OciLayouts) -> str:
+    """The engine's name for exactly this image; brought there from disk or from its registry."""
     repository = image["reference"].rpartition(":")[0]
     exactly = f"{repository}@{image['digest']}"
-    for name in (exactly, image["digest"]):
+    for name in (exactly, image["digest"], image.get("id", exactly)):
         if engine.image(name):
             return name
+    size = layouts.size_of(image["digest"])
+    if size is not None:
+        manifest = Descriptor(media_type=MANIFEST, digest=image["digest"], size=size)
+        stored = read_image(layouts, manifest)
+        load_image(engine, layouts, stored, image["reference"])
+        return stored.config.digest
     if not Registry(prefix=repository).remote:
         raise PublishError(
             f"the engine at {engine.url} does not have {image['reference']}",

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.engine import import_base, local_registry, private_engine
+from tests.support.engine import import_base, local_registry, private_engine, store_base
 from tests.support.servers import HttpServer, SshServer, http_server, ssh_server
 
 
@@ -24,6 +25,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def base_image(engine: str) -> str:
     """The name of a base image in the engine: Debian 12 with Python and pip."""
     return import_base(engine)
+
+
+@pytest.fixture(scope="session")
+def stored_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that holds the base image, for builders without an engine."""
+    folder = tmp_path_factory.mktemp("images")
+    store_base(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -209,13 +209,30 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
-KEYS = [(key, type(value)) for key, value in DEFAULTS.items() if type(value) in WORDS]
+CHOICES = ("builder.use", "builder.layers.start")  # of a few words
+KEYS = [
+    (key, type(value))
+    for key, value in DEFAULTS.items()
+    if type(value) in WORDS and key not in CHOICES
+]
 
 
 @pytest.mark.parametrize(("key", "kind"), KEYS, ids=[key for key, _ in KEYS])
 def test_a_value_of_another_type(key: str, kind: type) -> None:
     assert faults(f"{key} = {WRONG[kind]}") == [f"{key}: write {WORDS[kind]}"]
     assert faults(f"{key} = {{}}") == [f"{key}: write {WORDS[kind]}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("builder.use", "auto or layers or docker"),
+        ("builder.layers.start", "changed or always or never"),
+    ],
+)
+def test_a_word_that_is_no_choice(key: str, words: str) -> None:
+    assert faults(f'{key} = "other"') == [f"{key}: write {words}"]
+    assert faults(f"{key} = 3") == [f"{key}: write {words}"]
 
 
 @pytest.mark.parametrize(

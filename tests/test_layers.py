@@ -64,7 +64,7 @@ EDGES = {
     "installation": "durable_files",
     "job_log": "durable_files",
     "jobs": "durable_files process",
-    "module_run": "container engine",
+    "module_run": "bases builders.into_engine container engine oci_layout",
     "oci_layout": "durable_files process",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",

@@ -182,6 +182,7 @@ def run(
     The exit status is the module's. What stands after -- is handed to the module as it is.
     """
     from mlreef_hooks.module_run import ModuleRun, run_module
+    from mlreef_hooks.oci_layout import OciLayouts
 
     config = load_config(config_file)
     _document, version = _find(_open_index(config, index_path), module)
@@ -191,7 +192,8 @@ def run(
     arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    return run_module(wanted, arguments, _engine(config), _write_through)
+    layouts = OciLayouts(config.images_path)
+    return run_module(wanted, arguments, _engine(config), layouts, _write_through)
 
 
 def _write_arguments(

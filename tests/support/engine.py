@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlreef_hooks.base_image import BASE_PATH, make_base_tar, plan_base_tar
+from mlreef_hooks.bases import RootImage, import_root
 from mlreef_hooks.engine import Engine
+from mlreef_hooks.oci import ARCHITECTURES
+from mlreef_hooks.oci_layout import OciLayouts
 from tests.support.certificates import Certificate
 from tests.support.processes import accepts, daemon, find_program, free_port
 
@@ -70,6 +73,13 @@ def base_tar() -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         make_base_tar(tar)
     return tar
+
+
+def store_base(folder: Path) -> None:
+    """Put the base image into a folder of images."""
+    root = RootImage(environment=(BASE_PATH,), architecture=ARCHITECTURES[platform.machine()])
+    with base_tar().open("rb") as content:
+        import_root(OciLayouts(folder), content, BASE_IMAGE, root)
 
 
 def import_base(engine_url: str) -> str:
