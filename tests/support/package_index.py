@@ -122,7 +122,7 @@ def package_index(password: str = "") -> Iterator[PackageIndex]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
