@@ -31,7 +31,13 @@ if __name__ == "__main__":
     parser.add_argument("--output-path", required=True)
     print(parser.parse_args())
 """
-TOML = '[module]\nkind = "data-operation"\ninputs = ["ANY"]\noutputs = ["ANY"]\nentry_point = "main.py"\n'
+TOML = """\
+[module]
+kind = "data-operation"
+entry_point = "main.py"
+inputs = ["ANY"]
+outputs = ["ANY"]
+"""
 M_REQUIREMENTS = "numpy==2.1.0\npandas==2.2.2\nscikit-image==0.24.0\n"
 SMALL = tuple(f"idna==3.{minor}\n" for minor in (4, 6, 7, 8, 9, 10))  # a small package, changing
 L_FILES, L_BYTES = 20_000, 15_000
@@ -149,7 +155,7 @@ def main() -> int:
 
 
 def measure(bench: Bench, name: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each push of a scenario by peer, who take turns in going first; prints the rows."""
+    """Seconds of each push of a scenario, by peer, who take turns in going first."""
     scenario = SCENARIOS[name]
     seconds: dict[str, list[float]] = {peer: [] for peer in scenario.peers}
     for peer in scenario.peers:

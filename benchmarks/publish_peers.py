@@ -119,7 +119,7 @@ class OurPeer(Peer):
         """Remove everything but the base image."""
         for name in ("cache.sqlite", "cache.sqlite-wal", "cache.sqlite-shm"):
             (self.site.state / name).unlink(missing_ok=True)
-        for name in ("images", "locked", "uv", "wheels"):
+        for name in ("images", "locked", "packages", "wheels"):
             shutil.rmtree(self.site.state / name, ignore_errors=True)
         store_base(self.site.state / "images")
 

@@ -7,10 +7,9 @@ import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import RawIOBase
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlreef_hooks.bases import store_manifest
-from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_name import ImageName
 from mlreef_hooks.oci import (
@@ -25,7 +24,10 @@ from mlreef_hooks.oci import (
     decode,
 )
 from mlreef_hooks.oci_layout import OciLayouts
-from mlreef_hooks.registry import Registry
+
+if TYPE_CHECKING:
+    from mlreef_hooks.engine import Engine
+    from mlreef_hooks.registry import Registry
 
 _DOCUMENT_BYTES = 8 << 20
 
@@ -34,7 +36,7 @@ _DOCUMENT_BYTES = 8 << 20
 class RegistrySource:
     """Base images from the registry that their name says."""
 
-    open_registry: Callable[[str], Registry]
+    open_registry: "Callable[[str], Registry]"
 
     def fetch(self, image: str, layouts: OciLayouts) -> Descriptor | None:
         """The manifest of the image for this machine's platform, None where there is none."""
@@ -55,7 +57,7 @@ class RegistrySource:
         return Descriptor.of(MANIFEST, found[0])
 
 
-def _fetch(registry: Registry, repository: str, blob: Descriptor, layouts: OciLayouts) -> None:
+def _fetch(registry: "Registry", repository: str, blob: Descriptor, layouts: OciLayouts) -> None:
     layouts.write(lambda out: registry.fetch_blob(repository, blob, out))
 
 
@@ -76,7 +78,7 @@ def _for_this_machine(index: dict[str, Any], image: str) -> str:
 class EngineSource:
     """Base images that a container engine has; `open_engine` gives None where none answers."""
 
-    open_engine: Callable[[], Engine | None]
+    open_engine: "Callable[[], Engine | None]"
 
     def fetch(self, image: str, layouts: OciLayouts) -> Descriptor | None:
         """The manifest of the image as the engine has it, None where it has none of that name."""

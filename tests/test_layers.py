@@ -23,13 +23,13 @@ LAYERS = {
     " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
     " validation",
     "writing": "base_facts code_layers command_line image image_name image_plan index index_check"
-    " oci registry_url report wheels.lock",
+    " oci registry_url report wheels.facts wheels.lock wheels.platform wheels.pylock wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " docker_credentials durable_files engine engine_api engine_image hook_check hook_files"
     " index_files installation job_log jobs module_run oci_layout process registry registry_blobs"
     " registry_http registry_login registry_session repository servers.* waiting_room"
-    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " working_tree",
+    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
+    " wheels.resolution wheels.unfinished wheels.uv_failure working_tree",
     "flow": "doctor intake publish receive site",
     "shell": "__main__ cli.*",
 }
@@ -56,7 +56,8 @@ EDGES = {
     "builders.pip_failure": "builders.pip_install container",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
-    "builders.wheel_layers": "build_cache oci_layout wheels.download wheels.layer",
+    "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
+    " wheels.unfinished",
     "engine": "container engine_api engine_image process",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
@@ -74,7 +75,12 @@ EDGES = {
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",
+    "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode",
+    "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
+    " wheels.uv_failure",
+    "wheels.unfinished": "process",
+    "wheels.uv_failure": "wheels.access",
 }
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {
@@ -83,8 +89,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "repository",
     "installer": "wheels.layer",
-    "packaging": "base_facts cli.user image index jobs push required_package wheels.layer"
-    " wheels.lock",
+    "packaging": "base_facts cli.user image index jobs push required_package wheels.access"
+    " wheels.layer wheels.platform wheels.pylock wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
@@ -94,7 +100,7 @@ OUTSIDE = {
     "fcntl": "durable_files",
     "http": "registry_http",
     "sqlite3": "build_cache jobs",
-    "ssl": "registry_http wheels.download",
+    "ssl": "registry_http wheels.access",
     "subprocess": "base_image docker_credentials hook_check repository wheels.bytecode"
     " wheels.resolution",
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.job_log import FILE_BYTES, LINES_TOLD, JobLog
 from tests.support.docker_cli import docker, image_names, leftovers
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
-from tests.support.processes import free_port
+from tests.support.processes import free_port, wait_until
 from tests.support.publishing import (
     jobs,
     logs,
@@ -29,7 +28,6 @@ from tests.support.publishing import (
 from tests.support.site import PROJECT, GitSite
 
 MakeSite = Callable[..., GitSite]
-WAIT_SECONDS = 60
 SLEEP = "import time\ntime.sleep(1000)"
 FORK = """\
 import os, time
@@ -138,13 +136,6 @@ def is_container(engine: str, name: str) -> bool:
 
 def status_of(engine: str, container: str) -> str:
     return docker(engine, "inspect", "--format={{.State.Status}}", container).strip()
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    """Return as soon as `fact` is true; an error where that takes too long."""
-    deadline = monotonic() + WAIT_SECONDS
-    while not fact():
-        assert monotonic() < deadline
 
 
 # failures

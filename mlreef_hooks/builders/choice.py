@@ -3,19 +3,22 @@
 from collections.abc import Callable, Mapping
 
 from mlreef_hooks.config import Base
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.wheels.lock import SourceNeeded
 
 
 class ChoosingBuilder:
-    """Uses `layers` unless a requirement has to be built, then what `open_docker` gives.
-
-    `say` tells the pusher which and why.
+    """Uses `layers` unless a requirement has to be built, then what `open_docker` gives, if the
+    site has that. `say` tells the pusher which and why.
     """
 
     def __init__(
-        self, layers: Builder, open_docker: Callable[[], Builder], say: Callable[[str], None]
+        self,
+        layers: Builder,
+        open_docker: Callable[[], Builder] | None,
+        say: Callable[[str], None],
     ) -> None:
         self._layers = layers
         self._open_docker = open_docker
@@ -27,7 +30,10 @@ class ChoosingBuilder:
         try:
             return self._layers.dependencies(name, base, requirements)
         except SourceNeeded as error:
-            self._say(f"by the Docker engine, for {error.message}")
+            if self._open_docker is None:
+                hint = "require what has a wheel; this site builds nothing from source"
+                raise PublishError(error.why, hint) from error
+            self._say(f"by the Docker engine: {error.why}")
             self._chosen = self._open_docker()
         return self._chosen.dependencies(name, base, requirements)
 

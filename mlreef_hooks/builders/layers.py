@@ -25,8 +25,7 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import ARCHITECTURES, Layer, plain_layer, sha256
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.wheels.lock import Lock, Platform
-from mlreef_hooks.wheels.resolution import resolve
+from mlreef_hooks.wheels.lock import Lock, LockedWheel
 
 _RECIPE = "1"  # part of a lock's key; raise it when the same requirements would be locked otherwise
 _LAYERS = 127  # overlay file systems of engines take no more
@@ -36,8 +35,9 @@ _CODE_LAYERS = 48
 @dataclass(frozen=True, kw_only=True)
 class LayersBuilder:
     """Builds on disk. `prefix` is that of image references; `locks` is a folder for lock files,
-    `locked` one for what was resolved. `start` starts an image where an engine answers,
-    `when` is what `[builder.layers] start` says; `deliverers` bring it where it is wanted.
+    `locked` one for what was resolved, `packages` one for what package indexes said. `start` starts
+    an image where an engine answers, `when` is what `[builder.layers] start` says; `deliverers`
+    bring it where it is wanted.
     """
 
     layouts: OciLayouts
@@ -48,6 +48,7 @@ class LayersBuilder:
     prefix: str
     locks: Path
     locked: Path
+    packages: Path
     when: str
     start: CheckStart
     deliverers: Sequence[Deliver]
@@ -70,13 +71,13 @@ class LayersBuilder:
             layers=tuple(layer.diff_id for layer in layers),
             environment=image.environment,
             architecture=image.architecture,
-            locked=lock.names,
+            locked=tuple(lock.names),
             base_name=name,
             base_image=base.image,
             base_digest=image.digest,
             reused=known and not installed.made,
             blobs=tuple(layer.blob for layer in layers),
-            wheels=tuple(wheel.to_json() for wheel in lock.wheels),
+            wheels=tuple(_shown(wheel) for wheel in lock.wheels),
             modules=installed.modules | image.facts.modules | sys.stdlib_module_names,
         )
 
@@ -89,15 +90,18 @@ class LayersBuilder:
             return Lock.from_json(path.read_bytes()), True
         lock = Lock(wheels=())
         if any(requirements.values()):
-            platform = Platform(
-                python=image.facts.place.version,
-                machine=_machine(image.architecture),
-                glibc=image.facts.glibc,
-            )
-            lock = resolve(requirements, platform, self.pip, self.locked.parent / "uv")
+            lock = self._resolve(image, requirements)
         make_folder(self.locked, 0o755)
-        replace_file(path, json.dumps(lock.to_json(), indent=1).encode(), 0o644)
+        replace_file(path, lock.to_json(), 0o644)
         return lock, False
+
+    def _resolve(self, image: BaseImage, requirements: Mapping[str, str]) -> Lock:
+        from mlreef_hooks.wheels.platform import Platform
+        from mlreef_hooks.wheels.resolution import resolve
+
+        machine = _machine(image.architecture)
+        platform = Platform(image.facts.place.version, machine, "glibc", image.facts.glibc)
+        return resolve(requirements, platform, self.pip, self.packages)
 
     def assemble(self, spec: ImageSpec) -> BuiltImage:
         """The image with the code, in no layout yet; its digest is its manifest's."""
@@ -168,6 +172,16 @@ class LayersBuilder:
 
     def _stored(self, image: BuiltImage) -> StoredImage:
         return read_stored(self.layouts, image, self.prefix)
+
+
+def _shown(wheel: LockedWheel) -> dict[str, str]:
+    """A wheel as the index shows it."""
+    return {
+        "name": wheel.name,
+        "version": wheel.version,
+        "file": wheel.file,
+        "sha256": wheel.sha256,
+    }
 
 
 def _key(image: BaseImage, requirements: Mapping[str, str], pip: Pip) -> str:

@@ -6,7 +6,6 @@ import os
 import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -15,11 +14,11 @@ from mlreef_hooks.base_facts import BaseFacts
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.code_layers import TIME
 from mlreef_hooks.config import Pip
+from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.oci import Layer, plain_layer
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.report import counted
-from mlreef_hooks.wheels.download import download, sweep_downloads
-from mlreef_hooks.wheels.layer import WheelFacts, write_wheel_layer
+from mlreef_hooks.wheels.facts import WheelFacts
 from mlreef_hooks.wheels.lock import Lock, LockedWheel
 from mlreef_hooks.wheels.place import PythonPlace
 
@@ -52,9 +51,8 @@ class WheelInstaller:
         """The layers of a lock on a base, made now or found."""
         keys = {wheel: _key(wheel, base.place) for wheel in lock.wheels}
         known = self._known(keys.values())
-        sweep_downloads(self.folder)
         missing = [wheel for wheel in lock.wheels if keys[wheel] not in known]
-        made = self._make(missing, base.place)
+        made = self._make(missing, base.place) if missing else {}
         self.cache.add_layers({keys[wheel]: facts.to_json() for wheel, facts in made.items()})
         if made:
             self.log(f"installed {counted(len(made), 'wheel')}")
@@ -79,22 +77,36 @@ class WheelInstaller:
         self, wheels: Sequence[LockedWheel], place: PythonPlace
     ) -> dict[LockedWheel, WheelFacts]:
         """The layers of wheels, several at a time, the largest first."""
-        if not wheels:
-            return {}
-        largest_first = sorted(wheels, key=lambda wheel: -(wheel.size or 0))
-        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as threads:
-            made = threads.map(lambda wheel: self._make_one(wheel, place), largest_first)
-            return dict(zip(largest_first, made, strict=True))
+        from concurrent.futures import ThreadPoolExecutor
 
-    def _make_one(self, wheel: LockedWheel, place: PythonPlace) -> WheelFacts:
-        path = download(wheel, self.folder, self.pip)
-        found: list[WheelFacts] = []
+        from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
+
+        largest_first = sorted(wheels, key=lambda wheel: -(wheel.size or 0))
         try:
-            self.layouts.write(
-                lambda out: found.append(write_wheel_layer(path, wheel.file, place, out))
-            )
-        finally:
-            path.unlink(missing_ok=True)
+            make_folder(self.folder, 0o700)
+            remove_lost(self.folder)
+            with (
+                unfinished_folder(self.folder, "install") as folder,
+                ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as threads,
+            ):
+                made = threads.map(
+                    lambda wheel: self._make_one(wheel, folder, place), largest_first
+                )
+                return dict(zip(largest_first, made, strict=True))
+        except OSError as error:
+            raise unwritten(error) from error
+
+    def _make_one(self, wheel: LockedWheel, folder: Path, place: PythonPlace) -> WheelFacts:
+        from mlreef_hooks.wheels.download import download, wheel_path
+        from mlreef_hooks.wheels.layer import write_wheel_layer
+
+        download([wheel], folder, self.pip, lambda line: None)
+        path = wheel_path(folder, wheel)
+        found: list[WheelFacts] = []
+        self.layouts.write(
+            lambda out: found.append(write_wheel_layer(path, wheel.file, place, out))
+        )
+        path.unlink()
         return found[0]
 
     def _prepare_base(self, base: BaseFacts, lock: Lock) -> Iterator[Layer]:

@@ -76,11 +76,10 @@ def open_builder(config: Config, cache: BuildCache, log: Log) -> Builder:
     if config.builder.use == "docker":
         return open_docker_builder(config, log)
     layers = open_layers_builder(config, cache, log)
-    if config.builder.use == "layers":
-        return layers
     from mlreef_hooks.builders.choice import ChoosingBuilder
 
-    return ChoosingBuilder(layers, lambda: open_docker_builder(config, log), log)
+    alone = config.builder.use == "layers"
+    return ChoosingBuilder(layers, None if alone else lambda: open_docker_builder(config, log), log)
 
 
 def open_docker_builder(config: Config, log: Log) -> "DockerBuilder":
@@ -121,6 +120,7 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
         prefix=config.registry.prefix,
         locks=state / "locks",
         locked=state / "locked",
+        packages=state / "packages",
         when=config.builder.layers.start,
         start=start,
         deliverers=deliverers,

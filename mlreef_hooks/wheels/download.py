@@ -1,116 +1,145 @@
-"""Wheels from a package index to disk: verified by their hash while they are written."""
+"""Wheels from where the lock says they are into a folder, each under its hash.
 
-import base64
+A file is there whole or not at all: it is written beside its place, checked while it is written,
+and moved. Any number of processes may do so at once, and one that is killed leaves a file that the
+next download removes.
+"""
+
 import hashlib
-import netrc
 import os
-import ssl
-import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from threading import Event
+from time import monotonic, sleep
+from urllib.error import HTTPError
 
 from mlreef_hooks.config import Pip
+from mlreef_hooks.durable_files import give_to_owner_of, make_folder
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.wheels.access import FAULTS, INDEX_HINT, Access, explain
 from mlreef_hooks.wheels.lock import LockedWheel
+from mlreef_hooks.wheels.unfinished import FULL, remove_lost, unfinished, unwritten
 
-_LARGEST = 16 << 30  # bytes of a wheel whose size is not told
+SECONDS = 1800  # for all wheels together
+_AT_ONCE = 8
 _CHUNK = 1 << 20
-_SILENCE = 60  # seconds
-_PAUSES = (0.5, 2.0)  # seconds before each further try
-_PASSING = (408, 425, 429)  # and all from 500
+_LARGEST = 8 << 30  # of a wheel whose size the index does not tell
+_PAUSES = (0.0, 0.5, 1.5)  # seconds before each further try
+_MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses of HTTP
 
 
-def download(wheel: LockedWheel, folder: Path, pip: Pip) -> Path:
-    """The file of a wheel in a folder; PublishError where it cannot be had as it is locked.
+def wheel_path(folder: Path, wheel: LockedWheel) -> Path:
+    """Where a wheel is once it is there."""
+    return folder / f"{wheel.sha256}.whl"
 
-    The name tells which process wrote it: whoever comes later may remove what a dead one left.
+
+def missing(wheels: Iterable[LockedWheel], folder: Path) -> list[LockedWheel]:
+    """The wheels that are not in the folder."""
+    return [wheel for wheel in wheels if not wheel_path(folder, wheel).exists()]
+
+
+def download(
+    wheels: Iterable[LockedWheel],
+    folder: Path,
+    pip: Pip,
+    log: Callable[[str], None],
+    *,
+    seconds: int = SECONDS,
+) -> None:
+    """Return once all wheels are in the folder; those that are there already are not fetched.
+
+    PublishError where one cannot be had; those that are complete by then stay.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{wheel.sha256}-{os.getpid()}.whl"
-    for pause in (*_PAUSES, None):
+    wanted = missing(wheels, folder)
+    if not wanted:
+        return
+    known = sum(wheel.size or 0 for wheel in wanted)
+    log(f"download {len(wanted)} wheels, {known / 1e6:.1f} MB")
+    try:
+        make_folder(folder, 0o755)
+        remove_lost(folder)
+    except OSError as error:
+        raise unwritten(error) from error
+    fetching = _Fetching(Access(pip), folder, monotonic() + seconds)
+    fetching.fetch(sorted(wanted, key=lambda wheel: -(wheel.size or _LARGEST)))
+
+
+class _Fetching:
+    """One download of several wheels at a time."""
+
+    def __init__(self, access: Access, folder: Path, deadline: float) -> None:
+        self._access = access
+        self._folder = folder
+        self._deadline = deadline
+        self._ended = Event()
+
+    def fetch(self, wheels: Sequence[LockedWheel]) -> None:
+        """Fetch them all; the first error ends the others."""
+        with ThreadPoolExecutor(min(_AT_ONCE, len(wheels))) as threads:
+            try:
+                for _ in threads.map(self._fetch, wheels):
+                    pass
+            finally:
+                self._ended.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch(self, wheel: LockedWheel) -> None:
+        if not wheel.url:
+            raise PublishError(
+                f"{wheel} was built on this server and is not there any more",
+                "push the tag once more",
+                passing=True,
+            )
+        faults: list[Exception] = []
+        for pause in _PAUSES:
+            sleep(pause)
+            try:
+                return self._fetch_once(wheel)
+            except FAULTS as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise unwritten(error) from error
+                faults.append(error)
+                if isinstance(error, HTTPError) and error.code not in _MAY_PASS:
+                    break
+        raise explain(faults[-1], str(wheel)) from faults[-1]
+
+    def _fetch_once(self, wheel: LockedWheel) -> None:
+        beside = unfinished(self._folder, wheel.sha256)
         try:
-            _fetch(wheel, path, pip)
-        except (urllib.error.URLError, OSError, ssl.SSLError) as error:
-            path.unlink(missing_ok=True)
-            refusal = _refusal(wheel, error)
-            if pause is None or not refusal.passing or isinstance(error, PermissionError):
-                raise refusal from error
-            time.sleep(pause)
-        else:
-            return path
-    return path
+            self._write(wheel, beside)
+            beside.replace(wheel_path(self._folder, wheel))
+        except BaseException:
+            with suppress(OSError):  # on a full disk, half a file is what takes the room
+                beside.unlink()
+            raise
+
+    def _write(self, wheel: LockedWheel, path: Path) -> None:
+        largest = _LARGEST if wheel.size is None else wheel.size
+        digest, size = hashlib.sha256(), 0
+        with self._access.open(wheel.url) as answer, path.open("xb") as out:
+            give_to_owner_of(self._folder, out.fileno())
+            os.fchmod(out.fileno(), 0o644)
+            while chunk := answer.read(_CHUNK):
+                size += len(chunk)
+                if size > largest:
+                    raise _differs(wheel, "size")
+                self._check_time()
+                digest.update(chunk)
+                out.write(chunk)
+            if answer.length:
+                raise ConnectionError(f"{answer.length} bytes are missing")
+        if digest.hexdigest() != wheel.sha256:
+            raise _differs(wheel, "hash")
+
+    def _check_time(self) -> None:
+        if self._ended.is_set() or monotonic() > self._deadline:
+            raise PublishError(
+                "the wheels of the requirements came too slowly", INDEX_HINT, passing=True
+            )
 
 
-def sweep_downloads(folder: Path) -> None:
-    """Remove what processes left behind that are gone."""
-    for path in folder.glob("*.whl"):
-        process = path.stem.rpartition("-")[2]
-        if process.isdigit() and not os.path.exists(f"/proc/{process}"):
-            with suppress(OSError):
-                path.unlink()
-
-
-def _fetch(wheel: LockedWheel, path: Path, pip: Pip) -> None:
-    hashed, left = hashlib.sha256(), wheel.size or _LARGEST
-    with _open(wheel.url, pip) as answer, path.open("wb") as out:
-        while chunk := answer.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                break
-            hashed.update(chunk)
-            out.write(chunk)
-    if left < 0 or hashed.hexdigest() != wheel.sha256:
-        path.unlink(missing_ok=True)
-        raise PublishError(
-            f"{wheel.file} is not what the package index promised",
-            "the administrator finds out what answers at the package index",
-        )
-
-
-def _open(url: str, pip: Pip) -> Any:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        raise PublishError(f"{parts.scheme} is no way to fetch a wheel", "require another")
-    request = urllib.request.Request(parts._replace(fragment="").geturl())  # noqa: S310
-    authorization = _authorization(parts.hostname or "", parts.netloc, pip)
-    if authorization:
-        request.add_unredirected_header("Authorization", authorization)
-    context = ssl.create_default_context(cafile=pip.ca_bundle or None)
-    answer: Any = urllib.request.urlopen(  # noqa: S310
-        request, timeout=_SILENCE, context=context
-    )
-    return answer
-
-
-def _authorization(host: str, place: str, pip: Pip) -> str | None:
-    """The credentials for a host: those of an index URL there, or of the netrc file."""
-    for url in (pip.index_url, *pip.extra_index_urls):
-        parts = urlsplit(url)
-        if parts.username and parts.netloc.rpartition("@")[2] == place.rpartition("@")[2]:
-            return _basic(unquote(parts.username), unquote(parts.password or ""))
-    if pip.netrc:
-        with suppress(OSError, netrc.NetrcParseError):
-            found = netrc.netrc(pip.netrc).authenticators(host)
-            if found:
-                return _basic(found[0], found[2] or "")
-    return None
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _refusal(wheel: LockedWheel, error: Exception) -> PublishError:
-    status = error.code if isinstance(error, urllib.error.HTTPError) else None
-    hint = "the administrator looks at [pip] in the configuration, and at the network"
-    if isinstance(error, OSError) and error.errno in (28, 122):
-        return PublishError("the disk is full", "the administrator makes room", passing=True)
-    if status is None or status >= 500 or status in _PASSING:
-        said = f"HTTP {status}" if status else "no answer"
-        message = f"{wheel.file} cannot be fetched now: {said}"
-        return PublishError(message, hint, passing=True)
-    return PublishError(f"{wheel.file} cannot be fetched: HTTP {status}", hint, passing=True)
+def _differs(wheel: LockedWheel, what: str) -> PublishError:
+    hint = "find out why; `pip-compile --generate-hashes` writes the hashes"
+    return PublishError(f"{wheel} has another {what} than the one written", hint)

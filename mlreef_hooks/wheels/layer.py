@@ -14,11 +14,10 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, cast
 
 from installer import install
 from installer.destinations import WheelDestination
@@ -33,6 +32,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import HashingWriter
 from mlreef_hooks.problems import printable
 from mlreef_hooks.wheels.bytecode import BytecodeCompiler
+from mlreef_hooks.wheels.facts import WheelFacts
 from mlreef_hooks.wheels.place import PythonPlace
 
 _BYTES = 16 << 30  # of a wheel, unpacked
@@ -47,31 +47,6 @@ _BROKEN = (
     InstallerError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, LookupError, EOFError,
     NotImplementedError, RuntimeError, AssertionError, TypeError,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class WheelFacts:
-    """A layer made of a wheel: its digest and size in bytes, how many files it holds, and the
-    dotted names of the modules that can be imported from it. `name` is canonical.
-    """
-
-    name: str
-    version: str
-    digest: str
-    size: int
-    files: int
-    modules: tuple[str, ...]
-    requires: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The facts as a JSON object."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """The facts that `to_json` gave."""
-        lists = {key: tuple(facts[key]) for key in ("modules", "requires")}
-        return cls(**{**facts, **lists})
 
 
 def write_wheel_layer(wheel: Path, name: str, place: PythonPlace, out: IO[bytes]) -> WheelFacts:

@@ -1,88 +1,39 @@
-"""Which wheels the requirements of a module mean, exactly: a lock, and what chooses among wheels.
+"""The lock of a module: exactly the wheels that its requirements mean, each by its hash.
 
-Read from `pylock.toml` (PEP 751, https://packaging.python.org/en/latest/specifications/pylock-toml/).
+It is kept and read again without anything of packaging, so that a publish whose requirements did
+not change pays nothing for them.
 """
 
 import json
-import posixpath
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from mlreef_hooks.oci import encode, sha256
 
-from mlreef_hooks.errors import PublishError
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-# Names of platforms that are older than their numbers (PEP 600).
-_LEGACY: Mapping[tuple[int, int], str] = {
-    (2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1",
-}  # fmt: skip
-_OLDEST = 5  # glibc 2.5 is the oldest that wheels are made for
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl")
+_URL = re.compile(r"(?:https?://[^@\s/]+/\S*)?")  # empty for one that no index has
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
-class SourceNeeded(PublishError):  # noqa: N818 - it chooses another builder, or ends as an error
-    """Something that is required is no wheel and has to be built: `packages` are named in it."""
+class SourceNeeded(Exception):  # noqa: N818 - not an error: another builder may do it
+    """Wheels alone will not do: `packages` have to be built, and `why` says it to the pusher."""
 
-    def __init__(self, packages: Sequence[str], why: str) -> None:
-        self.packages = tuple(packages)
-        super().__init__(
-            f"{', '.join(packages)}: {why}",
-            "require a version that has a wheel, or let a Docker engine build it: [builder] use",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Platform:
-    """What wheels must fit: Python as `3.11`, machine as `x86_64`, glibc as (2, 36)."""
-
-    python: str
-    machine: str
-    glibc: tuple[int, int]
-
-    @property
-    def word(self) -> str:
-        """The platform as uv names it."""
-        return f"{self.machine}-manylinux_{self.glibc[0]}_{self.glibc[1]}"
-
-    @cached_property
-    def ranks(self) -> Mapping[Tag, int]:
-        """How well each tag of wheels fits: 0 is best, and tags that do not fit are not there."""
-        major, _, minor = self.python.partition(".")
-        version, platforms = (int(major), int(minor)), [*self._platforms()]
-        interpreter = f"cp{major}{minor}"
-        tags = [
-            *cpython_tags(version, platforms=platforms),
-            *compatible_tags(version, interpreter, platforms),
-        ]
-        return {tag: rank for rank, tag in reversed([*enumerate(tags)])}
-
-    def _platforms(self) -> Iterator[str]:
-        major, newest = self.glibc
-        for minor in range(newest, _OLDEST - 1, -1):
-            yield f"manylinux_{major}_{minor}_{self.machine}"
-            if (major, minor) in _LEGACY:
-                yield f"{_LEGACY[major, minor]}_{self.machine}"
-        yield f"linux_{self.machine}"
-
-    def rank(self, file: str) -> int | None:
-        """How well a wheel of this file name fits; None where it does not."""
-        try:
-            tags = parse_wheel_filename(file)[3]
-        except ValueError:
-            return None
-        return min((self.ranks[tag] for tag in tags if tag in self.ranks), default=None)
+    def __init__(self, packages: tuple[str, ...], why: str) -> None:
+        super().__init__(why)
+        self.packages = packages
+        self.why = why
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """One wheel: canonical name, version, file name, where it is (without credentials), SHA-256
-    in hex, and its size in bytes where that is told.
+    """One wheel: canonical name, version, file name, where it is, its hash and its size in bytes.
+
+    `url` holds no credentials and is empty for a wheel that no index has; `size` is None where the
+    index does not tell it. ValueError for what is none of that.
     """
 
     name: str
@@ -90,65 +41,54 @@ class LockedWheel:
     file: str
     url: str
     sha256: str
-    size: int | None
+    size: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The wheel as the index shows it."""
-        return {
-            "name": self.name, "version": self.version, "file": self.file, "sha256": self.sha256
-        }  # fmt: skip
+    def __post_init__(self) -> None:
+        forms = {"name": _NAME, "version": _VERSION, "file": _FILE, "url": _URL, "sha256": _HEX}
+        for key, form in forms.items():
+            value = getattr(self, key)
+            if not (isinstance(value, str) and form.fullmatch(value)):
+                raise ValueError(f"the {key} of a locked wheel cannot be {value!r:.100}")
+        if self.size is not None and (type(self.size) is not int or self.size < 0):
+            raise ValueError(f"the size of a locked wheel cannot be {self.size!r:.100}")
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """The wheels that requirements mean, by name."""
+    """The wheels of a module, sorted by name."""
 
-    wheels: tuple[LockedWheel, ...]
+    wheels: tuple[LockedWheel, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [wheel.name for wheel in self.wheels]
+        if names != sorted(set(names)):
+            raise ValueError("the wheels of a lock stand in order, each name once")
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Each package as `name==version`."""
-        return tuple(f"{wheel.name}=={wheel.version}" for wheel in self.wheels)
+    def names(self) -> list[str]:
+        """`NAME==VERSION` of each, as the index says it."""
+        return [str(wheel) for wheel in self.wheels]
 
-    def to_json(self) -> dict[str, Any]:
-        """The lock as a JSON object."""
-        return {"v": 1, "wheels": [asdict(wheel) for wheel in self.wheels]}
+    @property
+    def digest(self) -> str:
+        """The digest of what is installed; where it comes from does not count, as with mirrors."""
+        facts = [[wheel.name, wheel.version, wheel.file, wheel.sha256] for wheel in self.wheels]
+        return sha256(encode({"wheels": facts}))
+
+    def to_json(self) -> bytes:
+        """The lock as JSON whose bytes depend on nothing but what it says."""
+        return encode({"v": 1, "wheels": [vars(wheel) for wheel in self.wheels]})
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """The lock that `to_json` gave."""
-        return cls(wheels=tuple(LockedWheel(**each) for each in json.loads(content)["wheels"]))
-
-
-def parse_pylock(text: str, platform: Platform) -> Lock:
-    """The lock that a `pylock.toml` says, with the wheel of each package that fits best.
-
-    SourceNeeded where a package has none, PublishError where the document says something else.
-    """
-    wheels, missing = [], []
-    for package in tomllib.loads(text).get("packages", ()):
-        found = [wheel for wheel in _wheels(package) if platform.rank(wheel.file) is not None]
-        if found:
-            wheels.append(min(found, key=lambda wheel: platform.rank(wheel.file) or 0))
-        else:
-            missing.append(package["name"])
-    if missing:
-        raise SourceNeeded(missing, f"no wheel for Python {platform.python} on {platform.word}")
-    return Lock(wheels=tuple(sorted(wheels, key=lambda wheel: wheel.name)))
-
-
-def _wheels(package: Mapping[str, Any]) -> Iterator[LockedWheel]:
-    archive = [package["archive"]] if "archive" in package else []
-    for each in (*package.get("wheels", ()), *archive):
-        url, hashes = each.get("url", ""), each.get("hashes", {})
-        file = each.get("name") or posixpath.basename(unquote(urlsplit(url).path))
-        if not file.endswith(".whl") or not _SHA256.fullmatch(hashes.get("sha256", "")):
-            continue
-        yield LockedWheel(
-            name=canonicalize_name(package["name"]),
-            version=str(package.get("version") or parse_wheel_filename(file)[1]),
-            file=file,
-            url=url,
-            sha256=hashes["sha256"],
-            size=each.get("size"),
-        )
+        """The lock that `to_json` wrote; ValueError for anything else."""
+        try:
+            document: Mapping[str, Any] = json.loads(content)
+            if document["v"] != 1:
+                raise ValueError("a lock of another form")
+            return cls(wheels=tuple(LockedWheel(**wheel) for wheel in document["wheels"]))
+        except (TypeError, KeyError, RecursionError) as error:
+            raise ValueError("not a lock") from error

@@ -1,172 +1,226 @@
-"""From requirements to a lock, by uv: nothing is built, and nobody's code is executed."""
+"""Which wheels the requirements mean: asked of uv, which runs nobody's code for it.
 
+uv takes wheels only, reads the metadata in them, and gets no git. What a wheel requires may name
+variables of the environment, which uv puts in: so there is no secret in its environment, and the
+passwords of the indexes stand in a file of this one run.
+"""
+
+import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NoReturn
 
 import uv
 
+from mlreef_hooks.builders.pip_install import secret_texts
 from mlreef_hooks.config import Pip
+from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
-from mlreef_hooks.wheels.lock import Lock, LockedWheel, Platform, SourceNeeded, parse_pylock
-
-_PIP_ALONE = ("--no-binary", "--pre", "--trusted-host", "--no-index")
-SECONDS = 180  # for one resolution
-_OUTPUT_BYTES = 1 << 20
-_LOCK_BYTES = 32 << 20
-_FILE_BYTES = 64 << 30  # that uv may write into its cache
-_REFERENCE = re.compile(r"\S+://\S+")
-_HASHED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)[^#\n]*?\s--hash=", re.MULTILINE)
-_SOURCE = re.compile(r"(?:and )?(\S+?) has no usable wheels|Wheels are required for `([^`]+)`")
-_UNFIT = re.compile(r"(\S+) has no wheels with a matching")
-_NO_PACKAGE = re.compile(r"(\S+) was not found in the package registry and you require (\S+?),")
-_NO_VERSION = re.compile(r"there is no version of (\S+?) and")
-_DENIED = re.compile(r"\b(401|403)\b|credentials|authenticat", re.IGNORECASE)
-_AWAY = re.compile(
-    r"Failed to fetch|error sending request|tcp connect|dns error|timed out|\b(?:429|5\d\d)\b"
-    r"|client error|connection|UnknownIssuer|certificate",
-    re.IGNORECASE,
+from mlreef_hooks.wheels.access import INDEX_HINT, PYPI, Access, versions_of
+from mlreef_hooks.wheels.lock import Lock
+from mlreef_hooks.wheels.platform import Platform
+from mlreef_hooks.wheels.pylock import parse_pylock
+from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
+from mlreef_hooks.wheels.uv_failure import (
+    explain_uv,
+    in_one_line,
+    is_unsolved,
+    unknown_requirement,
 )
-_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+from mlreef_hooks.wheels.wanted import Wanted, read_wanted
+
+SECONDS = 120  # in which wheels have to be found
+_MEMORY_KIB = 8 << 20  # of addresses; uv wants below 1 GiB with two processors
+_RETRIES = 2  # of a request
+_LOCK_BYTES, _SAID_BYTES = 16 << 20, 1 << 16
+_VERSIONS_SHOWN = 3
+_KILLED = (124, 137, -signal.SIGKILL)  # how timeout(1) ends what is late
+
+# A process that nobody waits for any more ends by itself, whatever killed the one that did.
+# uv itself gets no PATH, and so no git.
+_BOUNDED = """ulimit -v "$1"; seconds=$2; shift 2; timeout=$(command -v timeout)
+export PATH=/nowhere; exec "$timeout" --signal=KILL "$seconds" "$@\""""
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_OPTIONS = (
+    "--format=pylock.toml", "--output-file=pylock.toml", "--only-binary=:all:", "--no-header",
+    "--no-progress", "--no-python-downloads", "--color=never",
+    # as pip does: the best version of all indexes
+    "--index-strategy=unsafe-best-match",
+)  # fmt: skip
 
 
-def resolve(requirements: Mapping[str, str], platform: Platform, pip: Pip, cache: Path) -> Lock:
-    """The wheels that the requirements mean on a platform; `cache` is a folder for uv.
+def resolve(
+    requirements: Mapping[str, str],
+    platform: Platform,
+    pip: Pip,
+    cache: Path,
+    *,
+    built: Path | None = None,
+    seconds: int = SECONDS,
+) -> Lock:
+    """The lock of a module whose requirements are these files, as pip would be given them.
 
-    SourceNeeded where something has to be built, PublishError where they mean nothing.
+    SourceNeeded where wheels alone will not do, PublishError where pip would fail as well. `cache`
+    is a folder for what indexes said, `built` one of wheels that may be taken as well.
     """
-    _refuse_sources(requirements)
-    with tempfile.TemporaryDirectory(prefix="mlreef-") as folder:
-        for name, text in requirements.items():
-            Path(folder, name).write_text(text, encoding="utf-8")
-        said = _run_uv(Path(folder), platform, pip, cache)
-        lock = Path(folder, "pylock.toml")
-        if said is not None or not lock.exists() or lock.stat().st_size > _LOCK_BYTES:
-            raise _explain(said or "it wrote no lock", platform)
-        found = parse_pylock(lock.read_text(encoding="utf-8"), platform)
-    _check_hashes(requirements, found.wheels)
-    return found
-
-
-def _refuse_sources(requirements: Mapping[str, str]) -> None:
-    """SourceNeeded for what would have to be fetched and built to know what it requires."""
-    for line in (line for text in requirements.values() for line in text.splitlines()):
-        url = None if line.startswith("-") else _REFERENCE.search(line)
-        if line.startswith(_PIP_ALONE):
-            raise SourceNeeded([plain(line)[:100]], "it is an option that only pip takes")
-        if url is None:
-            continue
-        parts = urlsplit(url[0])
-        if "+" in parts.scheme or not parts.path.endswith(".whl"):
-            raise SourceNeeded([plain(line.split(" --hash")[0])[:100]], "it is no wheel")
-
-
-def _run_uv(folder: Path, platform: Platform, pip: Pip, cache: Path) -> str | None:
-    """What uv complained of, None where it wrote the lock."""
-    process = subprocess.Popen(
-        [
-            uv.find_uv_bin(), "pip", "compile", "requirements.txt", "--output-file", "pylock.toml",
-            "--format", "pylock.toml", "--only-binary", ":all:", "--no-config", "--no-header",
-            "--no-progress", "--quiet", "--python", sys.executable, "--python-version",
-            platform.python, "--python-platform", platform.word, "--index-strategy",
-            "unsafe-best-match", "--no-python-downloads",
-        ],
-        cwd=folder,
-        env=_environment(pip, cache),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=_bound,
-    )  # fmt: skip
+    wanted = read_wanted(requirements)
+    if not wanted.lines:
+        return Lock()
     try:
-        _, said = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise PublishError(
-            f"the requirements were not resolved within {SECONDS} s",
-            "pin what they require too; the administrator looks at the package index",
-            passing=True,
-        ) from None
-    text = said[:_OUTPUT_BYTES].decode(errors="replace")
-    return (text or "uv failed") if process.returncode else None
+        make_folder(cache, 0o700)
+        remove_lost(cache)
+        with unfinished_folder(cache, "resolution") as folder:
+            return _Run(wanted, platform, pip, cache / "uv", folder, built, seconds).lock()
+    except OSError as error:
+        raise unwritten(error) from error
 
 
-def _bound() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+@dataclass(frozen=True)
+class _Run:
+    """One resolution, in a folder of its own."""
+
+    wanted: Wanted
+    platform: Platform
+    pip: Pip
+    cache: Path
+    folder: Path
+    built: Path | None
+    seconds: int
+
+    @property
+    def indexes(self) -> list[str]:
+        """The URLs of the package indexes, as pip takes them; the first one is the default."""
+        if self.wanted.values("--no-index"):
+            return []
+        first = [self.pip.index_url or PYPI, *self.wanted.values("--index-url")][-1]
+        return [first, *self.pip.extra_index_urls, *self.wanted.values("--extra-index-url")]
+
+    def lock(self) -> Lock:
+        """What `resolve` gives."""
+        self._write_files()
+        status, said = self._resolve()
+        if status:
+            _raise_failure(self, status, said)
+        with (self.folder / "pylock.toml").open(encoding="utf-8") as found:
+            return parse_pylock(found.read(_LOCK_BYTES), self.platform, self.wanted, self.built)
+
+    def _write_files(self) -> None:
+        files = {
+            "requirements.txt": "".join(f"{line}\n" for line in self.wanted.lines),
+            "constraints.txt": "".join(f"{line}\n" for line in self.wanted.constraints),
+            "uv.toml": _index_tables(self.indexes),
+        }
+        for name, text in files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+
+    def _resolve(self) -> tuple[int, str]:
+        """The exit status of uv, and what it printed.
+
+        What has no solution is tried again with everything asked anew: uv believes for some minutes
+        what an index said.
+        """
+        status, said = self._run()
+        if status and is_unsolved(said):
+            return self._run("--refresh")
+        return status, said
+
+    def _run(self, *more: str) -> tuple[int, str]:
+        bounds = ("/bin/sh", "-c", _BOUNDED, "uv", str(_MEMORY_KIB), str(self.seconds))
+        with (self.folder / "said").open("w+b") as out:
+            process = subprocess.Popen(
+                (*bounds, uv.find_uv_bin(), "pip", "compile", *self._arguments(), *more),
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=out,
+                process_group=0,
+            )
+            try:
+                status = process.wait()
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            out.seek(0)
+            return status, self._masked(out.read(_SAID_BYTES).decode(errors="replace"))
+
+    def _masked(self, printed: str) -> str:
+        for secret in secret_texts(self.pip):
+            printed = printed.replace(secret, "****")
+        return in_one_line(printed)
+
+    def _arguments(self) -> list[str]:
+        hosts = self.wanted.values("--trusted-host")
+        return [
+            "requirements.txt",
+            "--constraints=constraints.txt",
+            "--config-file=uv.toml",
+            *_OPTIONS,
+            *(["--no-index"] if self.wanted.values("--no-index") else []),
+            *(["--prerelease=allow"] if self.wanted.values("--pre") else []),
+            *([f"--find-links={self.built}"] if self.built else []),
+            *(f"--allow-insecure-host={host}" for host in hosts),
+            f"--python-version={self.platform.python}",
+            f"--python-platform={self.platform.uv_word}",
+            f"--python={sys.executable}",
+            f"--cache-dir={self.cache}",
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of ours: no secret, no proxy, no git. uv brings its own certificates."""
+        bundle = _readable(self.pip.ca_bundle) if self.pip.ca_bundle else ""
+        certificates = {"SSL_CERT_FILE": bundle} if bundle else {}
+        netrc = {"NETRC": self.pip.netrc} if self.pip.netrc else {}
+        return {
+            "PATH": _PATH,
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "UV_SYSTEM_CERTS": "true",
+            "UV_HTTP_RETRIES": str(_RETRIES),
+            **certificates,
+            **netrc,
+        }
 
 
-def _environment(pip: Pip, cache: Path) -> dict[str, str]:
-    """The environment of uv: credentials are in it, and not on a command line that others see."""
-    environment = {
-        "PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8",
-        "UV_CACHE_DIR": str(cache), "UV_NO_PROGRESS": "1",
-    }  # fmt: skip
-    if pip.index_url:
-        environment["UV_DEFAULT_INDEX"] = pip.index_url
-    if pip.extra_index_urls:
-        environment["UV_INDEX"] = " ".join(pip.extra_index_urls)
-    if pip.netrc:
-        environment["NETRC"] = pip.netrc
-    if pip.ca_bundle:
-        environment["SSL_CERT_FILE"] = pip.ca_bundle
-    else:
-        environment["UV_SYSTEM_CERTS"] = "true"
-    return environment
-
-
-def _explain(said: str, platform: Platform) -> PublishError:
-    """Why there is no lock, in words for the pusher."""
-    text = " ".join(plain(said).split())
-    packages = [name.partition("==")[0] for pair in _SOURCE.findall(text) for name in pair if name]
-    packages += [name.partition("==")[0] for name in _UNFIT.findall(text)]
-    if packages:
-        return SourceNeeded([*dict.fromkeys(packages)], "there is no wheel of it")
-    found = _NO_PACKAGE.search(text)
-    missing = found[2] if found else next(iter(_NO_VERSION.findall(text)), None)
-    if missing:
-        hint = "correct its name, or its version"
-        return PublishError(f"the package index does not have {missing}", hint)
-    return _explain_rest(text)
-
-
-def _explain_rest(text: str) -> PublishError:
-    cause = text.partition("cause: ")[2] or text
-    if _FULL.search(text):
-        return PublishError("the disk is full", "the administrator makes room", passing=True)
-    if "No solution found" not in text and _DENIED.search(text):
-        return PublishError(
-            "the package index does not let this server in",
-            "the administrator corrects index_url or netrc below [pip] in the configuration",
-            passing=True,
-        )
-    if "No solution found" not in text and _AWAY.search(text):
-        return PublishError(
-            "the package index cannot be reached",
-            "the administrator looks at [pip] in the configuration, and at the network",
-            passing=True,
-        )
-    return PublishError(
-        f"the requirements do not fit together: {cause[:400]}", "change one of their versions"
+def _readable(bundle: str) -> str:
+    """The path of the certificates; uv would go on without them."""
+    if os.access(bundle, os.R_OK):
+        return bundle
+    raise PublishError(
+        "pip.ca_bundle of the configuration cannot be read",
+        "the administrator corrects the path",
+        passing=True,
     )
 
 
-def _check_hashes(requirements: Mapping[str, str], wheels: Sequence[LockedWheel]) -> None:
-    """PublishError where a wheel is none of those whose hashes are written."""
-    text = "\n".join(requirements.values())
-    hashed = {re.sub(r"[-_.]+", "-", name).lower() for name in _HASHED.findall(text)}
-    for wheel in wheels:
-        if wheel.name in hashed and f"--hash=sha256:{wheel.sha256}" not in text:
-            raise PublishError(
-                f"{wheel.name}=={wheel.version} has another hash than the ones written",
-                "find out why; `pip-compile --generate-hashes` writes them",
-            )
+def _index_tables(urls: Sequence[str]) -> str:
+    """uv's tables of indexes; a text of JSON is one of TOML as well."""
+    texts = [json.dumps(url, ensure_ascii=False) for url in urls]
+    defaults = ["true", *["false"] * len(texts)]
+    tables = zip(texts, defaults, strict=False)
+    return "".join(f"[[index]]\nurl = {text}\ndefault = {word}\n" for text, word in tables)
+
+
+def _raise_failure(run: _Run, status: int, said: str) -> NoReturn:
+    if status in _KILLED:
+        raise PublishError(
+            f"the wheels of the requirements were not found within {run.seconds} s",
+            INDEX_HINT,
+            passing=True,
+        )
+    unknown = unknown_requirement(said)
+    if unknown is None:
+        raise explain_uv(said, status, run.platform)
+    name = re.split("[^A-Za-z0-9._-]", unknown, maxsplit=1)[0]
+    versions = versions_of(Access(run.pip), run.indexes, name)
+    newest = ", ".join(map(str, versions[-_VERSIONS_SHOWN:]))
+    hint = f"it has {newest}" if newest else "correct its name, or its version"
+    raise PublishError(f"the package index does not have {unknown}", hint)

@@ -19,13 +19,13 @@ PACKAGES = {  # program: the Debian package that brings it
     "git": "git",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",
-    "openssl": "openssl",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
 }
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+WAIT_SECONDS = 60
 
 
 class MissingProgramError(Exception):
@@ -55,6 +55,13 @@ def accepts(port: int) -> bool:
     """True where something listens on the port of 127.0.0.1."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    """Return as soon as `fact` is true; an error where that takes too long."""
+    deadline = monotonic() + WAIT_SECONDS
+    while not fact():
+        assert monotonic() < deadline
 
 
 @contextmanager
