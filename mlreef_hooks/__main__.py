@@ -1,5 +1,16 @@
 """`python -m mlreef_hooks` is `mlreef-hooks`."""
 
-from mlreef_hooks.cli.main import main
+import gc
+import sys
 
-main()
+# Tens of thousands of tree entries are no garbage; looking for some among them costs a tenth.
+gc.set_threshold(100_000)
+
+if sys.argv[1:2] == ["--config"] and sys.argv[3:] == ["post-receive"]:  # as the hook calls it
+    from mlreef_hooks.cli.post_receive import run_hook
+
+    run_hook(sys.argv[2] or None)
+else:
+    from mlreef_hooks.cli.main import main
+
+    main()

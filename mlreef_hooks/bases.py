@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from mlreef_hooks.base_facts import BaseFacts, read_base_facts
+from mlreef_hooks.base_facts import BaseFacts
 from mlreef_hooks.config import Base
 from mlreef_hooks.durable_files import make_folder, replace_file, turn_taken
 from mlreef_hooks.errors import PublishError
@@ -63,12 +63,13 @@ class BaseSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BaseImages:
-    """The bases of a site. `facts` and `locks` are folders; `can_compile` says for which Pythons
-    (`3.11`) this server can make bytecode; `say` tells what takes a while.
+    """The bases of a site, from `sources` in their order. `facts` and `locks` are folders;
+    `can_compile` says for which Pythons (`3.11`) this server can make bytecode; `say` tells what
+    takes a while.
     """
 
     layouts: OciLayouts
-    sources: Sequence[BaseSource]
+    sources: Callable[[], Sequence[BaseSource]]
     facts: Path
     locks: Path
     can_compile: Callable[[str], bool]
@@ -85,7 +86,7 @@ class BaseImages:
     def fetch(self, image: str) -> Descriptor:
         """The manifest of the image, which is in the layouts now, as its source has it now."""
         self.say(f"fetching the base image {image}")
-        for source in self.sources:
+        for source in self.sources():
             manifest = source.fetch(image, self.layouts)
             if manifest is not None:
                 self.layouts.tag(BASES, image, manifest)
@@ -116,6 +117,8 @@ class BaseImages:
         path = self.facts / f"{'-'.join(words)}.json"
         if path.is_file():
             return BaseFacts.from_json(path.read_bytes())
+        from mlreef_hooks.base_reading import read_base_facts  # only ever once for a base
+
         with ExitStack() as files:
             opened = [
                 files.enter_context(self.layouts.blob_path(layer.blob.digest).open("rb"))

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
-from mlreef_hooks.config import Config
+from mlreef_hooks.bases import BASES
+from mlreef_hooks.config import Base, Config
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.report import counted
 from mlreef_hooks.repository import hooks_path_of
+from mlreef_hooks.wheels.bytecode import find_compiler
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
 
@@ -97,21 +100,28 @@ def _unwritable(folder: Path, account: Account) -> Path | None:
 
 
 def _examine_engine(config: Config, accounts: Sequence[Account]) -> Iterator[Finding]:
-    url = config.builder.docker.url
+    url, needed = config.builder.docker.url, config.builder.use == "docker"
     try:
         engine = Engine(url, timeout=10)
     except PublishError as error:
+        state = "error" if needed else "warning"
         hint = "start it, correct [builder.docker] url, or let the hook's account reach it"
-        yield Finding(about=url, state="error", message=error.message, hint=hint)
-        return
+        if not needed:
+            hint = (
+                "without one no module is started before it is published, and none built of source"
+            )
+        yield Finding(about=url, state=state, message=error.message, hint=hint)
+        engine = None
     try:
-        yield _examine_socket(url, accounts) or _examine_store(engine)
+        if engine is not None:
+            yield _examine_socket(url, accounts) or _examine_store(engine)
         for name, base in config.base.items():
-            yield _examine_base(engine, f"base.{name}", base.image)
+            yield _examine_base(engine, config, name, base)
     except PublishError as error:
         yield Finding(about=url, state="error", message=error.message, hint=error.hint)
     finally:
-        engine.close()
+        if engine is not None:
+            engine.close()
 
 
 def _examine_socket(url: str, accounts: Sequence[Account]) -> Finding | None:
@@ -135,12 +145,18 @@ def _examine_store(engine: Engine) -> Finding:
     return Finding(about=engine.url, state="error", message=message, hint=hint)
 
 
-def _examine_base(engine: Engine, about: str, image: str) -> Finding:
-    if engine.image(image):
+def _examine_base(engine: Engine | None, config: Config, name: str, base: Base) -> Finding:
+    about, image = f"base.{name}", base.image
+    if config.builder.use != "docker" and find_compiler(base.python) is None:
+        message = f"this server has no python{base.python}, so that images have no bytecode"
+        hint = "install it, or live with modules that start slower"
+        return Finding(about=about, state="warning", message=message, hint=hint)
+    if OciLayouts(config.images_path).find(BASES, image):
+        return Finding(about=about, state="ok", message=f"{image} is stored")
+    if engine is not None and engine.image(image):
         return Finding(about=about, state="ok", message=f"{image} is in the engine")
-    hint = f"docker pull {image}, or make one with mlreef-hooks base"
-    message = f"{image} is not in the engine yet"
-    return Finding(about=about, state="warning", message=message, hint=hint)
+    hint = "the first publish fetches it; or make one with mlreef-hooks base"
+    return Finding(about=about, state="warning", message=f"{image} is not here yet", hint=hint)
 
 
 def _examine_index(config: Config) -> Finding:

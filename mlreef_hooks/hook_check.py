@@ -9,7 +9,7 @@ from mlreef_hooks.account import EXECUTE, READ, Account
 from mlreef_hooks.config import Config
 from mlreef_hooks.hook_files import HOOK, hook_text, read_hook
 
-_TRIAL = "import sys, mlreef_hooks.cli.hook; open(sys.argv[1]).close()"
+_TRIAL = "import sys, mlreef_hooks.cli.post_receive; open(sys.argv[1]).close()"
 _TRIAL_SECONDS = 60
 
 

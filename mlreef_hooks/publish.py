@@ -1,6 +1,7 @@
 """One publish, from a commit to an index entry: a stage a line."""
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -145,14 +146,14 @@ def _describe(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=_visibility(manifest, repository, site),
+        visibility=_visibility(manifest, repository.settings(), site),
         source=site.server.source(request.repository),
     )
 
 
-def _visibility(manifest: ModuleManifest, repository: GitRepository, site: Site) -> str:
+def _visibility(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
     """The repository's, which the author may narrow and never widen."""
-    widest = site.server.visibility(repository.settings())
+    widest = site.server.visibility(settings)
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
@@ -171,7 +172,7 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
     """Add the entry. Visibility is asked anew: it may have changed while the image was built."""
     complete = replace(
         entry,
-        visibility=_visibility(entry.manifest, repository, site),
+        visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=report.plain(entry.request.pusher),

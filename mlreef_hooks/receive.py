@@ -151,7 +151,8 @@ def _published(job: Job, site: Site) -> Document | None:
 
 def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | None) -> None:
     place = (job.request.repository.namespace, job.module_name, str(job.request.version))
-    site.index.yank(*place, reason=reason, visibility=site.server.visibility(repository.settings()))
+    visibility = site.server.visibility(repository.settings(anew=True))
+    site.index.yank(*place, reason=reason, visibility=visibility)
 
 
 def retry(job: Job, repository: GitRepository, site: Site) -> None:

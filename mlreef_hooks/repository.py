@@ -148,6 +148,7 @@ class GitRepository:
         self.git_dir = Path(found[0])
         self._common_dir = Path(found[1])
         self._object_format = get_object_format(found[2])
+        self._settings: dict[str, str] | None = None
 
     def _git(
         self, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
@@ -175,10 +176,15 @@ class GitRepository:
 
     # refs and settings
 
-    def settings(self) -> dict[str, str]:
+    def settings(self, *, anew: bool = False) -> dict[str, str]:
         """The `mlreef.*` settings of the repository, or else of the account and the machine; names
-        in lower case as git gives them.
+        in lower case as git gives them. They are asked for once, or `anew`.
         """
+        if self._settings is None or anew:
+            self._settings = self._read_settings()
+        return self._settings
+
+    def _read_settings(self) -> dict[str, str]:
         said = self._git("config", "-z", "--get-regexp", r"^mlreef\.", good=(0, 1)).stdout
         pairs = (os.fsdecode(each).partition("\n") for each in said.split(b"\0") if each)
         return {name: value for name, _, value in pairs}

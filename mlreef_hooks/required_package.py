@@ -12,10 +12,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from packaging.markers import Marker
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
-
 from mlreef_hooks.requirement_lines import (
     OPTIONS,
     Line,
@@ -35,6 +31,8 @@ _COMMIT = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _EGG = re.compile(r"(?:^|&)egg=([^&]*)")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+# What most lines are, and packaging (10 ms to import) reads the same.
+_PIN = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==([0-9]+(?:\.[0-9]+)*)")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NESTED = 100  # parentheses; packaging reads them by recursion
 
@@ -58,7 +56,7 @@ class RequiredPackage:
     @property
     def name(self) -> str:
         """The canonical name, empty where a URL does not tell it."""
-        return canonicalize_name(self.label)
+        return _canonical(self.label)
 
     @property
     def text(self) -> str:
@@ -113,6 +111,11 @@ def _read_hash(name: str, value: str) -> str:
     return f"{algorithm}:{digits.lower()}"
 
 
+def _canonical(name: str) -> str:
+    """The name as package indexes write it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _is_digest(algorithm: str, digits: str) -> bool:
     return DIGESTS.get(algorithm) == len(digits) and bool(_HEX.fullmatch(digits))
 
@@ -127,6 +130,14 @@ def _is_path(text: str) -> bool:
 
 def _read_named(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPackage:
     """A requirement of the form `NAME[EXTRAS]==VERSION; MARKER` or `NAME @ URL ; MARKER`."""
+    plain = _PIN.fullmatch(text)
+    if plain is not None:
+        subject = f"{_canonical(plain[1])}=={plain[2]}"
+        return RequiredPackage(
+            line=line, label=plain[1], subject=subject, marker="", pinned=True, hashes=hashes
+        )
+    from packaging.requirements import Requirement
+
     requirement = _parse(Requirement, text)
     if not _NAME.fullmatch(requirement.name):  # packaging lets `name_` pass
         raise Refused("requirement-invalid", "a name ends in a letter or digit", "correct it")
@@ -142,7 +153,7 @@ def _read_named(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPacka
     return RequiredPackage(
         line=line,
         label=requirement.name,
-        subject=canonicalize_name(requirement.name) + extras + where,
+        subject=_canonical(requirement.name) + extras + where,
         marker=_read_marker(text.partition(";")[2]),
         url=url,
         pinned=any(exact),
@@ -172,6 +183,8 @@ def _name_in_url(parts: SplitResult) -> str:
         raise Refused("requirement-invalid", "what stands behind #egg= is not a name", hint)
     if egg or not file.endswith(".whl"):
         return egg[1] if egg else ""
+    from packaging.utils import parse_wheel_filename
+
     try:
         name: str = parse_wheel_filename(file)[0]
     except ValueError:
@@ -189,6 +202,8 @@ def _read_marker(text: str) -> str:
     if any(quoted[0] == "'" and '"' in quoted for quoted in _QUOTED.findall(text)):
         # Some releases of packaging write such a value so that it ends too early.
         raise Refused("requirement-invalid", "a marker's value holds a quote", "remove it")
+    from packaging.markers import Marker
+
     return _parse(lambda marker: str(Marker(marker)), text)
 
 

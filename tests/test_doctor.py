@@ -233,7 +233,7 @@ def test_a_base_that_is_not_there_yet_is_a_warning(site: GitSite, engine: str) -
     found = findings(site)["base.default"]
     assert (found.state, found.message) == (
         "warning",
-        "not-there:1 is not in the engine yet",
+        "not-there:1 is not here yet",
     )
 
 

@@ -27,9 +27,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def site(tmp_path: Path, engine: str, base_image: str) -> GitSite:
-    return GitSite(tmp_path / "site", engine, base_image)
+@pytest.fixture(params=["docker", "layers"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str, base_image: str, stored_base: Path
+) -> GitSite:
+    """A site that builds with an engine, or without one."""
+    settings = {"images": {"path": str(stored_base)}, "registry": {"prefix": request.param}}
+    return GitSite(tmp_path / "site", engine, base_image, settings, builder=request.param)
 
 
 def publish(site: GitSite, project: Path) -> list[str]:

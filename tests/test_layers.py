@@ -22,15 +22,16 @@ LAYERS = {
     "reading": "entry_point git_objects missing_imports module_keys module_toml required_package"
     " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
     " validation",
-    "writing": "base_facts code_layers command_line image image_name image_plan index index_check"
-    " oci registry_url report wheels.facts wheels.lock wheels.platform wheels.pylock wheels.wanted",
+    "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
+    " index_check oci registry_url report wheels.facts wheels.lock wheels.platform wheels.pylock"
+    " wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " docker_credentials durable_files engine engine_api engine_image hook_check hook_files"
     " index_files installation job_log jobs module_run oci_layout process registry registry_blobs"
     " registry_http registry_login registry_session repository servers.* waiting_room"
     " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
     " wheels.resolution wheels.unfinished wheels.uv_failure working_tree",
-    "flow": "doctor intake publish receive site",
+    "flow": "doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -89,8 +90,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "repository",
     "installer": "wheels.layer",
-    "packaging": "base_facts cli.user image index jobs push required_package wheels.access"
-    " wheels.layer wheels.platform wheels.pylock wheels.wanted",
+    "packaging": "base_reading cli.user image index jobs push required_package verification"
+    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
@@ -98,7 +99,7 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "durable_files",
-    "http": "registry_http",
+    "http": "registry_http wheels.access",
     "sqlite3": "build_cache jobs",
     "ssl": "registry_http wheels.access",
     "subprocess": "base_image docker_credentials hook_check repository wheels.bytecode"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -339,3 +340,22 @@ def test_auto_says_when_an_engine_has_to_build(
     assert "by the Docker engine: source==1.0 has no wheel" in said
     assert "success: " in said
     assert "Successfully installed source-1.0" in logs(site)
+
+
+def test_verify_makes_it_again_and_tells_what_differs(
+    make_site: MakeSite, stored_base: Path, tmp_path: Path
+) -> None:
+    site = make_site(images={"path": ""})
+    shutil.copytree(stored_base, site.state / "images", symlinks=True)
+    author = site.author("text/upper")
+    publish(author, {**project("tiny==1.0\nother==1.0\n"), "upper.py": IMPORTING})
+    said = site.command("verify", "text/upper@1.0.0").stdout
+    image = entry(site, "text/upper")["image"]
+    assert f"the same: {image['digest']}" in said
+    assert "the same: " in site.command("verify", "text/upper", "--repo", author.folder).stdout
+    (document,) = site.index.rglob("modules/text/upper.json")
+    other = author.commit({"upper.py": IMPORTING + "# changed\n"})
+    document.write_text(document.read_text().replace(entry(site, "text/upper")["commit"], other))
+    done = site.command("verify", "text/upper", "--repo", author.folder, expect=1)
+    assert "not the same: " in done.stdout
+    assert f"layer {len(layers(site.state / 'images', image))} is sha256:" in done.stdout

@@ -608,7 +608,8 @@ def test_settings_of_a_repository(raw: RawObjects, repository: GitRepository) ->
         _git(raw, "config", name, value)
     with (raw.git_dir / "config").open("a") as config:
         config.write("[mlreef]\n\tflag\n[mlreefish]\n\tx = 1\n")
-    assert repository.settings() == {
+    assert repository.settings() == {}
+    assert repository.settings(anew=True) == {
         "mlreef.visibility": "public", "mlreef.note": "two\nlines=x", "mlreef.flag": "",
     }  # fmt: skip
 

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "list": "user:list_modules",
     "show": "user:show",
     "run": "user:run",
+    "verify": "verify:verify",
 }
 
 
@@ -62,8 +63,7 @@ def commands(ctx: click.Context, config_path: str | None) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 expected failure, 2 usage, 3 bug."""
-    # Tens of thousands of tree entries are no garbage; looking for some among them costs a tenth.
-    gc.set_threshold(100_000)
+    gc.set_threshold(100_000)  # as in __main__.py
     try:
         result: Any = commands.main(standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)

@@ -18,7 +18,7 @@ from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
 
 if TYPE_CHECKING:
-    from mlreef_hooks.bases import BaseImages
+    from mlreef_hooks.bases import BaseImages, BaseSource
     from mlreef_hooks.builders.docker_engine import DockerBuilder
     from mlreef_hooks.builders.layers import LayersBuilder
     from mlreef_hooks.builders.stored_image import CheckStart, Deliver
@@ -130,16 +130,18 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
 
 def open_bases(config: Config, layouts: "OciLayouts", engine: FindEngine, log: Log) -> "BaseImages":
     """The base images of the site."""
-    from mlreef_hooks.base_sources import EngineSource, RegistrySource
     from mlreef_hooks.bases import BaseImages
     from mlreef_hooks.wheels.bytecode import find_compiler
 
+    def sources() -> "Sequence[BaseSource]":
+        from mlreef_hooks.base_sources import EngineSource, RegistrySource
+
+        registry = RegistrySource(open_registry=partial(open_registry, config))
+        return (EngineSource(open_engine=engine), registry)
+
     return BaseImages(
         layouts=layouts,
-        sources=(
-            EngineSource(open_engine=engine),
-            RegistrySource(open_registry=partial(open_registry, config)),
-        ),
+        sources=sources,
         facts=config.state_path / "bases",
         locks=config.state_path / "locks",
         can_compile=lambda python: find_compiler(python) is not None,

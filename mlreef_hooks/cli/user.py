@@ -58,6 +58,11 @@ def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
     return document, _find_version(document, wanted)
 
 
+def find_module(config: Config, path: Path | None, module: str) -> tuple[Document, Document]:
+    """The document and the version that a name means in the index at `path`, or the site's."""
+    return _find(_open_index(config, path), module)
+
+
 def _find_version(document: Document, wanted: str) -> Document:
     """The version of a module that is wanted; without a wish the newest."""
     versions = document["versions"]

@@ -1,0 +1,110 @@
+"""`verify`: the command that makes a published version again and compares."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from mlreef_hooks.bases import BASES, read_image
+from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.site import open_layers_builder, open_site
+from mlreef_hooks.cli.user import find_module
+from mlreef_hooks.config import Config, LayersBuilder
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.oci import MANIFEST, Descriptor
+from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.verification import PublishedVersion, first_difference, make_again
+
+
+@click.command("verify")
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@click.option(
+    "--repo", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The repository, or a clone of it (default: the server's).",
+)  # fmt: skip
+@click.option(
+    "--index", "index_path", type=click.Path(file_okay=False, path_type=Path),
+    help="The index's folder (default: the configuration's).",
+)  # fmt: skip
+@click.pass_obj
+def verify(config_file: str | None, module: str, repo: Path | None, index_path: Path | None) -> int:
+    """Make a published version again from its commit, and compare it bit for bit.
+
+    Everything but the base image is made anew. Exit status 1 where something differs.
+    """
+    config = load_config(config_file)
+    document, version = find_module(config, index_path, module)
+    published = PublishedVersion(document=document, version=version)
+    wanted = version["image"]["digest"]
+    with tempfile.TemporaryDirectory(prefix="mlreef-verify-") as folder:
+        apart = _apart(config, Path(folder))
+        builder = open_layers_builder(apart, BuildCache(Path(folder, "cache.sqlite")), click.echo)
+        with contextlib.closing(GitRepository(repo or _repository(config, document))) as found:
+            made = make_again(published, found, open_site(apart, click.echo), builder)
+        if made.digest == wanted:
+            click.echo(f"the same: {wanted}")
+            return 0
+        click.echo(f"not the same: {wanted} was published, and {made.digest} comes out")
+        _explain(OciLayouts(config.images_path), wanted, builder.layouts, made.digest)
+    return 1
+
+
+def _apart(config: Config, folder: Path) -> Config:
+    """The configuration of a site that has the base images and the locks, and nothing else."""
+    images, locked = folder / "images", folder / "locked"
+    source = OciLayouts(config.images_path)
+    target = OciLayouts(images)
+    target.put(b"{}")  # makes its folders
+    for base in config.base.values():
+        manifest = source.find(BASES, base.image)
+        if manifest is None:
+            continue
+        image = read_image(source, manifest)
+        blobs = [manifest.digest, image.config.digest, *(each.blob.digest for each in image.layers)]
+        for digest in blobs:
+            _share(source.blob_path(digest), target.blob_path(digest))
+        target.tag(BASES, base.image, manifest)
+    if (config.state_path / "locked").is_dir():
+        shutil.copytree(config.state_path / "locked", locked)
+    layers = LayersBuilder(start="never")
+    return replace(
+        config,
+        state=str(folder),
+        images=replace(config.images, path=str(images)),
+        builder=replace(config.builder, use="layers", layers=layers),
+    )
+
+
+def _share(source: Path, target: Path) -> None:
+    if not target.exists():
+        try:
+            os.link(source, target)
+        except OSError:  # another file system
+            shutil.copyfile(source, target)
+
+
+def _repository(config: Config, document: dict[str, str]) -> Path:
+    key = document["repository"]
+    for name in (key, f"{key}.git") if config.server.root else ():
+        with contextlib.suppress(PublishError):
+            return git_dir_of(Path(config.server.root, name))
+    raise PublishError("its repository is not on this machine", "name a clone of it with --repo")
+
+
+def _explain(published: OciLayouts, wanted: str, made: OciLayouts, found: str) -> None:
+    size = published.size_of(wanted)
+    if size is None:
+        click.echo("what was published is not in the folder of images, to compare its layers")
+        return
+    images = []
+    for layouts, digest in ((published, wanted), (made, found)):
+        blob = Descriptor(media_type=MANIFEST, digest=digest, size=layouts.size_of(digest) or 0)
+        images.append(read_image(layouts, blob))
+    click.echo(first_difference(*images) or "the manifests differ")
