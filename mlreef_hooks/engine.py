@@ -38,6 +38,7 @@ from mlreef_hooks.process import holder, is_lost
 
 __all__ = ["Ended", "Engine", "EngineImage", "Lines", "Run", "bind_source"]
 
+_NAMELESS = "<none>:<none>"  # what an engine calls an image whose name another one has got
 _RUN_LABEL = "io.mlreef.run"  # on every container of ours; its value is the process that holds it
 
 
@@ -84,7 +85,8 @@ class Engine:
     def names(self) -> set[str]:
         """The names of all images that the engine has."""
         with translated(self.url):
-            return {name for image in self._api.images() for name in image["RepoTags"] or ()}
+            found = {name for image in self._api.images() for name in image["RepoTags"] or ()}
+        return found - {_NAMELESS}
 
     def pull(self, name: str) -> EngineImage:
         """The image, fetched from its registry."""

@@ -14,7 +14,7 @@ _VERSION_LENGTH = 120  # docker allows 128 characters in an image's tag
 
 def main_branch(repository: GitRepository, config: Config) -> str:
     """The branch that published commits must be on; a repository may have its own."""
-    return repository.settings().get("mlreef.mainbranch") or config.publish.main_branch
+    return repository.settings(anew=True).get("mlreef.mainbranch") or config.publish.main_branch
 
 
 def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, PublishTag]]:

@@ -352,11 +352,6 @@ def test_a_single_file_is_read_from_a_tar_and_nothing_else() -> None:
 # `mlreef-hooks base`
 
 
-def test_no_packages_are_fetched_for_an_engine_that_is_away(tmp_path: Path) -> None:
-    done = GitSite(tmp_path / "site").command("base", "--mirror", "file:///nonexistent", expect=1)
-    assert "unix:///nowhere/docker.sock failed: No such file or directory" in done.stderr
-
-
 @pytest.mark.engine
 def test_a_base_that_cannot_be_made_is_no_image(
     tmp_path: Path, client: Engine, engine: str, base_image: str

@@ -286,7 +286,7 @@ def test_an_engine_gets_the_image_and_starts_it_once(
     author = site.author("text/layered")
     files = {**project("tiny==1.0\n"), "upper.py": IMPORTING.replace(".upper()", "+tiny.WORD")}
     said = publish(author, files)
-    assert "upper.py starts in its image" in said
+    assert "upper.py starts in its image" in said, said
     assert "starts in its image" not in publish(author, {"README.md": "x"}, "1.0.1")
     assert "starts in its image" in publish(author, {"requirements.txt": "tiny==2.0\n"}, "1.1")
     (tmp_path / "in").mkdir()

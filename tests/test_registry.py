@@ -93,7 +93,7 @@ def test_run_says_that_the_registry_is_away(
 ) -> None:
     with local_registry(folder) as registry:
         site = site_with(tmp_path / "site", engine, base_image, registry)
-        publish(site.author("text/upper"), PROJECT)
+        publish(site.author("text/upper"), {**PROJECT, "README.md": "an image of its own"})
         image = entry(site, "text/upper")["image"]
         docker(engine, "image", "rm", image["reference"])
     folders = ("--input", tmp_path, "--output", tmp_path / "out")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.engine import Engine, Run
+from tests.support.engine import local_registry
 from tests.support.git import Author, GitError, make_bare, remote_lines, write_hook
 from tests.support.processes import MissingProgramError, StartError, daemon, find_program
 from tests.support.servers import HttpServer, SshServer
@@ -119,8 +120,11 @@ def test_a_missing_program_names_its_package() -> None:
         find_program("nginx", path="/nonexistent")
 
 
-def test_the_registry_is_empty_and_answers(registry: str) -> None:
-    with urllib.request.urlopen(f"http://{registry}/v2/_catalog") as response:
+def test_a_registry_is_empty_and_answers(tmp_path: Path) -> None:
+    with (
+        local_registry(tmp_path) as registry,
+        urllib.request.urlopen(f"http://{registry}/v2/_catalog") as response,
+    ):
         assert response.read().strip() == b'{"repositories":[]}'
 
 
