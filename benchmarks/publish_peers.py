@@ -112,11 +112,16 @@ class OurPeer(Peer):
             "builder": {"use": "layers", "layers": {"start": "never"}},
         }
         self.site = GitSite(place.folder / "site", base_image=BASE_IMAGE, settings=settings)
+        self._forgotten = 0
         super().__init__("mlreef-hooks", self.site.repository("bench/module"))
         store_base(self.site.state / "images")
 
     def forget(self) -> None:
-        """Remove everything but the base image."""
+        """Remove everything but the base image, and go on in repositories that are empty."""
+        self._forgotten += 1
+        text = self.site.config.read_text()
+        name = f'/ours{self._forgotten - 1 or ""}"'
+        self.site.config.write_text(text.replace(name, f'/ours{self._forgotten}"'))
         for name in ("cache.sqlite", "cache.sqlite-wal", "cache.sqlite-shm"):
             (self.site.state / name).unlink(missing_ok=True)
         for name in ("images", "locked", "packages", "wheels"):
