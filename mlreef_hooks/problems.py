@@ -37,7 +37,7 @@ RULES: Mapping[str, Rule] = {
     "module-unknown": _error("The tag names no module, or one that `mlreef.toml` does not hold."),
     # the tree
     "tree-path": _error(
-        "A path cannot be unpacked safely: absolute, `..`, `.git`, control characters."
+        "A path cannot be unpacked safely: absolute, `..`, `.git`, `.wh.*`, control characters."
     ),
     "tree-duplicate": _error("A folder holds the same name twice."),
     "tree-case-clash": _warning("Two paths differ only in upper and lower case."),

@@ -72,6 +72,7 @@ def _check_path(entry: TreeEntry, problems: Problems) -> None:
     faults = {
         "has an empty or absolute part": "" in parts,
         "has a part . or ..": bool({".", ".."} & set(parts)),
+        "has a part .wh.*, which deletes files in an image": "/.wh." in f"/{entry.path}",
         "has a part .git": any(part.lower().rstrip(". ") == ".git" for part in parts),
         "holds a control or direction character or is not UTF-8": _is_unshown(entry.path),
         f"has a part longer than {_NAME_BYTES} bytes": max(lengths) > _NAME_BYTES,

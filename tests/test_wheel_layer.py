@@ -214,6 +214,10 @@ def rezipped(change: Callable[[zipfile.ZipFile, zipfile.ZipFile], None]) -> tupl
     return name, out.getvalue()
 
 
+def lzma_packed(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
+    new.writestr("tiny/packed.py", "x = 1", compress_type=zipfile.ZIP_LZMA)
+
+
 def linked(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
     member = zipfile.ZipInfo("tiny/link")
     member.external_attr = 0o120777 << 16
@@ -224,7 +228,7 @@ def linked(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
     ("wheel", "why"),
     [
         (make_wheel("tiny", "1.0", {"../evil.py": ""}), "is no place for a file"),
-        (make_wheel("tiny", "1.0", {"/etc/evil": ""}), "mix absolute and relative"),
+        (make_wheel("tiny", "1.0", {"/etc/evil": ""}), "is no place"),
         (make_wheel("tiny", "1.0", {"a/../../evil": ""}), "is no place for a file"),
         (make_wheel("tiny", "1.0", {"a\x1bb.py": ""}), "is no place for a file"),
         (make_wheel("tiny", "1.0", {"tiny-1.0.data/data/../../evil": ""}), "is no"),
@@ -239,6 +243,21 @@ def linked(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
         ),
         (("tiny-1.0-py3-none-any.whl", b"no zip at all"), "not a zip file"),
         (("tiny-1.0-py3-none-any.whl", make_wheel("other", "1.0", {})[1]), "doesn't match"),
+        (make_wheel("tiny", "1.0", {"./tiny-1.0.data/purelib/x": ""}), "is no place"),
+        (make_wheel("tiny", "1.0", {"tiny/.wh.__init__.py": ""}), "is no place"),
+        (
+            make_wheel("tiny", "1.0", {
+                "tiny-1.0.dist-info/entry_points.txt": "[console_scripts]\na =" + " " * 64000
+            }),
+            "a long gap",
+        ),
+        (
+            make_wheel("tiny", "1.0", {
+                "tiny-1.0.dist-info/entry_points.txt": "[console_scripts]\n.wh.sh = a:b\n"
+            }),
+            "is no place",
+        ),
+        (rezipped(lzma_packed), "packed in another way"),
         (rezipped(linked), "symbolic link"),
         (rezipped(lambda old, new: new.writestr("tiny/cli.py", "twice")), "a name twice"),
     ],

@@ -38,6 +38,8 @@ from mlreef_hooks.wheels.place import PythonPlace
 _BYTES = 16 << 30  # of a wheel, unpacked
 _MEMBERS = 300_000
 _SCRIPT_BYTES = 16 << 20
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for 4 GiB of memory
+_LONG_GAP = re.compile(r"\s{1000}")  # in entry_points.txt; installer takes the square of its length
 _CHUNK = 1 << 20
 _METADATA = {"INSTALLER": b"mlreef-hooks\n"}
 # Nobody imports tests when a program starts, and they are nearly half of what there is to compile.
@@ -101,16 +103,30 @@ class _Wheel(WheelFile):
             raise ValueError("it holds a name twice")
         if any(each.external_attr >> 28 == 0o12 for each in members):
             raise ValueError("it holds a symbolic link")
+        if any(each.compress_type not in _PACKED for each in members):
+            raise ValueError("it is packed in another way than wheels are")
+        for each in members:
+            _check_path(each.orig_filename)
         archive.filelist.sort(key=lambda each: each.filename)
         self._sizes = {each.filename: each.file_size for each in members}
         lines = self.read_dist_info("RECORD").splitlines()
         self._hashes = {path: hash_ for path, hash_, _ in parse_record_file(lines)}
+        has_scripts = "entry_points.txt" in self.dist_info_filenames
+        if has_scripts and _LONG_GAP.search(self.read_dist_info("entry_points.txt")):
+            raise ValueError("entry_points.txt has a long gap")
 
     def get_contents(self) -> Iterator[Any]:
         for elements, stream, executable in super().get_contents():
             path = elements[0]
             checked = _Checked(stream, path, self._sizes[path], self._hashes.get(path, ""))
             yield elements, checked, executable
+
+
+def _check_path(path: str) -> None:
+    """ValueError where a path leads out, or means something else to installer or in an image."""
+    parts = path.removesuffix("/").split("/")
+    if not {"", ".", ".."}.isdisjoint(parts) or any(part.startswith(".wh.") for part in parts):
+        raise ValueError(f"{path!a} is no place for a file")
 
 
 class _Checked:
@@ -217,6 +233,7 @@ class _Layer(WheelDestination):
 
     def _target(self, scheme: str, path: str) -> str:
         """Where a file goes, relative to the root; ValueError where that is not its place."""
+        _check_path(path)
         folder = self._schemes[scheme]
         target = posixpath.normpath(posixpath.join(folder, path))
         fits = target.startswith(f"{folder}/") and target == f"{folder}/{path}"
