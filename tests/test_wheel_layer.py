@@ -194,6 +194,19 @@ def test_a_source_that_ends_the_compiler_costs_its_own_bytecode() -> None:
         assert compiler.compile("/good.py", b"x = 1\n")
 
 
+def test_a_compiler_that_the_server_killed_is_no_source_without_bytecode() -> None:
+    with BytecodeCompiler(VERSION) as compiler:
+        assert compiler.compile("/a.py", b"x = 1\n")
+        process = compiler._process
+        assert process
+        process.kill()
+        process.wait()
+        with pytest.raises(PublishError) as killed:
+            compiler.compile("/a.py", b"x = 1\n")
+        assert killed.value.passing
+        assert compiler.compile("/a.py", b"x = 1\n")
+
+
 def test_without_a_python_of_that_version_there_is_no_bytecode(tmp_path: Path) -> None:
     place = replace(PLACE, version="3.4")
     _, content = layer(tmp_path, make_wheel("tiny", "1.0", FILES), place)

@@ -1,11 +1,14 @@
 """Bytecode of installed packages, compiled by another process: a source is somebody else's."""
 
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 from importlib import resources
 from typing import IO, Self, cast
+
+from mlreef_hooks.errors import PublishError
 
 _RESTARTS = 3  # after a source that ends the process; then the others of a wheel stay uncompiled
 _SOURCE_BYTES = 8 << 20
@@ -34,13 +37,22 @@ class BytecodeCompiler:
         self._stop()
 
     def compile(self, path: str, source: bytes) -> bytes:
-        """The content of the `.pyc` of a source at the absolute `path`; empty where it has none."""
+        """The content of the `.pyc` of a source at the absolute `path`; empty where it has none.
+
+        A passing PublishError where the server, not the source, is why there is none: a layer must
+        not depend on it.
+        """
         if self._interpreter is None or self._left == 0 or len(source) > _SOURCE_BYTES:
             return b""
         try:
             return self._ask(path.encode(), source)
-        except (OSError, struct.error):
-            self._stop()
+        except (OSError, EOFError, struct.error) as error:
+            if self._stop() in (None, -signal.SIGKILL):
+                raise PublishError(
+                    "the server could not compile a wheel: its memory may be short",
+                    "push the tag once more",
+                    passing=True,
+                ) from error
             self._left -= 1
             return b""
 
@@ -50,7 +62,10 @@ class BytecodeCompiler:
         stdin.write(struct.pack("<II", len(path), len(source)) + path + source)
         stdin.flush()
         (length,) = struct.unpack("<I", stdout.read(4))
-        return stdout.read(length)
+        bytecode = stdout.read(length)
+        if len(bytecode) < length:
+            raise EOFError
+        return bytecode
 
     def _start(self) -> "subprocess.Popen[bytes]":
         script = resources.files("mlreef_hooks").joinpath("wheels/bytecode_worker.py").read_text()
@@ -64,8 +79,11 @@ class BytecodeCompiler:
             stderr=subprocess.DEVNULL,
         )
 
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+    def _stop(self) -> int | None:
+        """How the worker ended, as `Popen.returncode`; None where there was none."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        process.kill()  # does nothing to one that is ending already, whose pipes are closed
+        process.communicate()
+        return process.returncode

@@ -62,7 +62,7 @@ def _hold_texts(code, texts) -> None:  # type: ignore[no-untyped-def]
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 10))  # ends by SIGXCPU
     sys.setrecursionlimit(5000)
     warnings.simplefilter("ignore")
     compile_frames()
