@@ -10,6 +10,10 @@ if sys.argv[1:2] == ["--config"] and sys.argv[3:] == ["post-receive"]:  # as the
     from mlreef_hooks.cli.post_receive import run_hook
 
     run_hook(sys.argv[2] or None)
+
+    from mlreef_hooks.cli.ready import stay_ready
+
+    stay_ready(sys.argv[2])
 else:
     from mlreef_hooks.cli.main import main
 

@@ -70,6 +70,16 @@ class Server:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hook:
+    """`[hook]`: whether a process that has the program loaded stays for the next push, and for how
+    many seconds.
+    """
+
+    stay_ready: bool = True
+    ready_seconds: int = 600
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """`[index]`: the folder of the module index; empty for `index` below the state folder."""
 
@@ -175,6 +185,7 @@ class Config:
     state: str = path_key()
     publish: Publish = field(default_factory=Publish)
     server: Server = field(default_factory=Server)
+    hook: Hook = field(default_factory=Hook)
     index: Index = field(default_factory=Index)
     registry: Registry = field(default_factory=Registry)
     images: Images = field(default_factory=Images)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, Account
 from mlreef_hooks.config import Config
-from mlreef_hooks.hook_files import HOOK, hook_text, read_hook
+from mlreef_hooks.hook_files import HOOK, PROGRAM, hook_text, read_hook
 
-_TRIAL = "import sys, mlreef_hooks.cli.post_receive; open(sys.argv[1]).close()"
+_TRIAL = "import sys, mlreef_hooks.cli.post_receive; [open(path).close() for path in sys.argv[1:]]"
 _TRIAL_SECONDS = 60
 
 
@@ -28,7 +28,7 @@ def hook_fault(git_dir: Path, config: Config, config_file: Path) -> str:
     fault = _fault_of_program(Path(python), named, account)
     if fault:
         return fault
-    expected = hook_text(Path(python), named, config.publish.patterns)
+    expected = hook_text(Path(python), named, config)
     if state.text != expected or named.resolve() != config_file.resolve():
         return "the hook is of another version or configuration"
     return ""
@@ -70,7 +70,7 @@ def _trial(python: Path, config: Path, account: Account) -> str:
     switched = os.geteuid() != account.user
     try:
         done = subprocess.run(
-            [python, "-I", "-c", _TRIAL, config],
+            [python, "-I", "-c", _TRIAL, config, PROGRAM],
             env={"PATH": os.defpath},
             cwd="/",
             user=account.user if switched else None,

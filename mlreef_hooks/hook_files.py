@@ -2,19 +2,20 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
+from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.push import TagPattern
 from mlreef_hooks.waiting_room import MARK
 
 HOOK = "post-receive"
 CHAINED = "post-receive.before-mlreef"
+_PACKAGE = Path(__file__).parent
+PROGRAM = _PACKAGE / "cli" / "hand_over.py"  # what the hook starts
 _MARK = "# mlreef-hooks:"
 _IDS = "^[0-9a-f]* [0-9a-f]* "  # what stands before the ref in a hook's input
 _DEPTH = 6  # folders below the one that is searched for repositories
@@ -30,11 +31,17 @@ class HookState:
     text: str
 
 
-def hook_text(python: Path, config: Path, patterns: Sequence[TagPattern]) -> str:
-    """The hook with its interpreter, configuration and tag patterns filled in."""
-    wanted = dict.fromkeys(f"{_IDS}{pattern.grep_expression()}" for pattern in patterns)
-    values = {"python=": str(python), "config=": str(config), "wanted=": "\n".join(wanted)}
-    template = resources.files("mlreef_hooks").joinpath("hooks", HOOK).read_text(encoding="utf-8")
+def hook_text(python: Path, config_file: Path, config: Config) -> str:
+    """The hook with its interpreter, program, configuration and tag patterns filled in."""
+    wanted = (f"{_IDS}{pattern.grep_expression()}" for pattern in config.publish.patterns)
+    values = {
+        "python=": str(python),
+        "program=": str(PROGRAM),
+        "config=": str(config_file),
+        "state=": config.state,
+        "wanted=": "\n".join(dict.fromkeys(wanted)),
+    }
+    template = (_PACKAGE / "hooks" / HOOK).read_text(encoding="utf-8")
     lines = template.splitlines(keepends=True)
     for place, line in enumerate(lines):
         for key, value in values.items():

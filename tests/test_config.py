@@ -21,6 +21,9 @@ main_branch = "main"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
+[hook]
+stay_ready = false
+ready_seconds = 60
 [index]
 path = "/srv/www"
 [registry]
@@ -66,6 +69,8 @@ DEFAULTS = {
     "publish.main_branch": "master",
     "server.root": "",
     "server.url": "",
+    "hook.stay_ready": True,
+    "hook.ready_seconds": 600,
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -133,6 +138,8 @@ def test_every_key_can_be_set() -> None:
         "publish.main_branch": "main",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
+        "hook.stay_ready": False,
+        "hook.ready_seconds": 60,
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",
@@ -297,8 +304,8 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
         (
             "zzz = 3",
-            "zzz: unknown key, write one of state, publish, server, index, registry, "
-            "images, builder, base, pip, limits, rules",
+            "zzz: unknown key, write one of state, publish, server, hook, index, "
+            "registry, images, builder, base, pip, limits, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

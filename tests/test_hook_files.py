@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.config import Config, Publish
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import (
     CHAINED,
@@ -20,12 +21,11 @@ from mlreef_hooks.hook_files import (
     read_hook,
     uninstall_hook,
 )
-from mlreef_hooks.push import TagPattern
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare
 
-PATTERNS = (TagPattern.parse("publish/{version}"), TagPattern.parse("publish/{module}/{version}"))
-TEXT = hook_text(Path("/opt/venv/bin/python"), Path("/etc/mlreef-hooks/config.toml"), PATTERNS)
+CONFIG = Config(state="/var/lib/mlreef-hooks")
+TEXT = hook_text(Path("/opt/venv/bin/python"), Path("/etc/mlreef-hooks/config.toml"), CONFIG)
 FOREIGN = "#!/bin/sh\necho before\n"
 
 
@@ -48,9 +48,9 @@ def tree_of(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def values_of(text: str) -> list[str]:
-    """What a shell reads as python, config and wanted."""
+    """What a shell reads as python, config, state and wanted."""
     assignments = text[text.index("python=") : text.index("# The exit status")]
-    script = assignments + 'printf "%s\\0" "$python" "$config" "$wanted"'
+    script = assignments + 'printf "%s\\0" "$python" "$config" "$state" "$wanted"'
     said = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout
     return [os.fsdecode(value) for value in said.split(b"\0")[:-1]]
 
@@ -64,10 +64,10 @@ def values_of(text: str) -> list[str]:
     ],
 )  # fmt: skip
 def test_paths_of_any_kind_are_kept(repository: Path, path: str) -> None:
-    text = hook_text(Path(path), Path(f"{path}.toml"), PATTERNS)
+    text = hook_text(Path(path), Path(f"{path}.toml"), Config(state=f"{path}.state"))
     assert install_hook(repository, text) == "installed"
     stored = (repository / "hooks" / HOOK).read_bytes().decode(errors="surrogateescape")
-    assert values_of(stored)[:2] == [path, f"{path}.toml"]
+    assert values_of(stored)[:3] == [path, f"{path}.toml", f"{path}.state"]
     assert install_hook(repository, text) == "unchanged"
 
 
@@ -81,8 +81,8 @@ def test_paths_of_any_kind_are_kept(repository: Path, path: str) -> None:
     ],
 )
 def test_the_patterns_of_tags_become_expressions(patterns: list[str], wanted: list[str]) -> None:
-    parsed = [TagPattern.parse(pattern) for pattern in patterns]
-    (*_, found) = values_of(hook_text(Path("/python"), Path("/config"), parsed))
+    config = Config(publish=Publish(tags=tuple(patterns)))
+    (*_, found) = values_of(hook_text(Path("/python"), Path("/config"), config))
     assert found.split("\n") == [f"^[0-9a-f]* [0-9a-f]* {each}" for each in wanted]
 
 

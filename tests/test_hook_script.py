@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.cli import hand_over
+from mlreef_hooks.config import Config, Publish
 from mlreef_hooks.hook_files import CHAINED, HOOK, hook_text, install_hook
-from mlreef_hooks.push import TagPattern
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare, remote_lines
 
@@ -38,8 +39,10 @@ class Hook:
         self.python.write_text(RECORDER)
         self.python.chmod(0o755)
         self.config = folder / "config $(x).toml"
-        parsed = [TagPattern.parse(pattern) for pattern in patterns or ("publish/{version}",)]
-        install_hook(self.repository, hook_text(self.python, self.config, parsed))
+        self.state = folder / "the state"
+        publish = Publish(tags=patterns or ("publish/{version}",))
+        config = Config(state=str(self.state), publish=publish)
+        install_hook(self.repository, hook_text(self.python, self.config, config))
 
     def run(
         self, stdin: bytes, shell: str = "dash", **environment: str
@@ -116,7 +119,7 @@ def test_a_publish_tag_is_handed_over_byte_by_byte(hook: Hook, shell: str, stdin
     done = hook.run(BRANCH + stdin + BRANCH, shell)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"recorded\n", b"")
     assert hook.received == stdin
-    arguments = ["-I", "-m", "mlreef_hooks", "--config", str(hook.config), "post-receive"]
+    arguments = ["-I", "-S", hand_over.__file__, str(hook.state), str(hook.config)]
     assert (hook.folder / "arguments").read_text().splitlines() == arguments
     assert not list(hook.repository.glob("pwned"))
 
@@ -261,8 +264,7 @@ def test_a_push_into_a_working_tree(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(RECORDER)
     python.chmod(0o755)
-    patterns = [TagPattern.parse("publish/{version}")]
-    install_hook(git_dir, hook_text(python, tmp_path / "config.toml", patterns))
+    install_hook(git_dir, hook_text(python, tmp_path / "config.toml", Config()))
     author = Author(tmp_path / "clone", working.folder)
     author.git("pull", "--quiet", "origin", "master")
     author.tag("publish/1.0")

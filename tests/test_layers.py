@@ -102,7 +102,7 @@ OUTSIDE = {
     "http": "registry_http wheels.access",
     "sqlite3": "build_cache jobs",
     "ssl": "registry_http wheels.access",
-    "subprocess": "base_image docker_credentials hook_check repository wheels.bytecode"
+    "subprocess": "base_image cli.ready docker_credentials hook_check repository wheels.bytecode"
     " wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -79,7 +79,7 @@ def install(
     if not dry_run:
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
-    text = hook_text(python, path.resolve(), config.publish.patterns)
+    text = hook_text(python, path.resolve(), config)
     return _each(git_dirs, lambda git_dir: install_hook(git_dir, text, dry_run=dry_run), dry_run)
 
 

@@ -55,6 +55,7 @@ class GitSite:
         document: dict[str, Any] = {
             "state": str(self.state),
             "server": {"root": str(self.repositories)},
+            "hook": {"stay_ready": False},  # or every test would leave a process
             "builder": {"use": builder, "docker": {"url": engine, "network": "host"}},
             "base": {"default": {"image": base_image, "python": "3.11"}},
             "pip": {"ca_bundle": str(CA_BUNDLE)},
