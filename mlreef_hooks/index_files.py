@@ -307,5 +307,5 @@ def _read_if_allowed(path: Path) -> Document | None:
 
 
 def _encode(document: Document) -> bytes:
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode(errors="backslashreplace")

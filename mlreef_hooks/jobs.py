@@ -81,6 +81,13 @@ class Jobs:
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
         self._clock = clock
+        self._opened: tuple[int, sqlite3.Connection] | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened[0] == os.getpid():
+            opened[1].close()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -89,22 +96,34 @@ class Jobs:
         SQLite waits for other processes in `BEGIN IMMEDIATE`; elsewhere it may give up at once.
         """
         try:
-            self._make_file()
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            with contextlib.closing(connection):
-                connection.row_factory = sqlite3.Row
-                connection.execute("BEGIN IMMEDIATE")
-                with connection:
-                    connection.execute(_TABLE)
-                    connection.execute(_INDEX)
-                    _release_abandoned(connection)
-                    yield connection
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                connection.execute(_TABLE)
+                connection.execute(_INDEX)
+                _release_abandoned(connection)
+                yield connection
         except (OSError, sqlite3.Error) as error:
+            self.close()
             raise PublishError(
                 f"the job table {self._path} cannot be written: {error}",
                 "ask the administrator to run mlreef-hooks doctor",
                 passing=True,
             ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        """The connection of this process; one that was there before a fork is its parent's.
+
+        A transaction of a write-ahead log is one write to be waited for; the file is closed by the
+        end of the process, for that copies the log.
+        """
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._make_file()
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            self._opened = os.getpid(), connection
+        return self._opened[1]
 
     def _make_file(self) -> None:
         """Make the file before SQLite does, which would let everybody read it."""

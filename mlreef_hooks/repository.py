@@ -204,8 +204,8 @@ class GitRepository:
         """True where the commit is reachable from the branch; False where there is no branch."""
         ref = f"refs/heads/{branch}"
         tip = self.refs(ref).get(ref)
-        if tip is None:
-            return False
+        if tip is None or tip == commit:
+            return tip is not None
         return self._git("merge-base", "--is-ancestor", commit, tip, good=(0, 1)).returncode == 0
 
     # objects

@@ -1,6 +1,8 @@
 """Images from the layouts into a registry: what it has already is neither sent nor asked for."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mlreef_hooks.build_cache import BuildCache
@@ -10,6 +12,7 @@ from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.registry import MissingBlobs, Registry
 
 _SMALL = 64 << 10  # bytes
+_SENDERS = 3  # connections beside the first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +38,42 @@ class RegistryDelivery:
         blobs = [*(layer.blob for layer in image.layers), image.config]
         known = self.cache.uploaded(image.repository)
         new = [blob for blob in dict.fromkeys(blobs) if blob.digest not in known]
-        origins = self.cache.origins(blob.digest for blob in new)
-        for blob in new:
-            origin = origins.get(blob.digest, "")
-            there = origin.startswith(f"{host}/") and origin != image.repository
-            self._bring(
-                registry, repository, blob, origin.removeprefix(f"{host}/") if there else ""
-            )
+        origins = {
+            digest: origin.removeprefix(f"{host}/")
+            for digest, origin in self.cache.origins(blob.digest for blob in new).items()
+            if origin.startswith(f"{host}/") and origin != image.repository
+        }
+        self._bring_all(registry, repository, new, origins)
         content = self.layouts.read(image.manifest.digest)
         registry.put_manifest(repository, image.tag, content, MANIFEST)
         self.cache.add_uploads(image.repository, [blob.digest for blob in new])
+
+    def _bring_all(
+        self,
+        registry: Registry,
+        repository: str,
+        blobs: Sequence[Descriptor],
+        origins: Mapping[str, str],
+    ) -> None:
+        """Bring several blobs at a time: most of it is waiting for the registry's disk."""
+        waiting = iter(blobs)
+
+        def bring(registry: Registry) -> None:
+            try:
+                for blob in waiting:
+                    self._bring(registry, repository, blob, origins.get(blob.digest, ""))
+            finally:
+                deque(waiting, maxlen=0)  # where one failed, the others end too
+
+        def bring_beside() -> None:
+            with self.open_registry() as another:
+                bring(another)
+
+        with ThreadPoolExecutor(_SENDERS) as pool:
+            others = [pool.submit(bring_beside) for _ in range(min(_SENDERS, len(blobs) - 1))]
+            bring(registry)
+        for other in others:
+            other.result()
 
     def _bring(self, registry: Registry, repository: str, blob: Descriptor, origin: str) -> None:
         """Let the repository have a blob: from another one of the registry, or from here.
