@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO
 
-from mlreef_hooks.tree import (
-    EXECUTABLE,
-    FOLDER,
-    SUBMODULE,
-    SYMLINK,
-    Child,
-    SourceTree,
-    TreeEntry,
-)
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_entry import EXECUTABLE, FOLDER, SUBMODULE, SYMLINK, Child, TreeEntry
 
 ROOT = "module"  # the folder of the code in the image
 TIME = 315_532_800  # 1980-01-01 (UTC): what does not change must not carry the time of a commit

@@ -10,11 +10,11 @@ from mlreef_hooks.bases import BASES
 from mlreef_hooks.config import Base, Config
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import hooks_path_of
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.report import counted
-from mlreef_hooks.repository import hooks_path_of
 from mlreef_hooks.wheels.bytecode import find_compiler
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are

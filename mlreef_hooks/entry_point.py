@@ -14,8 +14,9 @@ from mlreef_hooks.source.annotations import (
     carries_annotations,
     read_annotations,
 )
-from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
+from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser
 from mlreef_hooks.source.argparse_description import read_parser_description
+from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.drift import merge_parameters
 from mlreef_hooks.source.external_imports import ExternalImports
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports

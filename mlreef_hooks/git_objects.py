@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK
 
 CHECK = "run git fsck in the repository"
 _MODES = {stat.S_IFLNK: SYMLINK, stat.S_IFDIR: FOLDER}

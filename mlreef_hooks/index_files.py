@@ -5,14 +5,11 @@ that is killed leaves a note (`.pending`), by which whoever comes next completes
 """
 
 import hashlib
-import json
 import os
-import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from mlreef_hooks.durable_files import beside_of, locked, make_folder, remove_file, replace_file
 from mlreef_hooks.errors import PublishError
@@ -25,6 +22,8 @@ from mlreef_hooks.index import (
     listing_line,
     set_yanked,
 )
+from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
+from mlreef_hooks.index_document import encode_document, read_document, read_if_allowed
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
 SCHEMAS = ("module", "listing", "index")
@@ -61,14 +60,14 @@ class IndexFiles:
 
     def _read(self, kind: str, path: Path) -> Document | None:
         """A document, checked; None where it is not there, or not for this process."""
-        document = _read_if_allowed(path)
+        document = read_if_allowed(path)
         return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
         """The document of some module of a namespace, None where it has none."""
         for visibility in VISIBILITIES:
             audience = audience_of(visibility, namespace)
-            listing = _read_if_allowed(self.root / audience / "listing" / f"{namespace}.json")
+            listing = read_if_allowed(self.root / audience / "listing" / f"{namespace}.json")
             for line in listing["modules"] if listing else ():
                 return self.find(namespace, line["name"])
         return None
@@ -135,7 +134,7 @@ class IndexFiles:
 
     def _stored(self, namespace: str, name: str) -> Document | None:
         """A module's document; one that cannot be read must not count as one that is not there."""
-        found = (_read(path) for path in self._module_paths(namespace, name))
+        found = (read_document(path) for path in self._module_paths(namespace, name))
         return next(filter(None, found), None)
 
     @contextmanager
@@ -155,7 +154,7 @@ class IndexFiles:
     def _complete(self) -> None:
         """Do what is left of a change whose writer did not come to its end."""
         # An index may have come from anybody: a note must not lead out of its folder.
-        if (pending := _read(self._note)) and _is_sound(pending):
+        if (pending := read_document(self._note)) and _is_sound(pending):
             path = self._module_path(pending["audience"], pending["namespace"], pending["name"])
             beside_of(path).unlink(missing_ok=True)
             self._refresh(**pending)
@@ -163,14 +162,14 @@ class IndexFiles:
     def _write(self, document: Document) -> None:
         place = {"namespace": document["namespace"], "name": document["name"]}
         audience = audience_of(document["visibility"], document["namespace"])
-        content = _encode(document)
-        replace_file(self._note, _encode({**place, "audience": audience}), 0o600)
+        content = encode_document(document)
+        replace_file(self._note, encode_document({**place, "audience": audience}), 0o600)
         self._put(audience, self._module_path(audience, **place), content)
         self._refresh(**place, audience=audience)
 
     def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
         """Make everything that follows from a module's document in `audience` be so."""
-        document = _read(self._module_path(audience, namespace, name))
+        document = read_document(self._module_path(audience, namespace, name))
         if document is not None:
             for visibility in VISIBILITIES:
                 other = audience_of(visibility, namespace)
@@ -187,8 +186,8 @@ class IndexFiles:
         if not folder.is_dir():
             return
         path = folder / "listing" / f"{namespace}.json"
-        listing = change_listing(_read(path), namespace, name, line)
-        content = _encode(listing)
+        listing = change_listing(read_document(path), namespace, name, line)
+        content = encode_document(listing)
         facts = {
             "path": f"listing/{namespace}.json",
             "sha256": hashlib.sha256(content).hexdigest(),
@@ -202,7 +201,7 @@ class IndexFiles:
 
     def _refresh_entrance(self, audience: str, namespace: str, facts: Document) -> None:
         path = self.root / audience / "index.json"
-        before = _read(path)
+        before = read_document(path)
         namespaces = {**(before["namespaces"] if before else {}), namespace: facts}
         entrance = {
             "v": V,
@@ -211,7 +210,7 @@ class IndexFiles:
                 key: namespaces[key] for key in sorted(namespaces) if namespaces[key]["modules"]
             },
         }
-        self._put(audience, path, _encode(entrance))
+        self._put(audience, path, encode_document(entrance))
 
     def _put_schema(self, audience: str, name: str) -> Document:
         content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
@@ -244,68 +243,3 @@ def _is_sound(note: Document) -> bool:
     audiences = [audience_of(visibility, namespace) for visibility in VISIBILITIES]
     places = [*namespace.split("/"), name]
     return note["audience"] in audiences and all(map(MODULE_NAME.fullmatch, places))
-
-
-def check_owner(document: Document | None, repository: str, name: str) -> None:
-    """PublishError where the module was published by another repository."""
-    if document is not None and document["repository"] != repository:
-        raise PublishError(
-            f"the name {name} belongs to the repository {document['repository']}",
-            "write another name below [module] in mlreef.toml [module-taken]",
-        )
-
-
-def check_namespace(neighbour: Document | None, repository: str) -> None:
-    """PublishError where the namespace belongs to another folder of repositories.
-
-    Folders may differ only in what a namespace cannot hold, such as capital letters; those who may
-    read the one must not read the other.
-    """
-    if neighbour is None:
-        return
-    taken, ours = (posixpath.dirname(each) for each in (neighbour["repository"], repository))
-    if taken != ours:
-        raise PublishError(
-            f"the namespace {neighbour['namespace']} belongs to the folder {taken or '.'}",
-            f"the administrator renames one of the folders {taken or '.'} and {ours or '.'}",
-        )
-
-
-def check_same(published: Document, tag: str, commit: str) -> None:
-    """PublishError where a published version is not what `tag` and `commit` ask for."""
-    version = published["version"]
-    if published["commit"] != commit:
-        rule = "tag-moved" if published["tag"] == tag else "version-taken"
-        raise PublishError(
-            f"{version} is published from {published['commit'][:7]} and stays as it is",
-            f"raise the version: tag this commit as one after {version} [{rule}]",
-        )
-
-
-def _read(path: Path) -> Document | None:
-    try:
-        document: Any = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, RecursionError) as error:
-        raise PublishError(
-            f"{path} is not JSON: {error}", "restore it from a backup, or remove it"
-        ) from None
-    if not isinstance(document, dict):
-        raise PublishError(f"{path} is not a document of the index", "restore it from a backup")
-    return document
-
-
-def _read_if_allowed(path: Path) -> Document | None:
-    try:
-        return _read(path)
-    except PermissionError:
-        return None
-    except OSError as error:
-        hint = "the administrator looks after the disk"
-        raise PublishError(f"{path} cannot be read: {error}", hint, passing=True) from error
-
-
-def _encode(document: Document) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode(errors="backslashreplace")

@@ -11,7 +11,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
-from mlreef_hooks.index_files import check_namespace, check_owner, check_same
+from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports

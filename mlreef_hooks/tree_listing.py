@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mlreef_hooks.config import Limits
-from mlreef_hooks.tree import FOLDER, FolderSummary, KnownFolder
+from mlreef_hooks.tree_entry import FOLDER, FolderSummary, KnownFolder
 
 PATH_LENGTH = 4096  # no file system takes a longer path (PATH_MAX)
 _ODD = ("", ".", "..")  # names that no folder has

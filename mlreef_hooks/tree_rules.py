@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.problems import Problems, printable
-from mlreef_hooks.tree import SUBMODULE, SYMLINK, SourceTree, TreeEntry
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK, TreeEntry
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_SIZES = range(100, 1024)  # of a pointer, by Git LFS's own specification

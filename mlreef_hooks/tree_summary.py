@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlreef_hooks.problems import Problem, printable
-from mlreef_hooks.tree import SPECIAL, SYMLINK, FolderSummary, SourceTree, TreeEntry
+from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_entry import SPECIAL, SYMLINK, FolderSummary, TreeEntry
 from mlreef_hooks.tree_listing import Recall
 
 _RECIPE = "2"  # part of every key; raise it when the rules of trees look for more

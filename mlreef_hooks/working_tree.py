@@ -6,15 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.tree import (
-    EXECUTABLE,
-    FILE,
-    SUBMODULE,
-    SYMLINK,
-    ReadObjects,
-    SourceTree,
-    TreeEntry,
-)
+from mlreef_hooks.tree import ReadObjects, SourceTree
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry
 
 
 def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:

@@ -9,7 +9,8 @@ import pytest
 
 from mlreef_hooks.manifest import JSONValue, Parameter
 from mlreef_hooks.problems import Problem, Problems
-from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser, read_argparse
+from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser
+from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.choices import MAX_CHOICES
 from mlreef_hooks.source.literals import LITERAL_SIZE
 from mlreef_hooks.source.parameters import check_required_paths

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from mlreef_hooks.code_layers import Part, divide_code
-from mlreef_hooks.tree import FILE, Child, folder_child
+from mlreef_hooks.tree_entry import FILE, Child, folder_child
 
 Folder = dict[str, "Folder | int"]  # names to folders, or to the sizes of files
 MB = 1 << 20

@@ -9,7 +9,7 @@ import pytest
 from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import Problems
-from mlreef_hooks.source.argparse_calls import read_argparse
+from mlreef_hooks.source.argparse_parameters import read_argparse
 
 SCRIPT = """\
 import argparse, json

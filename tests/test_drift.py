@@ -7,7 +7,7 @@ import pytest
 from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.source.annotations import read_annotations
-from mlreef_hooks.source.argparse_calls import read_argparse
+from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.drift import merge_parameters
 
 ANNOTATION, ARGPARSE = 2, 5  # the lines of the first of each

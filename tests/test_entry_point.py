@@ -12,7 +12,8 @@ from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
 from mlreef_hooks.source.parsing import TOKENS, parse_source
-from mlreef_hooks.tree import SOURCE_BYTES, SYMLINK
+from mlreef_hooks.tree import SOURCE_BYTES
+from mlreef_hooks.tree_entry import SYMLINK
 from tests.support.trees import memory_tree
 
 ANNOTATED = '@data_processor("N")\n@parameter("a", "str")\ndef f(): pass\n'

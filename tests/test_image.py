@@ -27,7 +27,8 @@ from mlreef_hooks.image import (
     timestamp,
 )
 from mlreef_hooks.repository import GitRepository
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, ReadObjects, SourceTree, TreeEntry
+from mlreef_hooks.tree import ReadObjects, SourceTree
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, TreeEntry
 from tests.support.git import Author
 
 MADE_AT = 1_767_225_660

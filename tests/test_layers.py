@@ -18,19 +18,19 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_table errors manifest problems push tree wheels.place",
+    "values": "config config_table errors manifest problems push tree tree_entry wheels.place",
     "reading": "entry_point git_objects missing_imports module_keys module_toml required_package"
     " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
     " validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
-    " index_check oci registry_url report wheels.facts wheels.lock wheels.platform wheels.pylock"
-    " wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* container"
-    " docker_credentials durable_files engine engine_api engine_image hook_check hook_files"
-    " index_files installation job_log jobs module_run oci_layout process registry registry_blobs"
-    " registry_http registry_login registry_session repository servers.* waiting_room"
-    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
-    " wheels.resolution wheels.unfinished wheels.uv_failure working_tree",
+    " index_check index_claims oci registry_url report wheels.facts wheels.lock"
+    " wheels.platform wheels.pylock wheels.wanted",
+    "edges": "account base_image base_sources bases build_cache builders.* container commit_tree"
+    " docker_credentials durable_files engine engine_api engine_image git hook_check hook_files"
+    " index_document index_files installation job_log jobs module_run object_store oci_layout"
+    " process registry registry_blobs registry_http registry_login registry_session repository"
+    " servers.* waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
+    " wheels.layer wheels.resolution wheels.unfinished wheels.uv_failure working_tree",
     "flow": "doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
@@ -59,20 +59,23 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
+    "commit_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "git": "git_objects",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
-    "index_files": "durable_files",
+    "index_files": "durable_files index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
     "jobs": "durable_files process",
     "module_run": "bases builders.into_engine container engine oci_layout",
+    "object_store": "git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
-    "repository": "git_objects tree_listing",
+    "repository": "commit_tree git git_objects object_store tree_listing",
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",
@@ -88,7 +91,7 @@ LIBRARIES = {
     "click": "cli.*",
     "docker": "engine_api",
     "jsonschema_rs": "index_check",
-    "dulwich": "repository",
+    "dulwich": "object_store",
     "installer": "wheels.layer",
     "packaging": "base_reading cli.user image index jobs push required_package verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.wanted",
@@ -102,7 +105,7 @@ OUTSIDE = {
     "http": "registry_http wheels.access",
     "sqlite3": "build_cache jobs",
     "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.ready docker_credentials hook_check repository wheels.bytecode"
+    "subprocess": "base_image cli.ready docker_credentials git hook_check wheels.bytecode"
     " wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
@@ -197,13 +200,13 @@ def test_below_the_shell_nothing_prints_exits_or_asserts(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if "subprocess" in imports(name)])
-def test_only_the_repository_runs_git(module: str) -> None:
+def test_git_is_run_in_one_file(module: str) -> None:
     words = {
         node.value
         for node in ast.walk(ast.parse(FILES[module].read_bytes()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert ("git" in words) == (module == "repository")
+    assert ("git" in words) == (module == "git")
     assert "shell=True" not in FILES[module].read_text()
 
 

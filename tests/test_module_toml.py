@@ -9,7 +9,7 @@ from mlreef_hooks.module_keys import READERS
 from mlreef_hooks.module_toml import ModuleTable, read_module_tables
 from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.toml_lines import KeyLines
-from mlreef_hooks.tree import FILE, SUBMODULE, SYMLINK
+from mlreef_hooks.tree_entry import FILE, SUBMODULE, SYMLINK
 from tests.support.trees import memory_tree
 
 

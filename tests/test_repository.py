@@ -15,8 +15,10 @@ import pytest
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.repository import TAG_DEPTH, GitRepository, git_environment, list_working_tree
-from mlreef_hooks.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, ReadObjects, SourceTree
+from mlreef_hooks.git import git_environment, list_working_tree
+from mlreef_hooks.repository import TAG_DEPTH, GitRepository
+from mlreef_hooks.tree import ReadObjects, SourceTree
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK
 from tests.support.git import Author, GitError, make_bare
 from tests.support.processes import PATH
 

@@ -16,7 +16,8 @@ from mlreef_hooks.requirements import (
     find_requirements,
     read_requirements,
 )
-from mlreef_hooks.tree import FILE, SOURCE_BYTES, SYMLINK, ReadObjects, SourceTree, TreeEntry
+from mlreef_hooks.tree import SOURCE_BYTES, ReadObjects, SourceTree
+from mlreef_hooks.tree_entry import FILE, SYMLINK, TreeEntry
 
 COMMIT = "4f1c9ab2" * 5
 COMMIT_256 = "4f1c9ab2" * 8

@@ -8,7 +8,7 @@ import pytest
 
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.problems import RULES, Problem
-from mlreef_hooks.tree import FILE, SUBMODULE, SYMLINK
+from mlreef_hooks.tree_entry import FILE, SUBMODULE, SYMLINK
 from mlreef_hooks.validation import validate
 from mlreef_hooks.working_tree import read_working_tree
 from tests.support.trees import memory_tree

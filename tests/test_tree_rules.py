@@ -6,16 +6,8 @@ import pytest
 
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.problems import Problems, printable
-from mlreef_hooks.tree import (
-    EXECUTABLE,
-    FILE,
-    SUBMODULE,
-    SYMLINK,
-    ReadObjects,
-    SourceTree,
-    TreeEntry,
-    Words,
-)
+from mlreef_hooks.tree import ReadObjects, SourceTree, Words
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry
 from mlreef_hooks.tree_rules import check_tree
 from mlreef_hooks.validation import validate
 from tests.support.trees import memory_tree

@@ -11,7 +11,7 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PublishRequest, RepositoryName
-from mlreef_hooks.tree import SYMLINK
+from mlreef_hooks.tree_entry import SYMLINK
 from mlreef_hooks.validation import Validation, validate
 from tests.support.trees import memory_tree
 

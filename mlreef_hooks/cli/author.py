@@ -9,8 +9,9 @@ import click
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import list_working_tree, origin_of
 from mlreef_hooks.report import counted, plain
-from mlreef_hooks.repository import GitRepository, list_working_tree, origin_of
+from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.validation import Validation, validate

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from mlreef_hooks.tree import FILE, ReadObjects, SourceTree, TreeEntry
+from mlreef_hooks.tree import ReadObjects, SourceTree
+from mlreef_hooks.tree_entry import FILE, TreeEntry
 
 
 def memory_tree(

@@ -1,0 +1,88 @@
+"""Running git: the only file that does, with an environment that holds no passwords."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_objects import CHECK
+
+_KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
+
+
+def git_environment() -> dict[str, str]:
+    """The few variables that a git process gets; a hook's own may hold passwords."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        **kept,
+        "LC_ALL": "C",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+def run_git(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """What git did, whatever its exit status; PublishError where there is no git."""
+    try:
+        return subprocess.run(
+            ["git", *words], env=git_environment(), input=stdin, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise PublishError("git is not installed", "install the package git") from None
+
+
+def ask_git(
+    git_dir: Path, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
+) -> "subprocess.CompletedProcess[bytes]":
+    """What git did in a repository; PublishError where its exit status is not one of `good`."""
+    done = run_git(f"--git-dir={git_dir}", *words, stdin=stdin)
+    if done.returncode not in good:
+        raise PublishError(f"git {words[0]} failed: {first_line(done.stderr)}", CHECK)
+    return done
+
+
+def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
+    """A git that stays and answers on its stdout what is asked on its stdin."""
+    return subprocess.Popen(
+        ["git", f"--git-dir={git_dir}", *words],
+        env=git_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def first_line(said: bytes) -> str:
+    """The first line of what git said."""
+    return said.decode(errors="replace").strip().partition("\n")[0]
+
+
+def list_working_tree(folder: Path) -> list[str] | None:
+    """The files below `folder` that git tracks or would add, relative to it.
+
+    None where the folder is in no working tree (or git ignores it as a whole).
+    """
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    done = run_git("-C", str(folder), *words)
+    if done.returncode:
+        return None
+    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
+
+
+def origin_of(folder: Path) -> str | None:
+    """The URL that a working tree was cloned from, None where it was not."""
+    return _setting(["-C", str(folder), "config", "--get", "remote.origin.url"])
+
+
+def hooks_path_of(git_dir: Path) -> str | None:
+    """Where a repository's own settings send git for hooks, None where they say nothing.
+
+    Whoever owns the repository: git itself answers only its owner.
+    """
+    return _setting(["config", "--file", str(git_dir / "config"), "--get", "core.hooksPath"])
+
+
+def _setting(words: Sequence[str]) -> str | None:
+    return os.fsdecode(run_git(*words).stdout).strip() or None

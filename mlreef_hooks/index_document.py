@@ -1,0 +1,40 @@
+"""One JSON file of the index: read, or the bytes that are written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.index import Document
+
+
+def read_document(path: Path) -> Document | None:
+    """A document, None where it is not there; PublishError where it is broken, or else OSError."""
+    try:
+        document: Any = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, RecursionError) as error:
+        raise PublishError(
+            f"{path} is not JSON: {error}", "restore it from a backup, or remove it"
+        ) from None
+    if not isinstance(document, dict):
+        raise PublishError(f"{path} is not a document of the index", "restore it from a backup")
+    return document
+
+
+def read_if_allowed(path: Path) -> Document | None:
+    """A document, None where it is not there or not for this process; PublishError else."""
+    try:
+        return read_document(path)
+    except PermissionError:
+        return None
+    except OSError as error:
+        hint = "the administrator looks after the disk"
+        raise PublishError(f"{path} cannot be read: {error}", hint, passing=True) from error
+
+
+def encode_document(document: Document) -> bytes:
+    """The bytes of a document."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="backslashreplace")

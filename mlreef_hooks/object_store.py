@@ -1,0 +1,159 @@
+"""The objects of a git repository by their ids; the only file that imports dulwich.
+
+Content is read in this process, sizes are asked from one git that stays. What dulwich cannot read,
+git is asked for.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dulwich.errors import ChecksumMismatch, FileFormatException
+from dulwich.object_format import get_object_format
+from dulwich.object_store import DiskObjectStore
+from dulwich.objects import ObjectID, parse_tree
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import ask_git, start_git
+from mlreef_hooks.git_objects import CHECK, entry_mode, malformed, tree_entries
+from mlreef_hooks.tree_entry import SUBMODULE
+from mlreef_hooks.tree_listing import ListedEntry
+
+_FACTS = "--batch-check=%(objecttype) %(objectsize)"
+_ASKED = 500  # ids at once: neither they nor the answers fill a pipe
+_ENTRY_BYTES = 7 + 255 + 1 + 32  # of a tree object's entry: mode, name, id
+_LARGE_TREE = 1 << 20  # bytes of a tree object; a larger one is not parsed further than needed
+_TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+# What dulwich raises where an object is not as it expects; git then has the last word.
+_UNREADABLE = (
+    ArithmeticError, AssertionError, ChecksumMismatch, FileFormatException, LookupError, OSError,
+    TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+class ObjectStore:
+    """The objects of a repository, SHA-1 or SHA-256, with or without alternates."""
+
+    def __init__(self, git_dir: Path, common_dir: Path, object_format: str) -> None:
+        """`common_dir` is where the git directory of a linked working tree has its objects."""
+        self._git_dir = git_dir
+        self._common_dir = common_dir
+        self._object_format = get_object_format(object_format)
+
+    @cached_property
+    def _stores(self) -> list[DiskObjectStore]:
+        folders = _object_folders(self._common_dir / "objects")
+        return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
+
+    def close(self) -> None:
+        """Close the pack files that were opened, and the git that answers."""
+        asker = self.__dict__.pop("_asker", None)
+        if asker is not None:
+            asker.stdin.close()
+            asker.stdout.close()
+            asker.wait()
+        for store in self.__dict__.pop("_stores", ()):
+            store.close()
+
+    def facts(self, ids: Sequence[str]) -> list[str]:
+        """Type and size of each object, as in `blob 12`, from a git that stays and answers."""
+        facts: list[str] = []
+        try:
+            for start in range(0, len(ids), _ASKED):
+                asked = ids[start : start + _ASKED]
+                self._asker.stdin.write("".join(f"{id_}\n" for id_ in asked).encode())
+                self._asker.stdin.flush()
+                facts += [self._asker.stdout.readline().decode().rstrip("\n") for _ in asked]
+        except BrokenPipeError:
+            raise PublishError("git cat-file failed", CHECK) from None
+        if facts and not facts[-1]:
+            raise PublishError("git cat-file failed", CHECK)
+        return facts
+
+    @cached_property
+    def _asker(self) -> Any:
+        return start_git(self._git_dir, "cat-file", _FACTS)
+
+    def read(self, object_id: str, kind: str | None = None) -> bytes:
+        """The content of an object; PublishError where it is gone, or not of the type `kind`."""
+        found, content = self._read_typed(object_id)
+        if kind not in (None, found):
+            raise PublishError(f"object {object_id} is a {found}, not a {kind}", CHECK)
+        return content
+
+    def _read_typed(self, object_id: str) -> tuple[str, bytes]:
+        for store in self._stores:
+            try:
+                number, content = store.get_raw(ObjectID(object_id.encode()))
+            except _UNREADABLE:
+                continue
+            return _TYPES[number], content
+        said = ask_git(self._git_dir, "cat-file", "--batch", stdin=f"{object_id}\n".encode()).stdout
+        facts, _, content = said.partition(b"\n")
+        found = facts.decode().split()
+        if len(found) != 3:
+            raise PublishError(f"object {object_id} is missing", CHECK)
+        return found[1], content[:-1]
+
+    def entries(self, tree: str, most: int) -> list[ListedEntry]:
+        """The entries of a tree object; of one with more than `most` some more than those."""
+        if self._size_of_tree(tree) > (most + 1) * _ENTRY_BYTES:
+            # More than `most` however long their names are: to read them would fill the memory.
+            return [ListedEntry("", SUBMODULE, "")] * (most + 1)
+        content = self.read(tree, "tree")
+        length = len(tree) // 2
+        try:
+            found: Iterable[tuple[bytes, int, bytes]] = (
+                parse_tree(content, length)
+                if len(content) < _LARGE_TREE
+                else islice(tree_entries(content, length), most + 1)
+            )
+            return [
+                ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
+                for name, mode, id_ in found
+            ]
+        except (FileFormatException, ValueError):
+            raise malformed(tree) from None
+
+    def _size_of_tree(self, tree: str) -> int:
+        size = self.facts([tree])[0].partition(" ")[2]
+        return int(size) if size.isdigit() else 0  # one that is missing is told of when it is read
+
+    def sizes(self, ids: Sequence[str]) -> dict[str, int]:
+        facts = list(zip(ids, self.facts(ids), strict=True))
+        sizes = {id_: int(fact[5:]) for id_, fact in facts if fact.startswith("blob ")}
+        for id_, fact in facts if len(sizes) < len(facts) else ():
+            if id_ not in sizes:
+                kind, size = fact.split()
+                raise PublishError(
+                    f"the file {id_} is {size if size == 'missing' else kind}", CHECK
+                )
+        return sizes
+
+
+class _OwnObjects(DiskObjectStore):
+    """The objects in one folder; dulwich would open alternates as SHA-1, whatever they are."""
+
+    @property
+    def alternates(self) -> list[object]:  # type: ignore[override]
+        return []
+
+
+def _object_folders(objects: Path) -> list[Path]:
+    """The folder and its alternates, theirs included (gitrepository-layout(5))."""
+    folders: dict[Path, None] = {}
+    waiting = [objects]
+    while waiting:
+        folder = waiting.pop(0).resolve()
+        alternates = folder / "info" / "alternates"
+        if folder in folders or not folder.is_dir():
+            continue
+        folders[folder] = None
+        lines = alternates.read_bytes().split(b"\n") if alternates.is_file() else []
+        waiting += [folder / os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
+    return list(folders)

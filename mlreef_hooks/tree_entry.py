@@ -1,0 +1,83 @@
+"""What stands in a tree: files, links, submodules and folders, and what is known of a folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Self
+
+FILE, EXECUTABLE, SYMLINK, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o160000
+FOLDER = 0o040000
+SPECIAL = ("mlreef.toml", ".gitattributes")  # names of files that the rules look for in all folders
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeEntry:
+    """One entry: its path from the root (bytes that are not UTF-8 as surrogates), git's mode,
+    its size in bytes (0 for a submodule) and its object id in hex (empty in a working tree).
+    """
+
+    path: str
+    mode: int
+    size: int
+    id: str
+
+    @property
+    def is_file(self) -> bool:
+        """True for a regular file, executable or not; old git wrote modes such as 100664."""
+        return self.mode & 0o170000 == 0o100000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSummary:
+    """What is in a folder, with everything below it; paths are relative to it.
+
+    `entries` counts folders too, `files` does not; sizes are in bytes; `depth` is how deep folders
+    are nested in it, `longest` the bytes of its longest path. `links` maps symbolic links to their
+    targets; `special` holds the paths of files with those names; `python` the Python files that
+    hold one of some words, by the words joined with spaces, for what was searched.
+    """
+
+    entries: int
+    files: int
+    size: int
+    largest: int
+    depth: int
+    longest: int
+    links: Mapping[str, str] = field(default_factory=dict)
+    special: tuple[str, ...] = ()
+    python: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """The summary that `to_json` gave."""
+        python = {words: tuple(paths) for words, paths in facts["python"].items()}
+        return cls(**{**facts, "special": tuple(facts["special"]), "python": python})
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownFolder:
+    """A folder that is not looked into: its tree id and its summary."""
+
+    id: str
+    summary: FolderSummary
+
+
+class Child(NamedTuple):
+    """What is directly in a folder: its name, git's mode, its object id in hex, and the size in
+    bytes and the number of all entries that it is or holds.
+    """
+
+    name: str
+    mode: int
+    id: str
+    size: int
+    entries: int
+
+
+def folder_child(name: str, id_: str, inside: Sequence[Child]) -> Child:
+    """A folder as a child of the one that it is in."""
+    size = sum(child.size for child in inside)
+    return Child(name, FOLDER, id_, size, 1 + sum(child.entries for child in inside))
