@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ MakeSite = Callable[..., GitSite]
 
 
 @pytest.fixture
-def make_site(tmp_path: Path, engine: str, base_image: str) -> MakeSite:
-    """Makes a site with the engine of the tests."""
+def make_site(tmp_path: Path, engine: str, base_image: str) -> Iterator[MakeSite]:
+    """Makes a site with the engine of the tests; its second push meets a process that is ready."""
+    with ExitStack() as ends:
 
-    def make(**settings: Any) -> GitSite:
-        return GitSite(tmp_path / "site", engine, base_image, settings)
+        def make(**settings: Any) -> GitSite:
+            tables = {"hook": {"stay_ready": True}, **settings}
+            site = GitSite(tmp_path / "site", engine, base_image, tables)
+            ends.callback(site.end_ready)
+            return site
 
-    return make
+        yield make
 
 
 @pytest.fixture

@@ -29,61 +29,28 @@ print("more:", *sorted(name for name in {*sys.modules} - before))
 """
 
 
-class ReadySite(GitSite):
-    """A site whose hooks leave a process behind."""
+def hand_over(site: GitSite, author: Author, tag: str) -> "subprocess.CompletedProcess[bytes]":
+    """What the hook's program said to a push of `tag`; `None` at the end where nobody took it.
 
-    @property
-    def process(self) -> int | None:
-        """The process id, None where there is none."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"mlreef_hooks.cli.ready" in words and os.fsencode(self.config) in words:
-                return int(folder.name)
-        return None
-
-    @property
-    def socket(self) -> Path:
-        return self.state / SOCKET
-
-    def wait(self) -> int:
-        """The id of the process, once it takes pushes."""
-        wait_until(self.socket.exists)
-        process = self.process
-        assert process is not None
-        return process
-
-    def end(self) -> None:
-        """Kill the process."""
-        process = self.process
-        if process is not None:
-            os.kill(process, signal.SIGKILL)
-            wait_until(lambda: self.process != process)
-
-    def hand_over(self, author: Author, tag: str) -> "subprocess.CompletedProcess[bytes]":
-        """What the hook's program said to a push of `tag`; `None` at the end where nobody took it.
-
-        The tag is stored without the hook; the program is called as the hook calls it.
-        """
-        hook = self.repositories / "text/upper.git/hooks/post-receive"
-        hook.chmod(0o644)
-        author.push("master", tag)
-        hook.chmod(0o755)
-        line = f"{'0' * 40} {author.git('rev-parse', tag)} refs/tags/{tag}\n"
-        words = (
-            "from mlreef_hooks.cli.hand_over import hand_over;"
-            f"print(hand_over({str(self.state)!r}, {str(self.config)!r}))"
-        )
-        return subprocess.run(
-            [sys.executable, "-c", words],
-            cwd=self.repositories / "text/upper.git",
-            env=PUSHER,
-            input=line.encode(),
-            capture_output=True,
-            check=True,
-        )
+    The tag is stored without the hook; the program is called as the hook calls it.
+    """
+    hook = site.repositories / "text/upper.git/hooks/post-receive"
+    hook.chmod(0o644)
+    author.push("master", tag)
+    hook.chmod(0o755)
+    line = f"{'0' * 40} {author.git('rev-parse', tag)} refs/tags/{tag}\n"
+    words = (
+        "from mlreef_hooks.cli.hand_over import hand_over;"
+        f"print(hand_over({str(site.state)!r}, {str(site.config)!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", words],
+        cwd=site.repositories / "text/upper.git",
+        env=PUSHER,
+        input=line.encode(),
+        capture_output=True,
+        check=True,
+    )
 
 
 @pytest.fixture
@@ -91,30 +58,28 @@ def make_site(tmp_path: Path, stored_base: Path) -> Iterator[MakeSite]:
     """Makes a site without an engine, whose process is killed at the end."""
     with ExitStack() as ends:
 
-        def make(name: str = "site", **hook: Any) -> ReadySite:
+        def make(**hook: Any) -> GitSite:
             tables = {"images": {"path": str(stored_base)}, "hook": {"stay_ready": True, **hook}}
-            site = ReadySite(
-                tmp_path / name, "unix:///nowhere", "mlreef-base:bookworm", tables, "layers"
+            site = GitSite(
+                tmp_path / "site", "unix:///nowhere", "mlreef-base:bookworm", tables, "layers"
             )
-            ends.callback(site.end)
+            ends.callback(site.end_ready)
             return site
 
         yield make
 
 
 @pytest.fixture
-def site(make_site: MakeSite) -> ReadySite:
-    site = make_site()
-    assert isinstance(site, ReadySite)
-    return site
+def site(make_site: MakeSite) -> GitSite:
+    return make_site()
 
 
 @pytest.fixture
-def author(site: ReadySite) -> Author:
+def author(site: GitSite) -> Author:
     """An author whose first version is published, so that the process stands ready."""
     author = site.author("text/upper")
     publish(author, "1.0")
-    site.wait()
+    site.wait_ready()
     return author
 
 
@@ -131,10 +96,8 @@ def publish(author: Author, version: str) -> None:
     assert f"success: upper {version} is published" in said, said
 
 
-def test_the_first_push_leaves_a_process_that_takes_the_next(
-    site: ReadySite, author: Author
-) -> None:
-    said = site.hand_over(author, commit(author, "1.1"))
+def test_the_first_push_leaves_a_process_that_takes_the_next(site: GitSite, author: Author) -> None:
+    said = hand_over(site, author, commit(author, "1.1"))
     assert b"success: upper 1.1 is published" in said.stdout
     assert said.stdout.endswith(b"\n0\n")
     document = site.document("text/upper")
@@ -145,7 +108,7 @@ def test_the_first_push_leaves_a_process_that_takes_the_next(
     assert site.versions("text/upper") == ["1.2", "1.1", "1.0"]
 
 
-def test_it_has_everything_loaded_that_a_publish_needs(site: ReadySite, author: Author) -> None:
+def test_it_has_everything_loaded_that_a_publish_needs(site: GitSite, author: Author) -> None:
     tag = commit(author, "1.1")
     (site.repositories / "text/upper.git/hooks/post-receive").unlink()
     author.push("master", tag)
@@ -162,9 +125,9 @@ def test_it_has_everything_loaded_that_a_publish_needs(site: ReadySite, author: 
     assert done.stdout.splitlines()[-1] == "more:", done.stdout
 
 
-def test_it_holds_nothing_of_the_push_that_started_it(site: ReadySite) -> None:
+def test_it_holds_nothing_of_the_push_that_started_it(site: GitSite) -> None:
     author = site.author("text/upper")
-    site.hand_over(author, commit(author, "1.0"))  # stored; nobody was there to take it
+    hand_over(site, author, commit(author, "1.0"))  # stored; nobody was there to take it
     assert site.versions("text/upper") == []
     subprocess.run(
         ["hooks/post-receive"],
@@ -174,7 +137,7 @@ def test_it_holds_nothing_of_the_push_that_started_it(site: ReadySite) -> None:
         stdout=subprocess.PIPE,  # read to its end, which waits for whoever has it open
         check=True,
     )
-    process = Path("/proc") / str(site.wait())
+    process = Path("/proc") / str(site.wait_ready())
     assert site.versions("text/upper") == ["1.0"]
     assert process.joinpath("environ").read_bytes() == f"PATH={os.defpath}\0".encode()
     held = {os.readlink(each) for each in process.joinpath("fd").iterdir()}
@@ -182,12 +145,12 @@ def test_it_holds_nothing_of_the_push_that_started_it(site: ReadySite) -> None:
     assert process.joinpath("cwd").readlink() == Path("/")
 
 
-def test_it_takes_nothing_that_was_started_elsewhere(site: ReadySite, author: Author) -> None:
+def test_it_takes_nothing_that_was_started_elsewhere(site: GitSite, author: Author) -> None:
     tag = commit(author, "1.1")
     other = site.folder / "other.toml"
     other.write_bytes(site.config.read_bytes())
     config, site.config = site.config, other
-    assert site.hand_over(author, tag).stdout == b"None\n"
+    assert hand_over(site, author, tag).stdout == b"None\n"
     site.config = config
     elsewhere = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     words = "import sys; from mlreef_hooks.cli import hand_over as it;"
@@ -202,46 +165,44 @@ def test_it_takes_nothing_that_was_started_elsewhere(site: ReadySite, author: Au
 
 
 def test_a_changed_configuration_is_not_what_it_was_started_with(
-    site: ReadySite, author: Author
+    site: GitSite, author: Author
 ) -> None:
-    before = site.wait()
+    before = site.wait_ready()
     with site.config.open("a") as config:
         config.write("# changed\n")
-    assert site.hand_over(author, commit(author, "1.1")).stdout == b"None\n"
-    wait_until(lambda: site.process is None)
+    assert hand_over(site, author, commit(author, "1.1")).stdout == b"None\n"
+    wait_until(lambda: site.ready_process is None)
     publish(author, "1.2")
-    assert site.wait() != before
+    assert site.wait_ready() != before
     publish(author, "1.3")
 
 
 def test_it_ends_when_no_push_comes(make_site: MakeSite) -> None:
     site = make_site(ready_seconds=1)
-    assert isinstance(site, ReadySite)
     publish(site.author("text/upper"), "1.0")
-    site.wait()
-    wait_until(lambda: site.process is None)
-    assert not site.socket.exists()
+    site.wait_ready()
+    wait_until(lambda: site.ready_process is None)
+    assert not (site.state / SOCKET).exists()
 
 
 def test_a_site_may_want_none(make_site: MakeSite) -> None:
     site = make_site(stay_ready=False)
-    assert isinstance(site, ReadySite)
     publish(site.author("text/upper"), "1.0")
-    assert site.process is None
+    assert site.ready_process is None
 
 
-def test_one_that_was_killed_is_followed_by_another(site: ReadySite, author: Author) -> None:
-    before = site.wait()
-    site.end()
-    assert site.socket.exists()
+def test_one_that_was_killed_is_followed_by_another(site: GitSite, author: Author) -> None:
+    before = site.wait_ready()
+    site.end_ready()
+    assert (site.state / SOCKET).exists()
     publish(author, "1.1")
-    wait_until(lambda: site.process is not None)
-    assert site.process != before
+    wait_until(lambda: site.ready_process is not None)
+    assert site.ready_process != before
     publish(author, "1.2")
 
 
-def test_a_push_does_not_wait_for_one_that_is_stopped(site: ReadySite, author: Author) -> None:
-    process = site.wait()
+def test_a_push_does_not_wait_for_one_that_is_stopped(site: GitSite, author: Author) -> None:
+    process = site.wait_ready()
     os.kill(process, signal.SIGSTOP)
     publish(author, "1.1")
     os.kill(process, signal.SIGCONT)
@@ -249,7 +210,7 @@ def test_a_push_does_not_wait_for_one_that_is_stopped(site: ReadySite, author: A
     assert site.versions("text/upper") == ["1.2", "1.1", "1.0"]
 
 
-def test_a_hook_that_is_killed_does_not_end_its_publish(site: ReadySite, author: Author) -> None:
+def test_a_hook_that_is_killed_does_not_end_its_publish(site: GitSite, author: Author) -> None:
     tag = commit(author, "1.1")
     (site.repositories / "text/upper.git/hooks/post-receive").chmod(0o644)
     author.push("master", tag)
@@ -274,7 +235,7 @@ def test_a_hook_that_is_killed_does_not_end_its_publish(site: ReadySite, author:
     wait_until(lambda: site.versions("text/upper") == ["1.1", "1.0"])
 
 
-def test_many_pushes_at_once(site: ReadySite, author: Author) -> None:
+def test_many_pushes_at_once(site: GitSite, author: Author) -> None:
     tags = [commit(author, f"2.{number}") for number in range(6)]
     author.push("master")
     pushes = [

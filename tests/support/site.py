@@ -1,6 +1,8 @@
 """A site of mlreef-hooks in a folder: configuration, state, bare repositories with the hook."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +11,9 @@ from typing import Any
 
 import toml
 
+from mlreef_hooks.cli.hand_over import SOCKET
 from tests.support.git import Author, make_bare
+from tests.support.processes import wait_until
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 COMMAND_SECONDS = 300
@@ -91,6 +95,32 @@ class GitSite:
         """An author with an empty clone of a new repository."""
         remote = self.repository(name, object_format)
         return Author(self.folder / "clones" / name, remote, object_format=object_format)
+
+    @property
+    def ready_process(self) -> int | None:
+        """The id of the process that stays for the next push, None where there is none."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"mlreef_hooks.cli.ready" in words and os.fsencode(self.config) in words:
+                return int(folder.name)
+        return None
+
+    def wait_ready(self) -> int:
+        """The id of the process that stays, once it takes pushes."""
+        wait_until((self.state / SOCKET).exists)
+        process = self.ready_process
+        assert process is not None
+        return process
+
+    def end_ready(self) -> None:
+        """Kill the process that stays."""
+        process = self.ready_process
+        if process is not None:
+            os.kill(process, signal.SIGKILL)
+            wait_until(lambda: self.ready_process != process)
 
     def document(self, name: str) -> dict[str, Any] | None:
         """A module's document, such as that of `vision/upper`; None where there is none."""
