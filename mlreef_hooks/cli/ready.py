@@ -25,6 +25,7 @@ from mlreef_hooks.errors import PublishError
 
 # What a publish imports only when it needs it.
 MODULES = (
+    "encodings.idna",
     "encodings.utf_8_sig",
     "importlib.readers",
     "mlreef_hooks.builders.choice",
