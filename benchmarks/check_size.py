@@ -2,23 +2,28 @@
 
     .cache/test-venv/bin/python -m benchmarks.check_size [--files 20000] [--rounds 9] [--json FILE]
 
-Both are bare repositories with the same module (and ten mistakes in it, so that every finding is
-made); the large one has that many more files: data, texts and Python sources, in folders of 200.
+Both have the same module (and ten mistakes in it, so that every finding is made); the large one has
+that many more files: data, texts and Python sources, in folders of 200. Each is checked as a bare
+repository and as the folder of a clone of it in which nothing changed, or one file (`edited`).
+`first` is with an empty folder of caches, `again` with what the checks before it left there.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.git import Author, make_bare
 
 PROJECT = Path(__file__).resolve().parent.parent / "tests" / "projects" / "ten-mistakes"
 SMALL = 20
+Case = tuple[str, str]  # what is checked, and whether it was checked before
 
 
 def main() -> int:
@@ -28,24 +33,32 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
+    seconds: dict[int, dict[Case, list[float]]] = {SMALL: {}, options.files: {}}
     with tempfile.TemporaryDirectory() as folder:
-        sizes = {SMALL: [], options.files: []}  # type: dict[int, list[float]]
-        repositories = {size: make_repository(Path(folder, str(size)), size) for size in sizes}
+        places = {size: make_places(Path(folder, str(size)), size) for size in seconds}
         for _ in range(options.rounds):
-            for size, repository in repositories.items():
-                sizes[size].append(seconds_of_check(repository))
-    small, large = (statistics.median(seconds) for seconds in sizes.values())
-    print(f"check, {SMALL} files: {small * 1000:.0f} ms")
-    print(f"check, {options.files} files: {large * 1000:.0f} ms (ratio {large / small:.2f})")
+            for size in seconds:
+                for case, taken in measure(places[size], Path(folder)).items():
+                    seconds[size].setdefault(case, []).append(taken)
+    for case, larges in seconds[options.files].items():
+        small, large = statistics.median(seconds[SMALL][case]), statistics.median(larges)
+        print(
+            f"{' '.join(case):18} {SMALL} files: {small * 1000:4.0f} ms,"
+            f" {options.files} files: {large * 1000:4.0f} ms, ratio {large / small:.2f}"
+        )
     if options.json:
-        options.json.write_text(json.dumps(sizes, indent=1) + "\n")
+        named = {
+            size: {" ".join(case): taken for case, taken in cases.items()}
+            for size, cases in seconds.items()
+        }
+        options.json.write_text(json.dumps(named, indent=1) + "\n")
     return 0
 
 
-def make_repository(folder: Path, size: int) -> Path:
-    """A bare repository with the project and other files, `size` in all."""
+def make_places(folder: Path, size: int) -> Mapping[str, list[str]]:
+    """The arguments of `check` for a repository with the project and other files, `size` in all."""
     repository = make_bare(folder / "bare.git")
-    author = Author(folder / "clone", repository)
+    author = Author(folder / "author", repository)
     files = {path.name: path.read_bytes() for path in PROJECT.iterdir() if path.is_file()}
     contents = (("csv", "1,2,3\n" * 50), ("txt", "words\n" * 50), ("py", "VALUE = [1, 2]\n" * 20))
     for number in range(size - len(files)):
@@ -55,16 +68,32 @@ def make_repository(folder: Path, size: int) -> Path:
     author.commit(files)
     author.push("master")
     author.git("--git-dir", str(repository), "repack", "-adq")
-    return repository
+    for name in ("clone", "edited"):
+        author.git("clone", "--quiet", "--branch", "master", f"file://{repository}", f"../{name}")
+    (folder / "edited" / "part0" / "file0.csv").write_text("another\n")
+    return {
+        "bare": ["--git-dir", str(repository), "--rev", "master"],
+        "clone": [str(folder / "clone")],
+        "edited": [str(folder / "edited")],
+    }
 
 
-def seconds_of_check(repository: Path) -> float:
-    """Seconds of one `check` of the repository's main branch, from start to exit."""
-    command = [sys.executable, "-I", "-m", "mlreef_hooks", "check"]
+def measure(places: Mapping[str, list[str]], folder: Path) -> dict[Case, float]:
+    """Seconds of one check of every place, first and again."""
+    seconds = {}
+    for place, words in places.items():
+        with tempfile.TemporaryDirectory(dir=folder) as caches:
+            for time_ in ("first", "again"):
+                seconds[place, time_] = seconds_of_check(words, caches)
+    return seconds
+
+
+def seconds_of_check(words: list[str], caches: str) -> float:
+    """Seconds of one check, from start to exit."""
+    command = [sys.executable, "-I", "-m", "mlreef_hooks", "check", *words]
+    environment = {**os.environ, "XDG_CACHE_HOME": caches}
     began = time.perf_counter()
-    done = subprocess.run(
-        [*command, "--git-dir", repository, "--rev", "master"], capture_output=True, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 1, done.stderr
     return time.perf_counter() - began
 

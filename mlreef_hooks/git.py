@@ -2,13 +2,36 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_objects import CHECK
 
 _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
+
+_COMMITTED = ("rev-parse", "--absolute-git-dir", "--verify", "HEAD:./")
+_CHANGED = (
+    "diff-index", "-z", "--name-status", "--no-renames", "--relative",
+    # A submodule is its commit, whatever happens in its folder.
+    "--ignore-submodules=dirty", "HEAD", "--", ".",
+)  # fmt: skip
+_UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is not in a folder as it was committed, by paths relative to it.
+
+    `tree` is the folder's tree id in the last commit. Files that are `present` were changed or are
+    not committed, those that are `gone` were.
+    """
+
+    git_dir: Path
+    tree: str
+    present: Set[str]
+    gone: Set[str]
 
 
 def git_environment() -> dict[str, str]:
@@ -69,6 +92,34 @@ def list_working_tree(folder: Path) -> list[str] | None:
     if done.returncode:
         return None
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
+
+
+def list_changes(folder: Path) -> Changes | None:
+    """What is not as the last commit has it, None where no commit has the folder.
+
+    git's index tells files that did not change by their times, as in `git status`; a file that was
+    touched, and perhaps not changed, counts as changed.
+    """
+    started = [_start_in(folder, *words) for words in (_COMMITTED, _CHANGED, _UNTRACKED)]
+    committed, changed, untracked = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        return None
+    git_dir, tree = os.fsdecode(committed).rstrip("\n").rsplit("\n", 1)
+    words = [os.fsdecode(word) for word in changed.split(b"\0")]
+    by_path = dict(zip(words[1::2], words[0::2], strict=False))
+    present = {path for path, status in by_path.items() if status != "D"}
+    # git lists a repository inside the folder, which would become a submodule, as `inner/`.
+    present |= {os.fsdecode(path).rstrip("/") for path in untracked.split(b"\0") if path}
+    gone = by_path.keys() - present
+    return Changes(git_dir=Path(git_dir), tree=tree, present=present, gone=gone)
+
+
+def _start_in(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        ["git", "-C", folder, *words],
+        env=git_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def origin_of(folder: Path) -> str | None:

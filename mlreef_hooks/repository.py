@@ -4,15 +4,22 @@ Refs and ancestry are asked from git, which knows reftables, replace refs and cl
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mlreef_hooks.commit_tree import read_commit_tree
+from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, first_line, run_git
-from mlreef_hooks.git_objects import CHECK, commit_seconds, object_of_tag, tag_message
+from mlreef_hooks.git_objects import (
+    CHECK,
+    commit_seconds,
+    object_of_tag,
+    tag_message,
+    tree_of_commit,
+)
 from mlreef_hooks.object_store import ObjectStore
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_listing import Recall, nothing_known
@@ -122,4 +129,11 @@ class GitRepository:
 
         Folders that `recall` knows are not listed.
         """
-        return read_commit_tree(self._objects, self.git_dir, commit, limits, recall)
+        root = tree_of_commit(commit, self._objects.read(commit, "commit"))
+        return self.read_folder(root, limits, recall)
+
+    def read_folder(
+        self, tree: str, limits: Limits, recall: Recall, *, opened: Collection[str] = ()
+    ) -> SourceTree:
+        """The same of a tree by its id; folders that are `opened` are listed (see `list_tree`)."""
+        return read_committed_tree(self._objects, self.git_dir, tree, limits, recall, opened)

@@ -86,7 +86,8 @@ class SourceTree:
         self.doubled = tuple(doubled)
         self.beyond = beyond
         self.searched: dict[Words, set[str]] = {}
-        self._objects = objects
+        self.pointers_sought = False
+        self.objects = objects
         self._by_path: dict[str, TreeEntry] = {}
         for entry in self.entries:
             self._by_path.setdefault(entry.path, entry)
@@ -113,7 +114,7 @@ class SourceTree:
         entry = self._find(path)
         if entry is None:
             raise KeyError(path)
-        return self._objects.read(entry)
+        return self.objects.read(entry)
 
     def _find(self, path: str) -> TreeEntry | None:
         entry = self._by_path.get(path)
@@ -123,7 +124,7 @@ class SourceTree:
         for place in range(1, len(parts)):
             folder = self.known.get("/".join(parts[:place]) + "/")
             if folder is not None:
-                return self._objects.find(folder.id, parts[place:])
+                return self.objects.find(folder.id, parts[place:])
         return None
 
     def special(self, name: str) -> list[str]:
@@ -137,7 +138,7 @@ class SourceTree:
     def links(self) -> dict[str, str]:
         """The targets of all symbolic links by their paths."""
         links = {
-            entry.path: self._objects.read(entry).decode(errors="surrogateescape")
+            entry.path: self.objects.read(entry).decode(errors="surrogateescape")
             for entry in self.entries
             if entry.mode == SYMLINK and entry.size <= SOURCE_BYTES
         }
@@ -151,7 +152,7 @@ class SourceTree:
         """The content of a file that is to be parsed; a finding and None where it is too large."""
         entry = self._find(path)
         if entry is not None and entry.size <= limit:
-            return self._objects.read(entry)
+            return self.objects.read(entry)
         problems.add(
             "tree-file-too-large",
             path,
@@ -166,7 +167,7 @@ class SourceTree:
         asked = tuple(words)
         if asked not in self.searched:
             found = self._search_known(asked)
-            found = self._objects.search(asked) if found is None else found
+            found = self.objects.search(asked) if found is None else found
             found = self._search_listed(asked) if found is None else found
             self.searched[asked] = {path for path in found if self._is_source(path)}
         return self.searched[asked]
@@ -195,7 +196,7 @@ class SourceTree:
     def children(self, folder: str) -> Sequence[Child]:
         """What is directly in the folder with a tree id, in the order of the names."""
         listed = self._listed_children.get(folder)
-        found = self._objects.children(folder) if listed is None else listed
+        found = self.objects.children(folder) if listed is None else listed
         return sorted(found, key=lambda child: child.name)
 
     @cached_property
@@ -235,9 +236,16 @@ class SourceTree:
                 found += self.walk(child, path)
         return sorted(found, key=lambda entry: entry.path)
 
+    def entries_without_pointers_sought(self) -> Iterator[TreeEntry]:
+        """All entries, but for those in folders where pointers of Git LFS were looked for."""
+        yield from self.entries
+        for path, known in self.known.items():
+            for child in () if known.summary.pointers else self.children(known.id):
+                yield from self.walk(child, path)
+
     def content(self, entry: TreeEntry) -> bytes:
         """The content of a file or link of the tree."""
-        return self._objects.read(entry)
+        return self.objects.read(entry)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -33,7 +33,8 @@ class FolderSummary:
     `entries` counts folders too, `files` does not; sizes are in bytes; `depth` is how deep folders
     are nested in it, `longest` the bytes of its longest path. `links` maps symbolic links to their
     targets; `special` holds the paths of files with those names; `python` the Python files that
-    hold one of some words, by the words joined with spaces, for what was searched.
+    hold one of some words, by the words joined with spaces, for what was searched; `pointers` is
+    true where pointers of Git LFS were looked for.
     """
 
     entries: int
@@ -45,6 +46,7 @@ class FolderSummary:
     links: Mapping[str, str] = field(default_factory=dict)
     special: tuple[str, ...] = ()
     python: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pointers: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The summary as a JSON object."""

@@ -1,7 +1,7 @@
 """The walk through a tree's folders, bounded whatever was pushed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,18 +55,23 @@ def list_tree(
     read: Callable[[str, int], Sequence[ListedEntry]],
     limits: Limits,
     recall: Recall = nothing_known,
+    opened: Collection[str] = (),
 ) -> Listing:
     """The entries below the tree with the id `root`, but for what `recall` knows already.
 
     `read` gives the entries of one tree object, at least the first so many of them. Folders count
-    as entries too: a tree bomb of empty folders holds no file at all.
+    as entries too: a tree bomb of empty folders holds no file at all. Folders whose paths are in
+    `opened`, in lower case and as in `a/b/`, are listed whatever is known of them.
     """
     entries = lru_cache(_REMEMBERED)(read)
     listing = Listing(left=limits.files)
     level = [_Folder("", 0, root, certain=True)]
     while level and listing.left >= 0:
-        summaries = recall([folder.id for folder in level if folder.certain])
-        unknown = [each for each in level if not _is_known(each, summaries, limits, listing)]
+        closed = [each for each in level if each.certain and each.path.lower() not in opened]
+        # The root is not asked for: it is another one each time.
+        summaries = recall([each.id for each in closed]) if listing.folders else {}
+        known = {each for each in closed if _is_known(each, summaries, limits, listing)}
+        unknown = [each for each in level if each not in known]
         level = []
         for folder in unknown:
             if folder.depth > limits.depth or len(folder.path) > PATH_LENGTH:
@@ -83,7 +88,7 @@ def _is_known(
     folder: _Folder, summaries: Mapping[str, FolderSummary], limits: Limits, listing: Listing
 ) -> bool:
     """True, and noted, where the folder need not be listed; one near a limit is listed again."""
-    summary = summaries.get(folder.id) if folder.certain else None
+    summary = summaries.get(folder.id)
     if summary is None:
         return False
     near = (

@@ -200,16 +200,17 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
 
 
 def _check_lfs(tree: SourceTree, problems: Problems) -> None:
-    """Find pointers in place of files; a folder that holds one is never known."""
+    """Find pointers in place of files; a folder where one was found is never known."""
     found = (tree.read_source(path, problems) for path in tree.special(".gitattributes"))
     # Without the attribute nobody made pointers, and no file needs to be read for this.
     if not any(b"filter=lfs" in (content or b"") for content in found):
         return
-    for path in tree:
-        entry = tree.get(path)
-        if entry and entry.size in _LFS_SIZES and tree.read(path).startswith(_LFS_POINTER):
-            file = shlex.quote(printable(path))
+    tree.pointers_sought = True
+    for entry in tree.entries_without_pointers_sought():
+        sized = entry.is_file and entry.size in _LFS_SIZES
+        if sized and tree.content(entry).startswith(_LFS_POINTER):
+            file = shlex.quote(printable(entry.path))
             problems.add(
-                "tree-lfs-pointer", path, None, "this is a Git LFS pointer, not the file",
+                "tree-lfs-pointer", entry.path, None, "this is a Git LFS pointer, not the file",
                 f"commit the file itself: git lfs untrack {file} && git add --renormalize .",
             )  # fmt: skip

@@ -9,7 +9,7 @@ from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import SPECIAL, SYMLINK, FolderSummary, TreeEntry
 from mlreef_hooks.tree_listing import Recall
 
-_RECIPE = "2"  # part of every key; raise it when the rules of trees look for more
+_RECIPE = "3"  # part of every key; raise it when the rules of trees look for more
 _MOST_PATHS = 2000  # links, special and Python files; a folder with more is looked into again
 
 
@@ -43,6 +43,7 @@ class _Growing:
     links: dict[str, str] = field(default_factory=dict)
     special: list[str] = field(default_factory=list)
     python: dict[str, list[str]] = field(default_factory=dict)
+    pointers: bool = False
 
     def add_folder(self, name: str, inner: "_Growing | FolderSummary") -> None:
         """Count a folder in."""
@@ -79,6 +80,7 @@ class _Growing:
             links=self.links,
             special=tuple(self.special),
             python={words: tuple(paths) for words, paths in self.python.items()},
+            pointers=self.pointers,
         )
 
     @property
@@ -94,9 +96,14 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
     `found` are the findings about the tree. The root is left out: it is another one each time.
     """
     words = {" ".join(each): paths for each, paths in tree.searched.items()}
-    growing = {path: _Growing(python={each: [] for each in words}) for path in tree.folders}
-    if not growing or tree.doubled:
+    faulty = _faulty_folders(found)
+    # A tree that is beyond a limit was neither listed nor looked at to its end.
+    if tree.doubled or "./" in faulty:
         return {}
+    growing = {
+        path: _Growing(python={each: [] for each in words}, pointers=tree.pointers_sought)
+        for path in tree.folders
+    }
     links = tree.links()
     for entry in tree.entries:
         folder, _, name = entry.path.rpartition("/")
@@ -112,11 +119,10 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
     for path in sorted(growing, key=lambda path: -path.count("/")):
         if path:
             _count_in(path, growing[path], growing)
-    faulty = _faulty_folders(found)
     return {
         tree.folders[path]: each.summary()
         for path, each in growing.items()
-        if path and each.is_short and printable(path) not in faulty
+        if path and tree.folders[path] and each.is_short and printable(path) not in faulty
     }
 
 

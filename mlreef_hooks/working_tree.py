@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
@@ -18,9 +19,12 @@ def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
     """
     # git lists a repository inside the folder, which would become a submodule, as `inner/`.
     paths = _walk(root) if listed is None else (path.rstrip("/") for path in listed)
-    entries = [entry for path in sorted(set(paths)) if (entry := _entry(root, path))]
-    objects = ReadObjects(lambda entry: _content(root / entry.path, entry.mode))
-    return SourceTree(entries, objects)
+    return SourceTree(read_entries(root, paths), ReadObjects(partial(read_content, root)))
+
+
+def read_entries(root: Path, paths: Iterable[str]) -> list[TreeEntry]:
+    """The entries of the files and links at paths below `root`, but for those not there."""
+    return [entry for path in sorted(set(paths)) if (entry := _entry(root, path))]
 
 
 def _walk(root: Path) -> Iterator[str]:
@@ -48,9 +52,11 @@ def _entry(root: Path, path: str) -> TreeEntry | None:
     return TreeEntry(path=path, mode=mode, size=0 if mode == SUBMODULE else found.st_size, id="")
 
 
-def _content(path: Path, mode: int) -> bytes:
+def read_content(root: Path, entry: TreeEntry) -> bytes:
+    """The content of a file or link below `root`; PublishError where it cannot be read."""
+    path = root / entry.path
     try:
-        return os.fsencode(os.readlink(path)) if mode == SYMLINK else path.read_bytes()
+        return os.fsencode(os.readlink(path)) if entry.mode == SYMLINK else path.read_bytes()
     except OSError as error:
         hint = "let yourself read it, or have git ignore it"
         raise PublishError(f"{path} cannot be read: {error.strerror}", hint) from None

@@ -19,19 +19,20 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_table errors manifest problems push tree tree_entry wheels.place",
-    "reading": "entry_point git_objects missing_imports module_keys module_toml required_package"
-    " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
-    " validation",
+    "reading": "changed_tree entry_point git_objects missing_imports module_keys module_toml"
+    " required_package requirement_lines requirements source.* toml_lines tree_listing tree_rules"
+    " tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* container commit_tree"
-    " docker_credentials durable_files engine engine_api engine_image git hook_check hook_files"
-    " index_document index_files installation job_log jobs module_run object_store oci_layout"
-    " process registry registry_blobs registry_http registry_login registry_session repository"
-    " servers.* waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
-    " wheels.layer wheels.resolution wheels.unfinished wheels.uv_failure working_tree",
-    "flow": "doctor intake publish receive site verification",
+    "edges": "account base_image base_sources bases build_cache builders.* container"
+    " committed_tree docker_credentials durable_files engine engine_api engine_image"
+    " folder_memory git hook_check hook_files index_document index_files installation job_log"
+    " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
+    " registry_login registry_session repository servers.* waiting_room wheels.access"
+    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
+    " wheels.unfinished wheels.uv_failure working_tree",
+    "flow": "checking doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -59,8 +60,9 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
-    "commit_tree": "git git_objects object_store tree_listing",
+    "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "folder_memory": "durable_files",
     "git": "git_objects",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
@@ -75,7 +77,7 @@ EDGES = {
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
-    "repository": "commit_tree git git_objects object_store tree_listing",
+    "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.plain": "index_files",
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
-from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.checking import check_commit, check_folder
+from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import list_working_tree, origin_of
+from mlreef_hooks.git import origin_of
 from mlreef_hooks.report import counted, plain
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
-from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.validation import Validation, validate
-from mlreef_hooks.working_tree import read_working_tree
+from mlreef_hooks.validation import Validation
 
 
 @click.command("check")
@@ -43,12 +42,17 @@ def check(
     config = load_config(config_file)
     folder = path or Path()
     if git_dir is None and rev is None:
-        tree = read_working_tree(folder, list_working_tree(folder))
-        validation = _validate(tree, _repository_of(folder), config)
+        validation = check_folder(folder, _name_of(folder), config, user_caches())
     else:
         validation = _validate_revision(git_dir or folder, "HEAD" if rev is None else rev, config)
     click.echo(_as_json(validation) if form == "json" else _as_text(validation))
     return 0 if validation.publishable else 1
+
+
+def _name_of(folder: Path) -> str:
+    """The name of a module that does not say its own, as the server makes it."""
+    server = PlainServer(settings=Server(), user_id=os.getuid())
+    return server.repository_name(_repository_of(folder), {}).name
 
 
 def _repository_of(folder: Path) -> Path:
@@ -68,15 +72,9 @@ def _validate_revision(place: Path, rev: str, config: Config) -> Validation:
             raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
         git_dir = repository.git_dir
         folder = git_dir.parent if git_dir.name == ".git" else git_dir
-        tree = repository.read_tree(commit, config.limits)
-        return _validate(tree, _repository_of(folder), config)
+        return check_commit(repository, commit, _name_of(folder), config, user_caches())
     finally:
         repository.close()
-
-
-def _validate(tree: SourceTree, place: Path, config: Config) -> Validation:
-    server = PlainServer(settings=Server(), user_id=os.getuid())
-    return validate(tree, name=server.repository_name(place, {}).name, config=config)
 
 
 def _as_json(validation: Validation) -> str:

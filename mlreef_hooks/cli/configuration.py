@@ -19,6 +19,11 @@ def user_config() -> Path:
     return _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
+def user_caches() -> Path:
+    """The folder of what this user's commands remember; it may be deleted at any time."""
+    return _xdg("XDG_CACHE_HOME", ".cache")
+
+
 def default_state() -> Path:
     """The state folder where the configuration names none."""
     return (

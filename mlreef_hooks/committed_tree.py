@@ -1,12 +1,11 @@
-"""The tree of a commit as a `SourceTree`: listed by id, content when asked, nothing checked out."""
+"""A tree of git as a `SourceTree`: listed by id, content when asked, nothing checked out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.git import ask_git
-from mlreef_hooks.git_objects import tree_of_commit
 from mlreef_hooks.object_store import ObjectStore
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import FOLDER, SUBMODULE, Child, FolderSummary, TreeEntry, folder_child
@@ -16,15 +15,19 @@ _MOST_ENTRIES = 1_000_000  # in one folder of a tree that was looked at before
 _LISTED = 256  # folders that are remembered while a tree is worked on
 
 
-def read_commit_tree(
-    store: ObjectStore, git_dir: Path, commit: str, limits: Limits, recall: Recall
+def read_committed_tree(
+    store: ObjectStore,
+    git_dir: Path,
+    root: str,
+    limits: Limits,
+    recall: Recall,
+    opened: Collection[str],
 ) -> SourceTree:
-    """The tree of a commit; folders that `recall` knows are not listed."""
-    root = tree_of_commit(commit, store.read(commit, "commit"))
-    listing = list_tree(root, store.entries, limits, recall)
+    """The tree with the id `root`; folders that `recall` knows are not listed, if not `opened`."""
+    listing = list_tree(root, store.entries, limits, recall, opened)
     return SourceTree(
         _sized(store, listing.entries),
-        _CommitObjects(store, git_dir, commit, recall, searched=listing.beyond is None),
+        _CommittedObjects(store, git_dir, root, recall, searched=listing.beyond is None),
         folders=listing.folders,
         known=listing.known,
         doubled=listing.doubled,
@@ -41,15 +44,15 @@ def _sized(store: ObjectStore, entries: Sequence[ListedEntry]) -> list[TreeEntry
     ]
 
 
-class _CommitObjects:
-    """The objects of a commit's tree, as a `SourceTree` asks for them."""
+class _CommittedObjects:
+    """The objects of a tree of git, as a `SourceTree` asks for them."""
 
     def __init__(
-        self, store: ObjectStore, git_dir: Path, commit: str, recall: Recall, *, searched: bool
+        self, store: ObjectStore, git_dir: Path, root: str, recall: Recall, *, searched: bool
     ) -> None:
         self._store = store
         self._git_dir = git_dir
-        self._commit = commit
+        self._root = root
         self._recall = recall
         # git does not know the bounds of the listing and would walk a tree bomb to its end.
         self._searched = searched
@@ -93,18 +96,18 @@ class _CommitObjects:
         return Child(listed.path, FOLDER, listed.id, known.size, known.entries + 1)
 
     def search(self, words: Sequence[str]) -> set[str] | None:
-        return _python_files_with(self._git_dir, self._commit, words) if self._searched else None
+        return _python_files_with(self._git_dir, self._root, words) if self._searched else None
 
 
-def _python_files_with(git_dir: Path, commit: str, words: Sequence[str]) -> set[str]:
-    """The paths of the Python files of a commit that hold one of some words."""
+def _python_files_with(git_dir: Path, tree: str, words: Sequence[str]) -> set[str]:
+    """The paths of the Python files of a tree that hold one of some words."""
     # Neither attributes in the pushed tree nor settings of the account change the answer.
     options = (
         "--text", "--no-textconv", "--fixed-strings", "--files-with-matches", "-z",
         "--full-name", "--no-color", "--no-recurse-submodules",
     )  # fmt: skip
     patterns = [part for word in words for part in ("-e", word)]
-    asked = ("grep", *options, *patterns, commit, "--", ":(top)*.py")
+    asked = ("grep", *options, *patterns, tree, "--", ":(top)*.py")
     said = ask_git(git_dir, *asked, good=(0, 1)).stdout
     paths = (path.partition(b":")[2] for path in said.split(b"\0") if path)
     return {path.decode(errors="surrogateescape") for path in paths}
