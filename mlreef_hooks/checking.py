@@ -8,7 +8,7 @@ from mlreef_hooks.changed_tree import changed_tree, opened_folders
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.folder_memory import FolderMemory
-from mlreef_hooks.git import Changes, list_changes, list_working_tree
+from mlreef_hooks.git import Changes, list_working_tree
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_summary import key_of, recall_from, summarise
@@ -16,12 +16,14 @@ from mlreef_hooks.validation import Validation, validate
 from mlreef_hooks.working_tree import read_content, read_entries, read_working_tree
 
 
-def check_folder(folder: Path, name: str, config: Config, caches: Path) -> Validation:
+def check_folder(
+    folder: Path, changes: Changes | None, name: str, config: Config, caches: Path
+) -> Validation:
     """What is found in a folder: in a working tree all that git tracks or would add.
 
-    `name` is as in `validate`; what is known of folders is kept below `caches`.
+    `changes` are None where there is no commit of it; `name` is as in `validate`; what is known of
+    folders is kept below `caches`.
     """
-    changes = list_changes(folder)
     if changes is not None:
         with closing(GitRepository(changes.git_dir)) as repository:
             memory = FolderMemory(caches, changes.git_dir)

@@ -14,7 +14,7 @@ from mlreef_hooks.git import hooks_path_of
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
-from mlreef_hooks.report import counted
+from mlreef_hooks.plain_text import counted
 from mlreef_hooks.wheels.bytecode import find_compiler
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,16 +94,23 @@ def list_working_tree(folder: Path) -> list[str] | None:
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
 
 
-def list_changes(folder: Path) -> Changes | None:
-    """What is not as the last commit has it, None where no commit has the folder.
+def ask_changes(folder: Path) -> Callable[[], Changes | None]:
+    """A function that answers once: what changed since the last commit, None where none has the
+    folder. git looks for it while this process does other things.
 
-    git's index tells files that did not change by their times, as in `git status`; a file that was
+    git's index tells files that did not change by their times, as in `git status`; one that was
     touched, and perhaps not changed, counts as changed.
     """
     started = [_start_in(folder, *words) for words in (_COMMITTED, _CHANGED, _UNTRACKED)]
-    committed, changed, untracked = [process.communicate()[0] for process in started]
-    if any(process.returncode for process in started):
-        return None
+
+    def answer() -> Changes | None:
+        said = [process.communicate()[0] for process in started]
+        return None if any(process.returncode for process in started) else _changes(*said)
+
+    return answer
+
+
+def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
     git_dir, tree = os.fsdecode(committed).rstrip("\n").rsplit("\n", 1)
     words = [os.fsdecode(word) for word in changed.split(b"\0")]
     by_path = dict(zip(words[1::2], words[0::2], strict=False))

@@ -11,8 +11,8 @@ from packaging.version import Version
 
 from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
 from mlreef_hooks.manifest import ModuleManifest, Parameter
+from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.push import PublishRequest
-from mlreef_hooks.report import plain, plain_lines
 
 V = 1  # changes only when an old reader would be wrong
 Document = dict[str, Any]

@@ -25,9 +25,9 @@ from mlreef_hooks.index import (
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.index_document import encode_document, read_document, read_if_allowed
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
+from mlreef_hooks.push import RESERVED
 
 SCHEMAS = ("module", "listing", "index")
-RESERVED = ("listing", "modules", "schema")  # no namespace may be a folder of this name
 _PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
 

@@ -4,9 +4,9 @@ import shlex
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import RULES, Problem
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate, read_tag
-from mlreef_hooks.report import plain
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository, PeeledTag
 
 _VERSION_LENGTH = 120  # docker allows 128 characters in an image's tag

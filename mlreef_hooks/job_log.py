@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlreef_hooks.durable_files import appended
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 FILE_BYTES = 8 << 20  # of a log; a job that is tried again writes into the same one
 LINES_TOLD = 200  # to the pusher, who waits for them

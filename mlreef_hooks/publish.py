@@ -15,6 +15,7 @@ from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problem, did_you_mean
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
@@ -95,7 +96,7 @@ def choose_manifest(
         return by_name.get(request.module or "")
     said = f"there is no module {request.module!a}" if request.module else "the tag names no module"
     return Problem(
-        rule="module-unknown", severity="error", path=report.plain(request.tag), line=None,
+        rule="module-unknown", severity="error", path=plain(request.tag), line=None,
         message=said, hint=did_you_mean(request.module or "", list(by_name)),
     )  # fmt: skip
 
@@ -175,6 +176,6 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
         visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
-        published_by=report.plain(entry.request.pusher),
+        published_by=plain(entry.request.pusher),
     )
     site.index.add(complete.document())

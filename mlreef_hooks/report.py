@@ -9,34 +9,15 @@ from itertools import accumulate
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest
 
 COLUMNS = 72
-_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})  # control, direction, not UTF-8, unassigned
 _SHOWN_PROBLEMS = 50
 _SHOWN_PATH = 200  # characters of a finding's path
 _SHOWN_TEXT = 500  # characters of its message, and of its hint
 STORED = "hint: the push itself is stored; only the publishing did not happen"
-
-
-def plain(text: str) -> str:
-    """The text on one line, without control, direction and undecodable characters.
-
-    What came from outside must not move a cursor, colour a line or reverse its order.
-    """
-    return "".join(
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in _UNSHOWN
-    ).strip()
-
-
-def plain_lines(text: str) -> str:
-    """The text without such characters; its lines and tabs stay."""
-    return "".join(
-        each for each in text if each in "\n\t" or unicodedata.category(each) not in _UNSHOWN
-    ).strip()
 
 
 def columns(text: str) -> int:
@@ -219,8 +200,3 @@ def yanked(request: PublishRequest, name: str) -> list[str]:
         *wrapped(f"mlreef: {name} {request.version} is yanked: {request.tag} was deleted"),
         *wrapped("hint: whatever pins this version still works; push the tag again to unyank"),
     ]
-
-
-def counted(number: int, word: str) -> str:
-    """The number and the word, such as `1 file` and `2 files`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

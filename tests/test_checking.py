@@ -12,7 +12,7 @@ import pytest
 from mlreef_hooks.checking import check_commit, check_folder
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import list_working_tree
+from mlreef_hooks.git import ask_changes, list_working_tree
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.validation import Validation, validate
@@ -54,7 +54,8 @@ def check_all(folder: Path, config: Config) -> Said:
 
 def check_changes(folder: Path, caches: Path, config: Config | None = None) -> Said:
     """What is found in the folder where what did not change is not read."""
-    return said(check_folder(folder, "x", config or Config(), caches))
+    changes = ask_changes(folder)()
+    return said(check_folder(folder, changes, "x", config or Config(), caches))
 
 
 def check_revision(author: Author, caches: Path, config: Config | None = None) -> Said:

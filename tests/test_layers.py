@@ -18,7 +18,8 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_table errors manifest problems push tree tree_entry wheels.place",
+    "values": "config config_table errors manifest plain_text problems push tree tree_entry"
+    " wheels.place",
     "reading": "changed_tree entry_point git_objects missing_imports module_keys module_toml"
     " required_package requirement_lines requirements source.* toml_lines tree_listing tree_rules"
     " tree_summary validation",
@@ -78,7 +79,6 @@ EDGES = {
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
-    "servers.plain": "index_files",
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",

@@ -9,9 +9,8 @@ import pytest
 
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index_files import RESERVED
 from mlreef_hooks.manifest import MODULE_NAME
-from mlreef_hooks.push import RepositoryName
+from mlreef_hooks.push import RESERVED, RepositoryName
 from mlreef_hooks.servers.plain import PlainServer
 from tests.support.git import Author, make_bare
 

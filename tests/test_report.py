@@ -12,6 +12,7 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from mlreef_hooks.validation import validate
@@ -224,7 +225,7 @@ def test_no_line_is_too_wide_or_moves_the_cursor(text: str) -> None:
     ],
 )
 def test_plain(text: str, shown: str) -> None:
-    assert report.plain(text) == shown
+    assert plain(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_size(count: int, text: str) -> None:
 def test_digests_and_counts_in_short() -> None:
     assert report.short("sha256:" + "a" * 64) == "sha256:" + "a" * 12
     assert report.short("a" * 64) == "a" * 12
-    assert [report.counted(count, "file") for count in (0, 1, 2)] == [
+    assert [counted(count, "file") for count in (0, 1, 2)] == [
         "0 files",
         "1 file",
         "2 files",

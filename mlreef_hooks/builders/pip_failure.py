@@ -10,7 +10,7 @@ from mlreef_hooks.builders.pip_install import BASE_UNFIT, INDEX_SAID, WHEELS_ONL
 from mlreef_hooks.config import DockerEngine
 from mlreef_hooks.container import NOT_FOUND, TIMED_OUT, Ended
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 _LINES_KEPT = 200
 _MESSAGE_LETTERS = 400

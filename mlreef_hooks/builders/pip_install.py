@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from mlreef_hooks.config import Pip
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 SECRETS = "/run/mlreef"  # a volume of this one run; nothing in it becomes part of the image
 RESULT = f"{SECRETS}/locked.txt"

@@ -12,7 +12,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import package_of
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 GRACE = 10  # seconds after which the engine ends what should have ended by itself
 _STRANGER = "65534:65534"

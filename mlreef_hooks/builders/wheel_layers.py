@@ -17,7 +17,7 @@ from mlreef_hooks.config import Pip
 from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.oci import Layer, plain_layer
 from mlreef_hooks.oci_layout import OciLayouts
-from mlreef_hooks.report import counted
+from mlreef_hooks.plain_text import counted
 from mlreef_hooks.wheels.facts import WheelFacts
 from mlreef_hooks.wheels.lock import Lock, LockedWheel
 from mlreef_hooks.wheels.place import PythonPlace

@@ -23,7 +23,7 @@ from mlreef_hooks.hook_files import (
 )  # fmt: skip
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine

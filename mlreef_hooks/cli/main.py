@@ -10,7 +10,7 @@ import click
 
 from mlreef_hooks import __version__
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 
 EXPECTED_FAILURE, BUG = 1, 3
 

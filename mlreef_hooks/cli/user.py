@@ -19,8 +19,9 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, newest
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
-from mlreef_hooks.report import plain, size
+from mlreef_hooks.report import size
 
 _form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 _index = click.option(

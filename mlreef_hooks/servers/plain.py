@@ -10,9 +10,8 @@ from pathlib import Path
 
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index_files import RESERVED
 from mlreef_hooks.manifest import VISIBILITIES
-from mlreef_hooks.push import RepositoryName
+from mlreef_hooks.push import RESERVED, RepositoryName
 
 _PART_LENGTH = 100
 _NAMESPACE_LENGTH = 150  # docker allows 255 for host, namespace and name together

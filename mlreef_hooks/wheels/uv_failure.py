@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.wheels.access import INDEX_HINT
 from mlreef_hooks.wheels.lock import SourceNeeded
 from mlreef_hooks.wheels.platform import Platform

@@ -1,0 +1,80 @@
+"""What `check` does and says."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from mlreef_hooks.checking import check_commit, check_folder
+from mlreef_hooks.cli.configuration import user_caches
+from mlreef_hooks.config import Config, Server
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import Changes, origin_of
+from mlreef_hooks.plain_text import counted, plain
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.servers.plain import PlainServer
+from mlreef_hooks.validation import Validation
+
+
+def validate_folder(
+    folder: Path, changes: Callable[[], Changes | None], config: Config
+) -> Validation:
+    """What is found in a folder; `changes` answers what changed in it."""
+    return check_folder(folder, changes(), _name_of(folder), config, user_caches())
+
+
+def _name_of(folder: Path) -> str:
+    """The name of a module that does not say its own, as the server makes it."""
+    server = PlainServer(settings=Server(), user_id=os.getuid())
+    return server.repository_name(_repository_of(folder), {}).name
+
+
+def _repository_of(folder: Path) -> Path:
+    """What a clone was cloned from, for that is what the server knows it by; else the folder."""
+    origin = origin_of(folder) if (folder / ".git").exists() else None
+    return Path("/", *origin.replace(":", "/").split("/")[-2:]) if origin else folder
+
+
+def validate_revision(place: Path, rev: str, config: Config) -> Validation:
+    """What is found at a revision of a repository; UsageError where there is none."""
+    try:
+        repository = GitRepository(place)
+    except PublishError as error:
+        raise click.UsageError(f"{error.message}: {error.hint}") from None
+    try:
+        commit = repository.commit_of(rev)
+        if commit is None:
+            raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
+        git_dir = repository.git_dir
+        folder = git_dir.parent if git_dir.name == ".git" else git_dir
+        return check_commit(repository, commit, _name_of(folder), config, user_caches())
+    finally:
+        repository.close()
+
+
+def as_json(validation: Validation) -> str:
+    """The JSON document of what was found."""
+    modules = [manifest.to_json() for manifest in validation.manifests]
+    document = {
+        "ok": validation.publishable,
+        "module": modules[0] if modules else None,
+        "modules": modules,
+        "problems": [problem.to_json() for problem in validation.problems],
+    }
+    return json.dumps(document, indent=2)
+
+
+def as_text(validation: Validation) -> str:
+    """What was found, a finding a line."""
+    lines = [plain(str(problem)) for problem in validation.problems]
+    for manifest in validation.manifests if validation.publishable else ():
+        parameters = counted(len(manifest.parameters), "parameter")
+        requirements = counted(len(manifest.requirements), "requirement")
+        said = f"{manifest.name} ({manifest.kind}) is publishable"
+        lines.append(f"ok: {said}: {parameters}, {requirements}")
+    if not validation.publishable:
+        errors = sum(problem.severity == "error" for problem in validation.problems)
+        lines.append(f"not publishable: {counted(errors, 'error')}")
+    return "\n".join(lines)
