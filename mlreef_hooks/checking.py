@@ -24,8 +24,9 @@ def check_folder(
     `changes` are None where there is no commit of it; `name` is as in `validate`; what is known of
     folders is kept below `caches`.
     """
-    if changes is not None:
-        with closing(GitRepository(changes.git_dir)) as repository:
+    repository = _open(changes.git_dir) if changes else None
+    if changes and repository:
+        with closing(repository):
             memory = FolderMemory(caches, changes.git_dir)
             tree = _read_changed(folder, changes, repository, config, memory)
             if tree is not None:
@@ -41,6 +42,14 @@ def check_commit(
     memory = FolderMemory(caches, repository.git_dir)
     tree = repository.read_tree(commit, config.limits, recall_from(memory.find))
     return _validate(tree, name, config, memory)
+
+
+def _open(git_dir: Path) -> GitRepository | None:
+    """The repository, None where it is one that the folder has to be read without."""
+    try:
+        return GitRepository(git_dir)
+    except PublishError:
+        return None
 
 
 def _read_changed(

@@ -55,7 +55,7 @@ def run_git(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[byt
             ["git", *words], env=git_environment(), input=stdin, capture_output=True, check=False
         )
     except FileNotFoundError:
-        raise PublishError("git is not installed", "install the package git") from None
+        raise _not_installed() from None
 
 
 def ask_git(
@@ -70,11 +70,21 @@ def ask_git(
 
 def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A git that stays and answers on its stdout what is asked on its stdin."""
-    return subprocess.Popen(
-        ["git", f"--git-dir={git_dir}", *words],
-        env=git_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    return _start(f"--git-dir={git_dir}", *words, stdin=subprocess.PIPE)
+
+
+def _start(*words: str, stdin: int) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            ["git", *words],
+            env=git_environment(), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise _not_installed() from None
+
+
+def _not_installed() -> PublishError:
+    return PublishError("git is not installed", "install the package git")
 
 
 def first_line(said: bytes) -> str:
@@ -101,7 +111,10 @@ def ask_changes(folder: Path) -> Callable[[], Changes | None]:
     git's index tells files that did not change by their times, as in `git status`; one that was
     touched, and perhaps not changed, counts as changed.
     """
-    started = [_start_in(folder, *words) for words in (_COMMITTED, _CHANGED, _UNTRACKED)]
+    started = [
+        _start("-C", str(folder), *words, stdin=subprocess.DEVNULL)
+        for words in (_COMMITTED, _CHANGED, _UNTRACKED)
+    ]
 
     def answer() -> Changes | None:
         said = [process.communicate()[0] for process in started]
@@ -119,14 +132,6 @@ def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
     present |= {os.fsdecode(path).rstrip("/") for path in untracked.split(b"\0") if path}
     gone = by_path.keys() - present
     return Changes(git_dir=Path(git_dir), tree=tree, present=present, gone=gone)
-
-
-def _start_in(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        ["git", "-C", folder, *words],
-        env=git_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def origin_of(folder: Path) -> str | None:

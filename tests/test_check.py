@@ -309,6 +309,26 @@ def test_a_file_that_is_gone_is_left_out(tmp_path: Path) -> None:
         tree.read("a")
 
 
+def test_a_machine_without_git(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mlreef_hooks", "check", write(tmp_path / "turn", GOOD)],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: git is not installed\nhint: install the package git\n"
+
+
+def test_a_path_with_a_line_break(author: Author, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = author.folder.rename(author.folder.with_name("a\nb"))
+    write(folder, UNPINNED)
+    assert [each["rule"] for each in checked(capsys, folder)["problems"]] == [
+        "requirement-unpinned"
+    ]
+
+
 def test_names_that_are_hostile_do_not_reach_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
