@@ -34,6 +34,7 @@ def author(tmp_path: Path) -> Author:
         "lib/steps.py": "import argparse\n",
         "lib/pointer.bin": POINTER,
         "d3/e1/g.py": "x = 1\n",
+        "Large/e1/f1.txt": "",
     }
     author.commit({**PROJECT, **MANY, **others})
     (author.folder / "d3" / "link").symlink_to("../lib/steps.py")
@@ -142,6 +143,11 @@ CHANGES: dict[str, Change] = {
     "an odd name": [(write, "d2/e1/a\u202eb")],
     "a name that is not UTF-8": [(write, os.fsdecode(b"d2/e1/\xff\n"))],
     "another case": [(write, "D2/e1/f1.txt"), (write, "d1/E2/F1.txt")],
+    "another case of a large letter": [(write, "large/e1/f1.txt")],
+    "an edit below a large letter": [
+        (write, "Large/e1/mlreef.toml"),
+        (write, "Large/e1/f1.txt", "x"),
+    ],
     "a link out": [(link, "d2/e2/link", "../../../x")],
     "a link in place of a file": [(link, "d2/e2/f1.txt", "../../../x")],
     "a link through a folder": [(link, "lib/up", ".."), (link, "d1/e1/l", "../../lib/up/../x")],
@@ -201,7 +207,7 @@ def test_what_was_cut_off_by_a_limit_is_not_remembered(author: Author, tmp_path:
     author.commit({".gitattributes": "*.bin filter=lfs\n"})
     expected = check_revision(author, tmp_path / "none")
     assert [each.rule for each in expected[0]] == ["tree-lfs-pointer"]
-    for limits in (Limits(files=300), Limits(tree_bytes=300), Limits(depth=1)):
+    for limits in (Limits(files=300), Limits(files=550), Limits(tree_bytes=300), Limits(depth=1)):
         assert check_revision(author, tmp_path / "caches", Config(limits=limits)) != expected
         assert check_revision(author, tmp_path / "caches") == expected
 
