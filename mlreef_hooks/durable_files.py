@@ -79,6 +79,24 @@ def locked(
 
 
 @contextmanager
+def shared(path: Path, alone: Callable[[], None]) -> Iterator[int]:
+    """Hold a lock together with others: a descriptor, by which children hold it who inherit it.
+
+    `alone` is called first where nobody else holds it; others wait for that.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        give_to_owner_of(path.parent, descriptor)
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone()
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def turn_taken(folder: Path, name: str, on_wait: Callable[[], None]) -> Iterator[None]:
     """Take turns, by a lock of this name in a folder of locks, with other processes.
 

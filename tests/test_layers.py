@@ -32,7 +32,7 @@ LAYERS = {
     " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
     " registry_login registry_session repository servers.* waiting_room wheels.access"
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.unfinished wheels.uv_failure working_tree",
+    " wheels.unfinished wheels.uv_cache wheels.uv_failure working_tree",
     "flow": "checking doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
@@ -84,8 +84,9 @@ EDGES = {
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode",
     "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
-    " wheels.uv_failure",
+    " wheels.uv_cache wheels.uv_failure",
     "wheels.unfinished": "process",
+    "wheels.uv_cache": "durable_files",
     "wheels.uv_failure": "wheels.access",
 }
 # Who may import what is not ours, and what of the standard library touches the outside.

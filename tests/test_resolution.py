@@ -386,6 +386,27 @@ resolve({"requirements.txt": "tiny==1.0"}, platform, Pip(index_url=sys.argv[1]),
 """
 
 
+def test_what_a_killed_uv_left_is_removed_once_no_other_works(
+    tmp_path: Path, index: PackageIndex
+) -> None:
+    cache, pip = tmp_path / "uv", Pip(index_url=index.url)
+    index.paused.add("/files/tiny-1.0-py3-none-any.whl")
+    living = subprocess.Popen(
+        [sys.executable, "-c", _RESOLVE, index.url, str(cache)], cwd=Path(__file__).parents[1]
+    )
+    index.halves.acquire()
+    lost = [cache / "uv" / ".tmpAbc" / "python" / "a.py", cache / "uv" / "simple-v1" / ".tmpXyz"]
+    for path in lost:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    lock_of("extra==3.0", pip, cache)
+    assert all(path.exists() for path in lost)
+    index.resumed.set()
+    assert living.wait() == 0
+    lock_of("native==1.0", pip, cache)
+    assert [*cache.rglob(".tmp*")] == []
+
+
 def test_a_ca_bundle_that_is_not_there_is_for_the_administrator(tmp_path: Path) -> None:
     pip = Pip(index_url="https://127.0.0.1:1/simple/", ca_bundle=str(tmp_path / "none.pem"))
     with pytest.raises(PublishError, match=r"pip.ca_bundle of the configuration") as caught:

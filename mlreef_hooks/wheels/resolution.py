@@ -28,6 +28,7 @@ from mlreef_hooks.wheels.lock import Lock
 from mlreef_hooks.wheels.platform import Platform
 from mlreef_hooks.wheels.pylock import parse_pylock
 from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
+from mlreef_hooks.wheels.uv_cache import uv_cache
 from mlreef_hooks.wheels.uv_failure import (
     explain_uv,
     in_one_line,
@@ -76,8 +77,8 @@ def resolve(
     try:
         make_folder(cache, 0o700)
         remove_lost(cache)
-        with unfinished_folder(cache, "resolution") as folder:
-            return _Run(wanted, platform, pip, cache / "uv", folder, built, seconds).lock()
+        with uv_cache(cache) as (uvs, held), unfinished_folder(cache, "resolution") as folder:
+            return _Run(wanted, platform, pip, uvs, held, folder, built, seconds).lock()
     except OSError as error:
         raise unwritten(error) from error
 
@@ -90,6 +91,7 @@ class _Run:
     platform: Platform
     pip: Pip
     cache: Path
+    held: int  # while a uv has this descriptor, nobody removes what it is writing
     folder: Path
     built: Path | None
     seconds: int
@@ -142,6 +144,7 @@ class _Run:
                 stdout=subprocess.DEVNULL,
                 stderr=out,
                 process_group=0,
+                pass_fds=(self.held,),
             )
             try:
                 status = process.wait()
