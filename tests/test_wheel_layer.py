@@ -207,6 +207,35 @@ def test_a_compiler_that_the_server_killed_is_no_source_without_bytecode() -> No
         assert compiler.compile("/a.py", b"x = 1\n")
 
 
+@pytest.mark.parametrize(
+    ("megabytes", "statements", "ending"),
+    [(200, 1, "compiled"), (200, 300_000, "passing"), (20_000, 300_000, "compiled")],
+)
+def test_a_server_without_memory_stops_the_publish_instead_of_leaving_bytecode_out(
+    megabytes: int, statements: int, ending: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILE, VERSION, str(megabytes << 20), str(statements)],
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == ending
+
+
+_COMPILE = r"""
+import resource, sys
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.wheels.bytecode import BytecodeCompiler
+version, allowed, statements = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+source = b"x = y + 1\n" * statements
+resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+try:
+    with BytecodeCompiler(version) as compiler:
+        print("compiled" if compiler.compile("/a.py", source) else "left out")
+except PublishError as error:
+    print("passing" if error.passing else error)
+"""
+
+
 def test_without_a_python_of_that_version_there_is_no_bytecode(tmp_path: Path) -> None:
     place = replace(PLACE, version="3.4")
     _, content = layer(tmp_path, make_wheel("tiny", "1.0", FILES), place)

@@ -47,7 +47,8 @@ class BytecodeCompiler:
         try:
             return self._ask(path.encode(), source)
         except (OSError, EOFError, struct.error) as error:
-            if self._stop() in (None, -signal.SIGKILL):
+            status = self._stop()
+            if status is None or status >= 0 or status == -signal.SIGKILL:
                 raise PublishError(
                     "the server could not compile a wheel: its memory may be short",
                     "push the tag once more",
