@@ -266,9 +266,24 @@ def linked(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
     new.writestr(member, "/etc/passwd")
 
 
+def described(metadata: str) -> tuple[str, bytes]:
+    """The wheel with another METADATA."""
+    name, content = make_wheel("tiny", "1.0", FILES)
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.infolist():
+            is_metadata = member.filename.endswith("METADATA")
+            new.writestr(member, metadata if is_metadata else old.read(member))
+    return name, out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("wheel", "why"),
     [
+        (described("Name: other\nVersion: 1.0\n"), "METADATA is that of other 1.0"),
+        (described("Name: tiny\nVersion: 1.1\n"), "METADATA is that of tiny 1.1"),
+        (described("Version: 1.0\n"), "METADATA is that of  1.0"),
+        (described("Name: tiny\n"), "Invalid version"),
         (make_wheel("tiny", "1.0", {"../evil.py": ""}), "is no place for a file"),
         (make_wheel("tiny", "1.0", {"/etc/evil": ""}), "is no place"),
         (make_wheel("tiny", "1.0", {"a/../../evil": ""}), "is no place for a file"),
@@ -311,6 +326,11 @@ def test_a_hostile_wheel_is_refused(tmp_path: Path, wheel: tuple[str, bytes], wh
     assert why in refused.value.message
     assert refused.value.message.isprintable()
     assert os.listdir(tmp_path) == ["a.whl"]
+
+
+def test_names_and_versions_may_be_written_differently(tmp_path: Path) -> None:
+    facts, _ = layer(tmp_path, described("Name: Tiny\nVersion: v1.0.0\n"))
+    assert (facts.name, facts.version) == ("tiny", "1.0")
 
 
 def test_a_file_that_is_not_what_record_says_is_refused(tmp_path: Path) -> None:

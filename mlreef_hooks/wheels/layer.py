@@ -26,6 +26,7 @@ from installer.records import Hash, RecordEntry, parse_record_file
 from installer.scripts import Script
 from installer.sources import WheelFile
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from mlreef_hooks.code_layers import TIME
 from mlreef_hooks.errors import PublishError
@@ -64,13 +65,14 @@ def write_wheel_layer(wheel: Path, name: str, place: PythonPlace, out: IO[bytes]
             BytecodeCompiler(place.version if place.bytecode else "") as compiler,
         ):
             source = _Wheel(archive, name)
+            facts = HeaderParser().parsestr(source.read_dist_info("METADATA"))
+            _check_same(source, facts["Name"] or "", facts["Version"] or "")
             layer = _Layer(cast("IO[bytes]", writer), place, source, compiler)
             there = {*source.dist_info_filenames}
             added = {key: text for key, text in _METADATA.items() if key not in there}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # bytecode in a wheel is left out, as it should be
                 install(source, layer, added)
-            facts = HeaderParser().parsestr(source.read_dist_info("METADATA"))
     except _BROKEN as error:
         raise _refusal(name, str(error) or type(error).__name__) from error
     return WheelFacts(
@@ -82,6 +84,13 @@ def write_wheel_layer(wheel: Path, name: str, place: PythonPlace, out: IO[bytes]
         modules=tuple(sorted(layer.modules)),
         requires=tuple(facts.get_all("Requires-Dist") or ()),
     )
+
+
+def _check_same(wheel: WheelFile, name: str, version: str) -> None:
+    """ValueError where METADATA tells of another package or version than the file name."""
+    same = canonicalize_name(name) == canonicalize_name(wheel.distribution)
+    if not same or Version(version) != Version(wheel.version):
+        raise ValueError(f"its METADATA is that of {name} {version}")
 
 
 def _refusal(name: str, why: str) -> PublishError:
