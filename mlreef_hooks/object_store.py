@@ -8,6 +8,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import get_object_format
 from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID, parse_tree
+from dulwich.objects import ObjectID, RawObjectID, parse_tree
+from dulwich.pack import Pack
 
+from mlreef_hooks.delta_chain import is_too_large
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, start_git
 from mlreef_hooks.git_objects import CHECK, entry_mode, malformed, tree_entries
@@ -139,9 +142,36 @@ class ObjectStore:
 class _OwnObjects(DiskObjectStore):
     """The objects in one folder; dulwich would open alternates as SHA-1, whatever they are."""
 
+    def get_raw(self, name: ObjectID | RawObjectID) -> tuple[int, bytes]:
+        id_ = RawObjectID(bytes.fromhex(name.decode()))
+        with suppress(KeyError):  # it is in no pack
+            # The same packs in the same order as those that it is read from.
+            self._lookup_in_packs(lambda pack: _check_chain(pack, id_))
+        return super().get_raw(name)
+
     @property
     def alternates(self) -> list[object]:  # type: ignore[override]
         return []
+
+
+def _check_chain(pack: Pack, id_: RawObjectID) -> None:
+    """PublishError where an object would fill the memory before it is as small as it says."""
+    offset = pack.index.object_offset(id_)
+    file = os.open(pack.data.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        too_large = is_too_large(
+            lambda start, size: os.pread(file, size, start),
+            lambda base: pack.index.object_offset(RawObjectID(base)),
+            offset,
+            len(id_),
+        )
+    finally:
+        os.close(file)
+    if too_large:
+        raise PublishError(
+            f"object {id_.hex()} is packed as the change of one that is too large",
+            "run git repack -adf in the repository",
+        )
 
 
 def _object_folders(objects: Path) -> list[Path]:

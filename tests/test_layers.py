@@ -20,7 +20,7 @@ FILES = {
 LAYERS = {
     "values": "config config_table errors manifest plain_text problems push tree tree_entry"
     " wheels.place",
-    "reading": "changed_tree entry_point git_objects missing_imports module_keys module_toml"
+    "reading": "changed_tree delta_chain entry_point git_objects missing_imports module_keys module_toml"
     " required_package requirement_lines requirements source.* toml_lines tree_listing tree_rules"
     " tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
@@ -72,7 +72,7 @@ EDGES = {
     "job_log": "durable_files",
     "jobs": "durable_files process",
     "module_run": "bases builders.into_engine container engine oci_layout",
-    "object_store": "git git_objects tree_listing",
+    "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
