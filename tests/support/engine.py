@@ -16,6 +16,7 @@ from mlreef_hooks.engine import Engine
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.oci_layout import OciLayouts
 from tests.support.certificates import Certificate
+from tests.support.machine import Machine
 from tests.support.processes import accepts, daemon, find_program, free_port
 
 PRIVATE_ENGINE = Path(__file__).parents[2] / "examples" / "private-engine"
@@ -26,7 +27,7 @@ log: {{level: warn, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}"{tls}}}
+http: {{addr: "{place}"{tls}}}
 """
 USER, PASSWORD = "ada", "correct horse"
 # bcrypt, which is all that the registry takes; of the least cost, for it is checked at each request
@@ -38,19 +39,20 @@ class EngineError(Exception):
 
 
 @contextmanager
-def private_engine(folder: Path) -> Iterator[str]:
+def private_engine(folder: Path, machine: Machine | None = None) -> Iterator[str]:
     """The URL of an engine of its own, whose every file is below `folder`; needs root."""
     find_program("dockerd")
-    url = _private_engine("start", folder)
+    url = _private_engine("start", folder, machine)
     try:
         yield url
     finally:
         _private_engine("stop", folder)
 
 
-def _private_engine(action: str, folder: Path) -> str:
+def _private_engine(action: str, folder: Path, machine: Machine | None = None) -> str:
+    command = [str(PRIVATE_ENGINE), action, str(folder)]
     done = subprocess.run(
-        [PRIVATE_ENGINE, action, folder],
+        machine.command(*command) if machine else command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -96,19 +98,26 @@ def import_base(engine_url: str) -> str:
 
 @contextmanager
 def local_registry(
-    folder: Path, *, closed: bool = False, certificate: Certificate | None = None
+    folder: Path,
+    *,
+    closed: bool = False,
+    certificate: Certificate | None = None,
+    host: str = "localhost",
+    address: str = "127.0.0.1",
 ) -> Iterator[str]:
-    """`localhost:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted.
+    """`HOST:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted.
 
-    A closed one lets `USER` in with `PASSWORD`; with a certificate it speaks by TLS alone.
+    A closed one lets `USER` in with `PASSWORD`; with a certificate it speaks by TLS alone. `host`
+    is what its `address` is called.
     """
     port = free_port()
     config = folder / "registry.yml"
-    config.write_text(_registry_config(folder, port, closed=closed, certificate=certificate))
+    place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    config.write_text(_registry_config(folder, place, closed=closed, certificate=certificate))
 
     def answers() -> bool:
         if closed or certificate:
-            return accepts(port)
+            return accepts(port, address)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5) as response:
                 return bool(response.status == 200)
@@ -117,17 +126,17 @@ def local_registry(
 
     command = [find_program("docker-registry"), "serve", str(config)]
     with daemon(command, log=folder / "registry.log", ready=answers):
-        yield f"localhost:{port}"
+        yield f"{host}:{port}"
 
 
 def _registry_config(
-    folder: Path, port: int, *, closed: bool, certificate: Certificate | None
+    folder: Path, place: str, *, closed: bool, certificate: Certificate | None
 ) -> str:
     tls = ""
     if certificate:
         paths = {"certificate": str(certificate.path), "key": str(certificate.key)}
         tls = f", tls: {json.dumps(paths)}"
-    text = _REGISTRY_CONFIG.format(folder=json.dumps(str(folder / "blobs")), port=port, tls=tls)
+    text = _REGISTRY_CONFIG.format(folder=json.dumps(str(folder / "blobs")), place=place, tls=tls)
     if closed:
         users = folder / "htpasswd"
         users.write_text(_HTPASSWD)

@@ -51,10 +51,10 @@ def free_port() -> int:
     return port
 
 
-def accepts(port: int) -> bool:
-    """True where something listens on the port of 127.0.0.1."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+def accepts(port: int, address: str = "127.0.0.1") -> bool:
+    """True where something listens on the port of this machine's address."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as client:
+        return client.connect_ex((address, port)) == 0
 
 
 def wait_until(fact: Callable[[], bool]) -> None:
