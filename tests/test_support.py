@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,3 +137,11 @@ def test_the_engine_runs_python_in_the_base_image(engine: str, base_image: str) 
     ended = client.run(run, lambda _stream, chunk: said.append(chunk))
     client.close()
     assert (ended.status, b"".join(said)) == (0, b"Python 3.11.2\n")
+
+
+def test_without_an_engine_nothing_takes_long() -> None:
+    options = ["--collect-only", "--quiet", "-m", "long and not engine"]
+    command = [sys.executable, "-m", "pytest", *options]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout
