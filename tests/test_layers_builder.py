@@ -131,31 +131,6 @@ def test_a_change_of_code_makes_one_layer(
     assert index.requests == []  # offline
 
 
-def test_what_did_not_change_is_the_same_image(make_site: MakeSite) -> None:
-    digests = set()
-    for name, environment in {
-        "one": {"TZ": "Asia/Tokyo", "LC_ALL": "C"},
-        "two": {"TZ": "America/New_York", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "5"},
-    }.items():
-        site = make_site(name, images={"path": ""})
-        from tests.support.engine import store_base
-
-        store_base(site.state / "images")
-        repository, commit = push_without_hook(
-            site, "text/upper", {**project("tiny==1.0\nother==1.0\n"), "upper.py": IMPORTING}
-        )
-        subprocess.run(["git", "-C", repository, "repack", "-adfq"], check=True)
-        update = f"{'0' * 40} {commit} refs/tags/publish/1.0.0\n"
-        subprocess.run(
-            [sys.executable, "-m", "mlreef_hooks", "--config", site.config, "post-receive"],
-            cwd=repository, env={**environment, "GIT_DIR": ".", "PATH": os.environ["PATH"]},
-            input=update.encode(), check=True, capture_output=True, umask=0o077,
-        )  # fmt: skip
-        digests.add(entry(site, "text/upper")["image"]["digest"])
-        check_images(site.state / "images")
-    assert len(digests) == 1
-
-
 def test_an_import_that_nothing_answers_is_a_finding(make_site: MakeSite) -> None:
     site = make_site()
     files = {
