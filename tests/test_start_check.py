@@ -90,6 +90,11 @@ REFUSED = {
         "No module named 'sklearn'",
         "such as scikit-learn==VERSION",
     ),
+    "missing-library": (
+        files("import ctypes\nctypes.CDLL('libgomp.so.1')\n" + SCRIPT),
+        "upper.py does not start in its image: OSError: libgomp.so.1: cannot open shared object",
+        "libgomp.so.1 is a library of the system that the base lacks: name another base",
+    ),
     "crash": (
         files('raise RuntimeError("no \\x1b[31mgood")\n' + SCRIPT),
         "upper.py does not start in its image: RuntimeError: no [31mgood",

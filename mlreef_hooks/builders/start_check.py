@@ -39,6 +39,7 @@ for node in module.body:
             sys.exit(f"{path}:{node.lineno}: No module named {name!r}")
 """
 _MISSING = re.compile(r"No module named '([\w]+)")
+_MISSING_LIBRARY = re.compile(r"([\w.+-]+): cannot open shared object file")
 _USAGE_ERROR = 2  # the exit status of argparse where it takes no --help (add_help=False)
 
 
@@ -107,5 +108,11 @@ def start_hint(why: str, manifest: ModuleManifest) -> str:
     if missing:
         package = package_of(missing[1])
         return f"add the package that has it to requirements.txt, such as {package}==VERSION"
+    library = _MISSING_LIBRARY.search(why)
+    if library:
+        return (
+            f"{library[1]} is a library of the system that the base lacks: name another base in "
+            "mlreef.toml, or ask the administrator for one that has it"
+        )
     command = f"python {manifest.entry_point}{' --help' if manifest.argparse else ''}"
     return f"try {command} in a new virtual environment, after pip install -r requirements.txt"
