@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,9 +183,12 @@ def _retry(job: "Job", site: "Site") -> bool:
     "--image", default="mlreef-base:bookworm", show_default=True, help="The image's name."
 )
 @click.option("--mirror", default=None, help="A Debian mirror's URL.")
+@click.option("--package", "packages", multiple=True, help="A Debian package more; repeatable.")
 @click.option("--pull", is_flag=True, help="Fetch it from its registry or engine again instead.")
 @click.pass_obj
-def base(config_file: str | None, image: str, mirror: str | None, pull: bool) -> None:
+def base(
+    config_file: str | None, image: str, mirror: str | None, packages: Sequence[str], pull: bool
+) -> None:
     """Make a base image out of Debian packages, where no registry can be reached.
 
     It is stored beside the site's images, and brought to the engine where one answers.
@@ -201,21 +204,27 @@ def base(config_file: str | None, image: str, mirror: str | None, pull: bool) ->
         open_bases(config, layouts, engine, click.echo).fetch(image)
         click.echo(f"fetched {image}")
         return
-    _make_base(layouts, engine(), image, mirror)
+    _make_base(layouts, engine(), image, mirror, packages)
     click.echo(f'made {image}; name it in the configuration: [base.default] image = "{image}"')
 
 
 def _make_base(
-    layouts: "OciLayouts", engine: "Engine | None", image: str, mirror: str | None
+    layouts: "OciLayouts",
+    engine: "Engine | None",
+    image: str,
+    mirror: str | None,
+    packages: Sequence[str],
 ) -> None:
-    from mlreef_hooks.base_image import BASE_PATH, make_base_tar
+    from mlreef_hooks.base_image import BASE_PATH, PACKAGES, make_base_tar
     from mlreef_hooks.bases import RootImage, import_root, read_image
     from mlreef_hooks.builders.into_engine import load_image
 
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     root = RootImage(environment=(BASE_PATH,), architecture=architecture)
     with tempfile.TemporaryDirectory() as folder:
-        tar = make_base_tar(Path(folder) / "base.tar", mirror=mirror)
+        tar = make_base_tar(
+            Path(folder) / "base.tar", packages=(*PACKAGES, *packages), mirror=mirror
+        )
         with tar.open("rb") as content:
             manifest = import_root(layouts, content, image, root)
     if engine is not None:
