@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.processes import find_program
 
-SECONDS = 120
+SECONDS = 300
 
 
 def docker(engine: str, *words: str, expect: int = 0) -> str:

@@ -29,6 +29,7 @@ storage:
   delete: {{enabled: true}}
 http: {{addr: "{place}"{tls}}}
 """
+ENGINE_SECONDS = 600  # of a start or a stop, which removes every image
 USER, PASSWORD = "ada", "correct horse"
 # bcrypt, which is all that the registry takes; of the least cost, for it is checked at each request
 _HTPASSWD = f"{USER}:$2b$04$onjaehKKE9W9oXkmb30KPeEBCnj3w2H6FLjZhP85OJUks1cFE3B3y\n"
@@ -56,7 +57,7 @@ def _private_engine(action: str, folder: Path, machine: Machine | None = None) -
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=ENGINE_SECONDS,
         check=False,
     )
     if done.returncode != 0:

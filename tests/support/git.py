@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.processes import PATH, find_program
 
-PUSH_SECONDS = 120
+PUSH_SECONDS = 300
 _FIRST_COMMIT = 1_767_225_600  # 2026-01-01; every commit and tag of an author is a minute later
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada Author",
