@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.publish import MAIN, TOML, changed_code
 from benchmarks.publish_peers import disk_usage, write_json
+from benchmarks.scenarios import MAIN, TOML, changed_code
 from tests.support.engine import BASE_IMAGE, local_registry, store_base
 from tests.support.git import Author
 from tests.support.site import GitSite
