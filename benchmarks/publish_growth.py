@@ -2,8 +2,9 @@
 
     .cache/test-venv/bin/python -m benchmarks.publish_growth [--sizes 1000 200000] [--json FILE]
 
-One file of the same size changes each time, in a tree of ever more files of 1.5 kB. The sizes take
-turns. Everything ends in a registry of its own.
+One file of the same size changes each time, in a tree of ever more files of 1.5 kB, 100 in a
+folder. The sizes take turns. The same commit goes to a repository without a hook as well, which
+tells how much of the growth is git's. Everything ends in a registry of its own.
 """
 
 import argparse
@@ -12,16 +13,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.machine import machine
 from benchmarks.publish_peers import disk_usage, write_json
-from benchmarks.scenarios import MAIN, TOML, changed_code
+from benchmarks.pushes import Push, import_commit, timed_push
+from benchmarks.scenarios import MAIN, OURS, PLAIN, S_REQUIREMENTS, TOML, changed_code
 from tests.support.engine import BASE_IMAGE, local_registry, store_base
-from tests.support.git import Author
+from tests.support.git import Author, make_bare
 from tests.support.site import GitSite
 
 FILE = os.urandom(750).hex()
+REMOTES = {OURS: "origin", PLAIN: "plain"}
+Seconds = dict[int, dict[str, list[float]]]
 
 
 def main() -> int:
@@ -36,86 +41,117 @@ def main() -> int:
         folder = Path(name)
         (folder / "registry").mkdir()
         with local_registry(folder / "registry") as registry:
-            site = make_site(folder, registry)
-            authors = {size: make_author(site, size) for size in options.sizes}
-            seconds = measure(authors, options.rounds)
+            site = make_site(folder, registry, max(options.sizes))
+            growth = Growth(site, options.sizes)
+            seconds = growth.measure(options.rounds)
             print_times(seconds)
-            disk = measure_disk(site, authors[options.sizes[0]], options.publishes)
+            disk = growth.measure_disk(options.publishes)
     if options.json:
-        write_json(options.json, {"seconds": seconds, "disk": disk})
+        first = {size: vars(push) for size, push in growth.first.items()}
+        facts = {"machine": machine(), "first": first, "seconds": seconds, "disk": disk}
+        write_json(options.json, facts)
     return 0
 
 
-def make_site(folder: Path, registry: str) -> GitSite:
-    """A site that builds without an engine."""
+def make_site(folder: Path, registry: str, largest: int) -> GitSite:
+    """A site that builds without an engine, and takes as many files."""
     settings = {
         "registry": {"prefix": f"{registry}/growth"},
         "builder": {"use": "layers", "layers": {"start": "never"}},
+        "limits": {"files": max(250_000, largest + 1000)},
     }
     site = GitSite(folder / "site", base_image=BASE_IMAGE, settings=settings)
     store_base(site.state / "images")
     return site
 
 
-def make_author(site: GitSite, size: int) -> Author:
-    """The author of a project of so many files, who has published it once."""
-    author = site.author(f"growth/files{size}")
-    files = {"main.py": MAIN, "mlreef.toml": TOML, "requirements.txt": "six==1.17.0\n"}
+class Growth:
+    """A project of each size, each published once, and what happens to them from then on."""
+
+    def __init__(self, site: GitSite, sizes: list[int]) -> None:
+        self._site = site
+        self._turns = dict.fromkeys(sizes, 0)
+        self.first: dict[int, Push] = {}
+        self._authors = {size: self._make_author(size) for size in sizes}
+
+    def _make_author(self, size: int) -> Author:
+        author = self._site.author(f"growth/files{size}")
+        plain = make_bare(self._site.folder / f"plain{size}.git")
+        author.git("remote", "add", "plain", str(plain))
+        commit(author, 0, dict(project(size)))
+        self.first[size] = push(author, OURS, 0)
+        push(author, PLAIN, 0)
+        print_first(size, self.first[size])
+        remote = author.git("remote", "get-url", "origin")
+        for repository in (remote, str(plain)):
+            subprocess.run(["git", "-C", repository, "repack", "-adq"], check=True)
+        return author
+
+    def publish(self, size: int) -> dict[str, Push]:
+        """What one publish of changed code took, and a plain push of the same commit."""
+        self._turns[size] += 1
+        turn, author = self._turns[size], self._authors[size]
+        commit(author, turn, changed_code(turn))
+        order = [OURS, PLAIN] if turn % 2 else [PLAIN, OURS]
+        return {way: push(author, way, turn) for way in order}
+
+    def measure(self, rounds: int) -> Seconds:
+        """Seconds of each push of a change of the same size, by the number of files and by way."""
+        seconds: Seconds = {size: {OURS: [], PLAIN: []} for size in self._authors}
+        for turn in range(rounds + 1):
+            for size in self._authors:
+                for way, took in self.publish(size).items():
+                    if turn:  # the first one after a repack only warms up
+                        seconds[size][way].append(took.seconds)
+        return seconds
+
+    def measure_disk(self, publishes: int) -> list[int]:
+        """The bytes that the site's state and its registry take before and after publishes."""
+        size = next(iter(self._authors))
+        places = (self._site.state, self._site.folder.parent / "registry")
+        before = sum(map(disk_usage, places))
+        for _ in range(publishes):
+            self.publish(size)
+        after = sum(map(disk_usage, places))
+        each = (after - before) / max(publishes, 1)
+        print(f"{publishes} publishes of code: {each / 1024:.0f} KiB each, all copies together")
+        return [before, after]
+
+
+def project(size: int) -> Iterator[tuple[str, str]]:
+    """The paths and texts of a project with so many files of data."""
+    yield from {"main.py": MAIN, "mlreef.toml": TOML, "requirements.txt": S_REQUIREMENTS}.items()
     for number in range(size):
-        files[f"data/d{number // 5000}/e{number // 100 % 50}/f{number}.txt"] = f"{number} {FILE}"
-    for path, text in files.items():
-        (author.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (author.folder / path).write_text(text)
-    author.commit({})
-    publish(author, 0)
-    remote = author.git("remote", "get-url", "origin")
-    subprocess.run(["git", "-C", remote, "repack", "-adq"], check=True)
-    return author
+        folder = f"data/d{number // 5000}/e{number // 100 % 50}"
+        yield f"{folder}/f{number}.txt", f"{number} {FILE}"
 
 
-def publish(author: Author, turn: int) -> float:
-    """The seconds of a push that publishes."""
-    author.tag(f"publish/0.{turn}")
-    began = time.perf_counter()
-    said = author.push("master", f"publish/0.{turn}")
-    seconds = time.perf_counter() - began
-    assert "success: " in said, said
-    return seconds
+def commit(author: Author, turn: int, files: Mapping[str, str]) -> None:
+    """Commit files and tag them as the next version."""
+    import_commit(author, turn, files)
+    author.git("tag", f"publish/0.{turn}", "master")
 
 
-def measure(authors: dict[int, Author], rounds: int) -> dict[int, list[float]]:
-    """Seconds of each publish of a change of the same size, by the number of files."""
-    seconds: dict[int, list[float]] = {size: [] for size in authors}
-    for turn in range(1, rounds + 2):
-        for size, author in authors.items():
-            author.commit(changed_code(turn))
-            took = publish(author, turn)
-            if turn > 1:  # the first one after a repack only warms up
-                seconds[size].append(took)
-    return seconds
+def push(author: Author, way: str, turn: int) -> Push:
+    """What the push of a version took."""
+    expect = "success: " if way == OURS else ""
+    return timed_push(author, REMOTES[way], "master", f"publish/0.{turn}", expect=expect)
 
 
-def print_times(seconds: dict[int, list[float]]) -> None:
-    """Medians, and how often the smallest fits into each."""
-    first = statistics.median(next(iter(seconds.values())))
-    for size, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{size:>8} files {median:>8.3f} s {median / first:>6.2f}x", flush=True)
+def print_first(size: int, took: Push) -> None:
+    """What a first push took."""
+    peak = f"{took.peak / 2**20:.0f} MiB"
+    print(f"{size:>8} files {took.seconds:>8.3f} s  first push, largest process {peak}", flush=True)
 
 
-def measure_disk(site: GitSite, author: Author, publishes: int) -> list[int]:
-    """The bytes that the site's state and its registry take after each publish of code."""
-    places = (site.state, site.folder.parent / "registry")
-    taken = []
-    for turn in range(publishes + 1):
-        if turn:
-            author.commit(changed_code(turn))
-            publish(author, 1000 + turn)
-        if turn in (0, publishes):
-            taken.append(sum(map(disk_usage, places)))
-    each = (taken[-1] - taken[0]) / max(publishes, 1)
-    print(f"{publishes} publishes of code: {each / 1024:.0f} KiB each, all copies together")
-    return taken
+def print_times(seconds: Mapping[int, Mapping[str, list[float]]]) -> None:
+    """Medians of each way, and how often the smallest size fits into each."""
+    smallest = next(iter(seconds.values()))
+    for size, ways in seconds.items():
+        for way, times in ways.items():
+            median = statistics.median(times)
+            ratio = median / statistics.median(smallest[way])
+            print(f"{size:>8} files {way:<14}{median:>8.3f} s {ratio:>6.2f}x", flush=True)
 
 
 if __name__ == "__main__":
