@@ -35,6 +35,7 @@ class Scenario:
     `rounds` are at most so many, for those that take minutes.
     """
 
+    title: str
     project: str
     peers: Sequence[str]
     change: Callable[[int], Mapping[str, str]]
@@ -67,13 +68,38 @@ def changed_deep(turn: int) -> Mapping[str, str]:
     return {"data/d7/e3/f11.bin": os.urandom(L_BYTES // 2).hex()}
 
 
+SMALL_PROJECT = "One script, one small package"
+SCIENCE = "numpy, pandas, scikit-image"
+LARGE = "20,000 files, 300 MB"
 SCENARIOS: Mapping[str, Scenario] = {
-    "S-code": Scenario(project="S", peers=QUICK, change=changed_code),
-    "S-nothing": Scenario(project="S", peers=ENGINES, change=lambda turn: {}),
-    "M-code": Scenario(project="M", peers=QUICK, change=changed_code),
-    "M-mlreef": Scenario(project="M", peers=(OURS, "mlreef"), change=changed_code, rounds=3),
-    "M-requirement": Scenario(project="M", peers=ENGINES, change=changed_requirement, rounds=3),
-    "M-first": Scenario(project="M", peers=ENGINES, change=changed_code, first=True, rounds=3),
-    "L-code": Scenario(project="L", peers=ENGINES, change=changed_code, rounds=3),
-    "L-deep": Scenario(project="L", peers=ENGINES, change=changed_deep, rounds=3),
-}
+    "S-code": Scenario(
+        title=f"{SMALL_PROJECT}: code changed", project="S", peers=QUICK, change=changed_code
+    ),
+    "S-nothing": Scenario(
+        title=f"{SMALL_PROJECT}: nothing changed",
+        project="S", peers=ENGINES, change=lambda turn: {},
+    ),
+    "M-code": Scenario(
+        title=f"{SCIENCE}: code changed", project="M", peers=QUICK, change=changed_code
+    ),
+    "M-mlreef": Scenario(
+        title=f"{SCIENCE}: code changed, against MLReef's order",
+        project="M", peers=(OURS, "mlreef"), change=changed_code, rounds=3,
+    ),
+    "M-requirement": Scenario(
+        title=f"{SCIENCE}: a requirement added",
+        project="M", peers=ENGINES, change=changed_requirement, rounds=3,
+    ),
+    "M-first": Scenario(
+        title=f"{SCIENCE}: first publish, empty caches",
+        project="M", peers=ENGINES, change=changed_code, first=True, rounds=3,
+    ),
+    "L-code": Scenario(
+        title=f"{LARGE}: the script changed",
+        project="L", peers=ENGINES, change=changed_code, rounds=3,
+    ),
+    "L-deep": Scenario(
+        title=f"{LARGE}: one file deep inside changed",
+        project="L", peers=ENGINES, change=changed_deep, rounds=3,
+    ),
+}  # fmt: skip

@@ -40,7 +40,7 @@ def test_a_peer_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None
         repository = make_bare(tmp_path / f"{name}.git")
         write_hook(repository, "post-receive", f"#!/bin/sh\necho {said}\n")
         peers[name] = Peer(name, repository)
-    scenario = Scenario(project="S", peers=(OURS, "docker"), change=changed_code)
+    scenario = Scenario(title="", project="S", peers=(OURS, "docker"), change=changed_code)
     seconds, failures = measure(Bench(place=place, peers=peers), scenario, rounds=2)
     assert len(seconds[OURS]) == 2
     assert seconds["docker"] == []
