@@ -47,7 +47,8 @@ def main() -> int:
             print_times(seconds)
             disk = growth.measure_disk(options.publishes)
     if options.json:
-        first = {size: vars(push) for size, push in growth.first.items()}
+        first = {size: {way: vars(each) for way, each in ways.items()}
+                 for size, ways in growth.first.items()}  # fmt: skip
         facts = {"machine": machine(), "first": first, "seconds": seconds, "disk": disk}
         write_json(options.json, facts)
     return 0
@@ -71,7 +72,7 @@ class Growth:
     def __init__(self, site: GitSite, sizes: list[int]) -> None:
         self._site = site
         self._turns = dict.fromkeys(sizes, 0)
-        self.first: dict[int, Push] = {}
+        self.first: dict[int, dict[str, Push]] = {}
         self._authors = {size: self._make_author(size) for size in sizes}
 
     def _make_author(self, size: int) -> Author:
@@ -79,8 +80,7 @@ class Growth:
         plain = make_bare(self._site.folder / f"plain{size}.git")
         author.git("remote", "add", "plain", str(plain))
         commit(author, 0, dict(project(size)))
-        self.first[size] = push(author, OURS, 0)
-        push(author, PLAIN, 0)
+        self.first[size] = {way: push(author, way, 0) for way in REMOTES}
         print_first(size, self.first[size])
         remote = author.git("remote", "get-url", "origin")
         for repository in (remote, str(plain)):
@@ -138,19 +138,21 @@ def push(author: Author, way: str, turn: int) -> Push:
     return timed_push(author, REMOTES[way], "master", f"publish/0.{turn}", expect=expect)
 
 
-def print_first(size: int, took: Push) -> None:
-    """What a first push took."""
-    peak = f"{took.peak / 2**20:.0f} MiB"
-    print(f"{size:>8} files {took.seconds:>8.3f} s  first push, largest process {peak}", flush=True)
+def print_first(size: int, first: Mapping[str, Push]) -> None:
+    """What the first push of a size took."""
+    for way, took in first.items():
+        peak = f"first push, largest process {took.peak / 2**20:.0f} MiB"
+        print(f"{size:>8} files {way:<14}{took.seconds:>8.3f} s  {peak}", flush=True)
 
 
 def print_times(seconds: Mapping[int, Mapping[str, list[float]]]) -> None:
-    """Medians of each way, and how often the smallest size fits into each."""
-    smallest = next(iter(seconds.values()))
+    """Medians of each way and of what the hook adds, and how often the smallest fits into each."""
+    smallest: dict[str, float] = {}
     for size, ways in seconds.items():
-        for way, times in ways.items():
+        added = [ours - plain for ours, plain in zip(ways[OURS], ways[PLAIN], strict=True)]
+        for way, times in {**ways, "hook adds": added}.items():
             median = statistics.median(times)
-            ratio = median / statistics.median(smallest[way])
+            ratio = median / smallest.setdefault(way, median)
             print(f"{size:>8} files {way:<14}{median:>8.3f} s {ratio:>6.2f}x", flush=True)
 
 
