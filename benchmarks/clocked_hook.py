@@ -1,10 +1,10 @@
-"""Our hook's process with a clock at its edges: what it waits for, and what it computes.
+"""The process that stays ready, with a clock at its edges: what a push waits for and computes.
 
-    python -I clocked_hook.py FIGURES --config FILE post-receive < ref updates
+    python -I clocked_hook.py FIGURES CONFIG
 
-Runs what the hook runs, and writes the seconds of each part to FIGURES as JSON. A part that is
-entered from another one (an import from a request) counts for itself alone. Functions of the
-standard library are wrapped, none of ours.
+Each fork, one for a push, writes the seconds of its parts to FIGURES as JSON when it ends. A part
+that is entered from another one (an import from a request) counts for itself alone. Functions of
+the standard library are wrapped, none of ours.
 """
 
 import builtins
@@ -18,6 +18,10 @@ class Clock:
     """The seconds of each part; only the innermost part runs at a time."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, in the part that is none of the others."""
         self.seconds = {"computing": 0.0}
         self._parts = ["computing"]
         self._since = time.perf_counter()
@@ -45,25 +49,31 @@ class Clock:
 
 
 def main() -> None:
-    """Run the hook and write the figures."""
-    clock = Clock()
-    builtins.__import__ = clock.timed("imports", builtins.__import__)
+    """Be the process that stays ready."""
     import json
+    import os
     import runpy
 
-    wrap_edges(clock)
     figures = sys.argv.pop(1)
-    sys.argv[0] = "mlreef_hooks"
-    try:
-        runpy.run_module("mlreef_hooks", run_name="__main__", alter_sys=True)
-    finally:
+    clock = Clock()
+    end = os._exit
+
+    def end_clocked(status: int) -> None:
         clock.turn()
-        with open(figures, "w") as out:
+        with open(f"{figures}.new", "w") as out:
             json.dump(clock.seconds, out)
+        os.replace(f"{figures}.new", figures)
+        end(status)
+
+    builtins.__import__ = clock.timed("imports", builtins.__import__)
+    wrap_edges(clock)
+    os.register_at_fork(after_in_child=clock.restart)
+    os._exit = end_clocked  # type: ignore[assignment]
+    runpy.run_module("mlreef_hooks.cli.ready", run_name="__main__", alter_sys=True)
 
 
 def wrap_edges(clock: Clock) -> None:
-    """Time the functions that wait for something else; they are imported by the hook anyway."""
+    """Time the functions that wait for something else; they are imported by the program anyway."""
     import http.client
     import os
     import sqlite3

@@ -2,7 +2,8 @@
 
     .cache/test-venv/bin/python -m benchmarks.publish [--rounds 5] [--only M-code ...] [--json FILE]
 
-Peers: clone + `docker build` + push with a good Dockerfile (the engine's classic builder), the
+Ours is measured with the process that stays ready, and loading the program for each push. Peers:
+clone + `docker build` + push with a good Dockerfile (the engine's classic builder), the
 same with BuildKit, repo2docker with that Dockerfile, MLReef's order of a Dockerfile, a floor and a
 push without a hook. All images end in the same registry. Projects: S is one script and one small
 package; M requires numpy, pandas and scikit-image; L has 20,000 files of 300 MB. The base image is
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,12 @@ class Bench:
             folder = self.place.folder / "authors" / peer.replace(" ", "-") / project
             self.authors[key] = Author(folder, self.peer(peer).repository)
             self.publish(peer, project, make_project(project))
+            self.peer(peer).wait_ready()
+
+    def close(self) -> None:
+        """End what the peers left running."""
+        for peer in self.peers.values():
+            peer.close()
 
     def publish(self, peer: str, project: str, files: Mapping[str, str]) -> float:
         """The seconds of a push that publishes a commit with these files."""
@@ -89,7 +97,8 @@ def main() -> int:
         with local_registry(registry_folder) as registry:
             place = Place(folder=Path(name), engine=engine, registry=registry)
             make_peer_base(place)
-            facts = measure_all(Bench(place=place), options.only, options.rounds)
+            with closing(Bench(place=place)) as bench:
+                facts = measure_all(bench, options.only, options.rounds)
     if options.json:
         write_json(options.json, facts)
     return 0

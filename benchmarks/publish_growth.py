@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.machine import machine
@@ -42,10 +43,12 @@ def main() -> int:
         (folder / "registry").mkdir()
         with local_registry(folder / "registry") as registry:
             site = make_site(folder, registry, max(options.sizes))
-            growth = Growth(site, options.sizes)
-            seconds = growth.measure(options.rounds)
-            print_times(seconds)
-            disk = growth.measure_disk(options.publishes)
+            with ending(site):
+                growth = Growth(site, options.sizes)
+                site.wait_ready()
+                seconds = growth.measure(options.rounds)
+                print_times(seconds)
+                disk = growth.measure_disk(options.publishes)
     if options.json:
         first = {size: {way: vars(each) for way, each in ways.items()}
                  for size, ways in growth.first.items()}  # fmt: skip
@@ -60,10 +63,20 @@ def make_site(folder: Path, registry: str, largest: int) -> GitSite:
         "registry": {"prefix": f"{registry}/growth"},
         "builder": {"use": "layers", "layers": {"start": "never"}},
         "limits": {"files": max(250_000, largest + 1000)},
+        "hook": {"stay_ready": True},
     }
     site = GitSite(folder / "site", base_image=BASE_IMAGE, settings=settings)
     store_base(site.state / "images")
     return site
+
+
+@contextmanager
+def ending(site: GitSite) -> Iterator[None]:
+    """The process that stays for the next push is ended at last."""
+    try:
+        yield
+    finally:
+        site.end_ready()
 
 
 class Growth:

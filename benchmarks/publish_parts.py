@@ -11,10 +11,15 @@ from typing import Protocol
 
 from benchmarks.publish_peers import FloorPeer, OurPeer, Peer, Place
 from benchmarks.scenarios import FLOOR, OURS, PLAIN, changed_code
+from mlreef_hooks.cli.hand_over import SOCKET
+from tests.support.processes import wait_until
 
 _HOOK = Path(__file__).parent / "clocked_hook.py"
-# An interpreter that does nothing; that of the floor imports what it needs.
-_PYTHON = {OURS: ["-I", "-c", ""], FLOOR: ["-I", "-S", "-c", "import hashlib, socket"]}
+# The interpreter that the hook starts, and that of the floor, with what they import.
+_PYTHON = {
+    OURS: ["-I", "-S", "-c", "import _socket"],
+    FLOOR: ["-I", "-S", "-c", "import hashlib, socket"],
+}
 PUSH, PYTHON, REST = "a push without a hook", "start of Python", "shell, exit and the rest"
 
 
@@ -35,17 +40,20 @@ def figures_file(place: Place, peer: str) -> Path:
     return place.folder / f"{peer}-figures.json"
 
 
-def clocked_ours(place: Place) -> Peer:
-    """A site of its own whose hook runs `clocked_hook.py`."""
-    peer = OurPeer(place, "clocked")
-    hook = peer.repository / "hooks" / "post-receive"
-    text = hook.read_text()
-    clocked = f"-I {_HOOK} {figures_file(place, OURS)} --config"
-    assert "-I -m mlreef_hooks --config" in text
-    hook.unlink()
-    hook.write_text(text.replace("-I -m mlreef_hooks --config", clocked))
-    hook.chmod(0o755)
-    return peer
+class ClockedPeer(OurPeer):
+    """Ours, whose process that stays ready is `clocked_hook.py`."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place, "clocked", stay_ready=False)
+        figures = str(figures_file(place, OURS))
+        command = [sys.executable, "-I", str(_HOOK), figures, str(self.site.config)]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd="/")
+        wait_until((self.site.state / SOCKET).exists)
+
+    def close(self) -> None:
+        """End that process."""
+        self._process.kill()
+        self._process.wait()
 
 
 def clocked_floor(place: Place) -> Peer:
@@ -54,7 +62,7 @@ def clocked_floor(place: Place) -> Peer:
 
 
 CLOCKED: Mapping[str, Callable[[Place], Peer]] = {
-    "clocked": clocked_ours,
+    "clocked": ClockedPeer,
     "clocked-floor": clocked_floor,
 }
 
@@ -64,16 +72,26 @@ def measure_parts(bench: Publishing, rounds: int) -> dict[str, dict[str, list[fl
     parts: dict[str, dict[str, list[float]]] = {OURS: {}, FLOOR: {}}
     for turn in range(-1, rounds):
         for way, peer in zip(parts, CLOCKED, strict=True):
-            bench.prepare(peer, "S")
             bench.prepare(PLAIN, "S")
+            bench.prepare(peer, "S")
+            if turn < 0:
+                taken(figures_file(bench.place, way))
             alone = bench.publish(PLAIN, "S", changed_code(turn))
             whole = bench.publish(peer, "S", changed_code(turn))
-            inside = json.loads(figures_file(bench.place, way).read_text())
+            inside = taken(figures_file(bench.place, way))
             found = {PUSH: alone, PYTHON: python_start(_PYTHON[way]), **inside}
             found |= {REST: whole - sum(found.values()), "all": whole}
             for part, seconds in found.items() if turn >= 0 else ():
                 parts[way].setdefault(part, []).append(seconds)
     return parts
+
+
+def taken(figures: Path) -> dict[str, float]:
+    """The seconds that a file holds once it is there; it is removed."""
+    wait_until(figures.exists)
+    seconds: dict[str, float] = json.loads(figures.read_text())
+    figures.unlink()
+    return seconds
 
 
 def python_start(words: list[str]) -> float:

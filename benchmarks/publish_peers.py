@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.repo2docker import buildx_plugin, cache_folder, repo2docker_program
-from benchmarks.scenarios import FLOOR, OURS, PLAIN
+from benchmarks.scenarios import FLOOR, LOADING, OURS, PLAIN
 from tests.support.engine import BASE_IMAGE, store_base
 from tests.support.git import make_bare, write_hook
 from tests.support.site import CA_BUNDLE, GitSite
@@ -93,6 +93,12 @@ class Peer:
     def forget(self) -> None:
         """Throw away everything that was cached."""
 
+    def wait_ready(self) -> None:
+        """Return when the first push has left everything that later ones find."""
+
+    def close(self) -> None:
+        """End what it left running."""
+
 
 class DockerPeer(Peer):
     """Clone, put a Dockerfile beside or into the code, build and push by a shell command."""
@@ -127,10 +133,12 @@ class OurPeer(Peer):
 
     says = "success: "
 
-    def __init__(self, place: Place, name: str = OURS) -> None:
+    def __init__(self, place: Place, name: str = "ours", *, stay_ready: bool = True) -> None:
         self._prefix = f"{place.registry}/{name}-"
+        self._stay_ready = stay_ready
         settings = {
             "registry": {"prefix": f"{self._prefix}0"},
+            "hook": {"stay_ready": stay_ready},
             "builder": {"use": "layers", "layers": {"start": "never"}},
         }
         self.site = GitSite(place.folder / f"{name}-site", base_image=BASE_IMAGE, settings=settings)
@@ -149,6 +157,15 @@ class OurPeer(Peer):
         for name in ("images", "locked", "packages", "wheels"):
             shutil.rmtree(self.site.state / name, ignore_errors=True)
         store_base(self.site.state / "images")
+
+    def wait_ready(self) -> None:
+        """Return when the process that stays takes pushes."""
+        if self._stay_ready:
+            self.site.wait_ready()
+
+    def close(self) -> None:
+        """End the process that stays."""
+        self.site.end_ready()
 
 
 class FloorPeer(Peer):
@@ -211,6 +228,7 @@ def repo2docker_peer(place: Place) -> Peer:
 
 PEERS: Mapping[str, Callable[[Place], Peer]] = {
     OURS: OurPeer,
+    LOADING: partial(OurPeer, name="loading", stay_ready=False),
     "docker": partial(docker_peer, name="docker", buildkit=False),
     "buildkit": partial(docker_peer, name="buildkit", buildkit=True),
     "mlreef": partial(docker_peer, name="mlreef", buildkit=False, dockerfile=_MLREEF),

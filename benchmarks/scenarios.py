@@ -24,9 +24,9 @@ S_REQUIREMENTS = "six==1.17.0\n"
 M_REQUIREMENTS = "numpy==2.1.0\npandas==2.2.2\nscikit-image==0.24.0\n"
 SMALL = tuple(f"idna==3.{minor}\n" for minor in (4, 6, 7, 8, 9, 10))  # a small package, changing
 L_FILES, L_BYTES = 20_000, 15_000
-OURS, FLOOR, PLAIN = "mlreef-hooks", "floor", "plain push"
+OURS, LOADING, FLOOR, PLAIN = "mlreef-hooks", "ours, loading", "floor", "plain push"
 ENGINES = (OURS, "docker", "buildkit")
-QUICK = (*ENGINES, "repo2docker", FLOOR, PLAIN)
+QUICK = (*ENGINES, LOADING, "repo2docker", FLOOR, PLAIN)
 
 
 @dataclass(frozen=True, kw_only=True)
