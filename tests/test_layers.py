@@ -25,14 +25,14 @@ LAYERS = {
     " tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
-    " wheels.platform wheels.pylock wheels.wanted",
+    " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
     " folder_memory git hook_check hook_files index_document index_files installation job_log"
     " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
     " registry_login registry_session repository servers.* waiting_room wheels.access"
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.unfinished wheels.uv_cache wheels.uv_failure working_tree",
+    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure working_tree",
     "flow": "checking doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
@@ -85,6 +85,7 @@ EDGES = {
     "wheels.layer": "wheels.bytecode",
     "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
     " wheels.uv_cache wheels.uv_failure",
+    "wheels.source_search": "wheels.access",
     "wheels.unfinished": "process",
     "wheels.uv_cache": "durable_files",
     "wheels.uv_failure": "wheels.access",
@@ -97,7 +98,8 @@ LIBRARIES = {
     "dulwich": "object_store",
     "installer": "wheels.layer",
     "packaging": "base_reading cli.user image index jobs push required_package verification"
-    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.wanted",
+    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
+    " wheels.sources wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import PurePath
 
 import pytest
 
@@ -282,3 +283,45 @@ def test_what_is_no_wheel_has_to_be_built(file: str, line: str, packages: tuple[
     with pytest.raises(SourceNeeded) as caught:
         read_wanted({"requirements.txt": "", file: f"{line}\n"})
     assert caught.value.packages == packages
+
+
+@pytest.mark.parametrize(
+    ("line", "sources"),
+    [
+        (f"x[a] @ git+https://a.example/x.git@{COMMIT}", 1),
+        (f"https://a.example/x-1.0.zip --hash=sha256:{A}", 1),
+        (f"x @ https://a.example/x-1.0.zip#sha256={A} ; sys_platform == 'win32'", 0),
+        (f"x==1.0 --hash=sha512:{A}{A}", 0),
+        ("--no-binary x", 0),
+    ],
+)
+def test_a_reference_can_be_built_alone(line: str, sources: int) -> None:
+    with pytest.raises(SourceNeeded) as caught:
+        read_wanted({"requirements.txt": f"{line}\n"})
+    assert caught.value.sources == (line,) * sources
+
+
+def test_a_wheel_that_was_built_stands_in_for_its_reference() -> None:
+    by_name = f"x[a] @ git+https://a.example/x.git@{COMMIT}"
+    by_url = f"https://a.example/y-1.0.zip --hash=sha512:{A}{A}"
+    built = {
+        by_name: PurePath("/srv/built/x-1.0-py3-none-any.whl"),
+        by_url: PurePath("/srv/built/y-1.0-py3-none-any.whl"),
+    }
+    wanted = read_wanted({"requirements.txt": f"{by_name}\n{by_url}\nz==1.0\n"}, built)
+    assert wanted.lines == (
+        "x[a] @ file:///srv/built/x-1.0-py3-none-any.whl",
+        "file:///srv/built/y-1.0-py3-none-any.whl",
+        "z==1.0",
+    )
+
+
+def test_of_this_server_only_what_was_built_is_locked() -> None:
+    path = PurePath("/srv/built/x-1.0-py3-none-any.whl")
+    wanted = read_wanted({"requirements.txt": f"x==1.0 --hash=sha256:{B}\n"})
+    for where in (f'url = "file://{path}"', f'path = "{path}"'):
+        text = package("x", f'{{ {where}, hashes = {{ sha256 = "{A}" }} }}')
+        (wheel,) = parse_pylock(text, DEBIAN, wanted, [path]).wheels
+        assert (wheel.file, wheel.url, wheel.sha256) == (path.name, "", A)
+        with pytest.raises(SourceNeeded, match="x has no wheel"):
+            parse_pylock(text, DEBIAN, wanted, [PurePath("/srv/other.whl")])

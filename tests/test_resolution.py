@@ -169,7 +169,8 @@ def test_a_wheel_that_was_built_stands_in_for_a_source_distribution(
     name, content = make_wheel("source", "1.0", {"source.py": ""})
     (built / name).write_bytes(content)
     files = {"requirements.txt": "needs-source==1.0\ntiny==1.0\n"}
-    lock = resolve(files, DEBIAN, pip, tmp_path / "uv", built=built)
+    of = f"source @ {index.file_url('source-1.0.tar.gz')}"
+    lock = resolve(files, DEBIAN, pip, tmp_path / "uv", built={of: built / name})
     assert lock.names == ["needs-source==1.0", "source==1.0", "tiny==1.0"]
     found = lock.wheels[1]
     assert (found.file, found.url) == (name, "")

@@ -8,7 +8,7 @@ import netrc
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -125,17 +125,40 @@ def explain(error: Exception, what: str) -> PublishError:
     return PublishError("the package index cannot be reached", INDEX_HINT, passing=True)
 
 
-def versions_of(access: Access, indexes: Sequence[str], name: str) -> list[Version]:
-    """The versions of a package that the indexes have, sorted; PublishError where one is shut."""
-    found: set[Version] = set()
+def index_urls(pip: Pip, options: Sequence[tuple[str, str]]) -> list[str]:
+    """The URLs of the package indexes, as pip takes them; the first one is the default.
+
+    `options` are those of the requirements.
+    """
+    if any(name == "--no-index" for name, _ in options):
+        return []
+    first, more = pip.index_url or PYPI, list(pip.extra_index_urls)
+    for name, value in options:
+        first = value if name == "--index-url" else first
+        more += [value] if name == "--extra-index-url" else []
+    return [first, *more]
+
+
+def read_pages(access: Access, indexes: Sequence[str], name: str) -> Iterator[tuple[str, str]]:
+    """The URL and the text of the page that each index has of a package.
+
+    PublishError where one is shut.
+    """
     for index in indexes:
         try:
             with access.open(f"{index.rstrip('/')}/{name}/", _PAGE) as answer:
-                page = answer.read(_PAGE_BYTES).decode(errors="replace")
+                page = answer.geturl(), answer.read(_PAGE_BYTES).decode(errors="replace")
         except FAULTS as error:
             if isinstance(error, HTTPError) and error.code in (404, 410):
                 continue
             raise explain(error, name) from None
+        yield page
+
+
+def versions_of(access: Access, indexes: Sequence[str], name: str) -> list[Version]:
+    """The versions of a package that the indexes have, sorted; PublishError where one is shut."""
+    found: set[Version] = set()
+    for _, page in read_pages(access, indexes, name):
         found.update(filter(None, map(_version_of, set(_FILE.findall(page)))))
     return sorted(found)
 

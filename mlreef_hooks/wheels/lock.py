@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from mlreef_hooks.oci import encode, sha256
@@ -20,12 +21,19 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class SourceNeeded(Exception):  # noqa: N818 - not an error: another builder may do it
-    """Wheels alone will not do: `packages` have to be built, and `why` says it to the pusher."""
+    """Wheels alone will not do: `packages` have to be built, and `why` says it to the pusher.
 
-    def __init__(self, packages: tuple[str, ...], why: str) -> None:
+    `sources` are requirements that can be built one by one, each of which means one source
+    distribution; empty where only pip can tell what has to be built.
+    """
+
+    def __init__(
+        self, packages: tuple[str, ...], why: str, *, sources: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(why)
         self.packages = packages
         self.why = why
+        self.sources = sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,11 @@ class LockedWheel:
 
     def __str__(self) -> str:
         return f"{self.name}=={self.version}"
+
+
+def kept_at(folder: Path, wheel: LockedWheel) -> Path:
+    """Where a wheel is that was built on this server, in the folder that keeps such."""
+    return folder / wheel.sha256 / wheel.file
 
 
 @dataclass(frozen=True, kw_only=True)

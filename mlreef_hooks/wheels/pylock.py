@@ -4,7 +4,7 @@ Format: https://packaging.python.org/en/latest/specifications/pylock-toml/
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -19,9 +19,9 @@ from mlreef_hooks.wheels.wanted import Wanted
 
 
 def parse_pylock(
-    text: str, platform: Platform, wanted: Wanted, built: PurePath | None = None
+    text: str, platform: Platform, wanted: Wanted, built: Collection[PurePath] = ()
 ) -> Lock:
-    """The lock of one platform, whose packages `text` holds; `built` is a folder of more wheels.
+    """The lock of one platform, whose packages `text` holds; `built` are wheels of this server.
 
     SourceNeeded for a package without a wheel, PublishError for one whose wheels have other hashes
     than those wanted. ValueError for what is no pylock.
@@ -35,7 +35,7 @@ def parse_pylock(
 
 
 def _read_package(
-    package: Mapping[str, Any], platform: Platform, wanted: Wanted, built: PurePath | None
+    package: Mapping[str, Any], platform: Platform, wanted: Wanted, built: Collection[PurePath]
 ) -> LockedWheel:
     name = canonicalize_name(package["name"])
     wheels = [wheel for wheel in _read_wheels(package, built) if wheel.name == name]
@@ -54,17 +54,12 @@ def _read_package(
 
 
 def _is_wanted(wheel: LockedWheel, wanted: Wanted) -> bool:
-    if wheel.name not in wanted.hashes:
-        if wanted.hashed:
-            raise PublishError(
-                f"{wheel} has no hash, and all need one where one has",
-                "require it too; `pip-compile --generate-hashes` writes everything needed",
-            )
-        return True
-    return wheel.sha256 in wanted.hashes[wheel.name]
+    """Of what was built here, the hash of its source was looked at."""
+    allowed = wanted.allowed(wheel.name, str(wheel)) if wheel.url else None
+    return allowed is None or wheel.sha256 in allowed
 
 
-def _read_wheels(package: Mapping[str, Any], built: PurePath | None) -> Iterator[LockedWheel]:
+def _read_wheels(package: Mapping[str, Any], built: Collection[PurePath]) -> Iterator[LockedWheel]:
     """The wheels of a package that can be fetched; what is none of that is left out."""
     archive = [package["archive"]] if "archive" in package else []
     for each in (*package.get("wheels", []), *archive):
@@ -72,9 +67,12 @@ def _read_wheels(package: Mapping[str, Any], built: PurePath | None) -> Iterator
             yield _read_wheel(each, built)
 
 
-def _read_wheel(entry: Mapping[str, Any], built: PurePath | None) -> LockedWheel:
+def _read_wheel(entry: Mapping[str, Any], built: Collection[PurePath]) -> LockedWheel:
     parts = urlsplit(entry.get("url", ""))
-    path = PurePath(unquote(parts.path))
+    path = PurePath(entry.get("path") or unquote(parts.path))
+    here = parts.scheme in ("", "file")
+    if here and path not in built:
+        raise ValueError("a file of this server that is none of ours")
     file = entry.get("name") or path.name
     name, version, _, _ = parse_wheel_filename(file)
     clean = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
@@ -82,7 +80,7 @@ def _read_wheel(entry: Mapping[str, Any], built: PurePath | None) -> LockedWheel
         name=canonicalize_name(name),
         version=str(version),
         file=file,
-        url="" if parts.scheme == "file" and path.parent == built else clean,
+        url="" if here else clean,
         sha256=entry.get("hashes", {}).get("sha256", "").lower(),
         size=entry.get("size"),
     )

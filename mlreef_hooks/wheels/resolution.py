@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import uv
@@ -23,7 +24,7 @@ from mlreef_hooks.builders.pip_install import secret_texts
 from mlreef_hooks.config import Pip
 from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.wheels.access import INDEX_HINT, PYPI, Access, versions_of
+from mlreef_hooks.wheels.access import INDEX_HINT, Access, index_urls, versions_of
 from mlreef_hooks.wheels.lock import Lock
 from mlreef_hooks.wheels.platform import Platform
 from mlreef_hooks.wheels.pylock import parse_pylock
@@ -42,6 +43,7 @@ _MEMORY_KIB = 8 << 20  # of addresses; uv wants below 1 GiB with two processors
 _RETRIES = 2  # of a request
 _LOCK_BYTES, _SAID_BYTES = 16 << 20, 1 << 16
 _VERSIONS_SHOWN = 3
+_NOTHING: Mapping[str, Path] = MappingProxyType({})
 _KILLED = (124, 137, -signal.SIGKILL)  # how timeout(1) ends what is late
 
 # A process that nobody waits for any more ends by itself, whatever killed the one that did.
@@ -63,22 +65,23 @@ def resolve(
     pip: Pip,
     cache: Path,
     *,
-    built: Path | None = None,
+    built: Mapping[str, Path] = _NOTHING,
     seconds: int = SECONDS,
 ) -> Lock:
     """The lock of a module whose requirements are these files, as pip would be given them.
 
     SourceNeeded where wheels alone will not do, PublishError where pip would fail as well. `cache`
-    is a folder for what indexes said, `built` one of wheels that may be taken as well.
+    is a folder for what indexes said, `built` are wheels of this server by what they are built of.
     """
-    wanted = read_wanted(requirements)
+    wanted = read_wanted(requirements, built)
     if not wanted.lines:
         return Lock()
     try:
         make_folder(cache, 0o700)
         remove_lost(cache)
         with uv_cache(cache) as (uvs, held), unfinished_folder(cache, "resolution") as folder:
-            return _Run(wanted, platform, pip, uvs, held, folder, built, seconds).lock()
+            links = (*built.values(),)
+            return _Run(wanted, platform, pip, uvs, held, folder, links, seconds).lock()
     except OSError as error:
         raise unwritten(error) from error
 
@@ -93,16 +96,13 @@ class _Run:
     cache: Path
     held: int  # while a uv has this descriptor, nobody removes what it is writing
     folder: Path
-    built: Path | None
+    built: tuple[Path, ...]
     seconds: int
 
     @property
     def indexes(self) -> list[str]:
         """The URLs of the package indexes, as pip takes them; the first one is the default."""
-        if self.wanted.values("--no-index"):
-            return []
-        first = [self.pip.index_url or PYPI, *self.wanted.values("--index-url")][-1]
-        return [first, *self.pip.extra_index_urls, *self.wanted.values("--extra-index-url")]
+        return index_urls(self.pip, self.wanted.options)
 
     def lock(self) -> Lock:
         """What `resolve` gives."""
@@ -169,7 +169,7 @@ class _Run:
             *_OPTIONS,
             *(["--no-index"] if self.wanted.values("--no-index") else []),
             *(["--prerelease=allow"] if self.wanted.values("--pre") else []),
-            *([f"--find-links={self.built}"] if self.built else []),
+            *(f"--find-links={wheel.parent}" for wheel in self.built),
             *(f"--allow-insecure-host={host}" for host in hosts),
             f"--python-version={self.platform.python}",
             f"--python-platform={self.platform.uv_word}",

@@ -63,7 +63,8 @@ def _no_wheel(said: str, platform: Platform) -> SourceNeeded | None:
     if not found:
         return None
     packages = tuple(dict.fromkeys(found))
-    return SourceNeeded(packages, f"{', '.join(packages)} has no wheel for {platform}")
+    why = f"{', '.join(packages)} has no wheel for {platform}"
+    return SourceNeeded(packages, why, sources=packages)
 
 
 def _source(said: str, _: Platform) -> SourceNeeded | None:
