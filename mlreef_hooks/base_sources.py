@@ -6,10 +6,10 @@ import posixpath
 import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from io import RawIOBase
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlreef_hooks.bases import store_manifest
+from mlreef_hooks.container import ByteStream
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_name import ImageName
 from mlreef_hooks.oci import (
@@ -93,7 +93,7 @@ def read_archive(chunks: Iterable[bytes], layouts: OciLayouts) -> Descriptor:
     blobs: dict[str, Descriptor] = {}
     documents: dict[str, bytes] = {}
     links: dict[str, str] = {}
-    stream = cast("IO[bytes]", _Stream(chunks))
+    stream = cast("IO[bytes]", ByteStream(chunks))
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
             path = posixpath.normpath(member.name)
@@ -127,26 +127,3 @@ def _store(file: IO[bytes], layouts: OciLayouts) -> Descriptor:
 
 def _store_bytes(content: bytes, layouts: OciLayouts) -> Descriptor:
     return Descriptor(media_type=LAYER, digest=layouts.put(content), size=len(content))
-
-
-class _Stream(RawIOBase):
-    """Chunks as a file that is read once."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts, left = [self._rest], size - len(self._rest)
-        while left > 0:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
-            parts.append(chunk)
-            left -= len(chunk)
-        found = b"".join(parts)
-        self._rest = found[size:]
-        return found[:size]

@@ -33,11 +33,18 @@ _FACTS = "2"  # part of the name of stored facts; raise it when more is read fro
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseImage:
+class ImageBlobs:
+    """An image whose blobs are in the layouts: its configuration and its layers from the bottom."""
+
+    config: Descriptor
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage(ImageBlobs):
     """A base that is on disk: `digest` is its manifest's; `environment` as `NAME=value`."""
 
     digest: str
-    layers: tuple[Layer, ...]
     environment: tuple[str, ...]
     architecture: str
     facts: BaseFacts
@@ -102,8 +109,9 @@ class BaseImages:
         config, layers = decode(self.layouts.read(image.config.digest)), image.layers
         environment = tuple(config.get("config", {}).get("Env") or ())
         return BaseImage(
-            digest=manifest.digest,
+            config=image.config,
             layers=layers,
+            digest=manifest.digest,
             environment=environment,
             architecture=config["architecture"],
             facts=self._read_facts(manifest, layers, environment, base.python),
@@ -128,14 +136,6 @@ class BaseImages:
         make_folder(self.facts, 0o755)
         replace_file(path, facts.to_json(), 0o644)
         return facts
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageBlobs:
-    """An image whose blobs are in the layouts: its configuration and its layers from the bottom."""
-
-    config: Descriptor
-    layers: tuple[Layer, ...]
 
 
 def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlreef_hooks.errors import PublishError
 
+GRACE = 10  # seconds after which the engine ends what should have ended by itself
 RESULT_BYTES = 1 << 20  # the largest file that is read out of a container
 TIMED_OUT, NOT_FOUND, KILLED = 124, 127, 137  # exit statuses, as timeout(1) and a shell have
 _SHARED_MEMORY = "1g"  # 64 MB, the engine's default, is too little for workers that load data
@@ -147,3 +148,28 @@ def read_single_file(chunks: Iterable[bytes]) -> bytes | None:
             return content.read() if content else None
     except tarfile.TarError:
         return None
+
+
+class ByteStream(io.RawIOBase):
+    """Chunks as a file that is read once."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """True: it is there to be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, fewer only at the end."""
+        parts, left = [self._rest], size - len(self._rest)
+        while left > 0:
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                break
+            parts.append(chunk)
+            left -= len(chunk)
+        found = b"".join(parts)
+        self._rest = found[size:]
+        return found[:size]

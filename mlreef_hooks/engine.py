@@ -7,7 +7,7 @@ says so. What a container prints is not kept by the engine, whose disk it would 
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from mlreef_hooks.container import (
     KILLED,
@@ -38,6 +38,8 @@ from mlreef_hooks.process import holder, is_lost
 
 __all__ = ["Ended", "Engine", "EngineImage", "Lines", "Run", "bind_source"]
 
+_Read = TypeVar("_Read")
+_OTHERS = "require other packages"
 _NAMELESS = "<none>:<none>"  # what an engine calls an image whose name another one has got
 _RUN_LABEL = "io.mlreef.run"  # on every container of ours; its value is the process that holds it
 
@@ -165,7 +167,26 @@ class Engine:
         with self._container(run) as container:
             ended = self._follow(container, run, on_output)
             if ended.well:
-                self._commit(container, run.image, labels(self._read(container, result)), name)
+                found = self._read(container, result, read_single_file)
+                if found is None:
+                    raise PublishError(f"the build left no proper {result}", _OTHERS)
+                self._commit(container, run.image, labels(found), name)
+        return ended
+
+    def run_and_read(
+        self,
+        run: Run,
+        on_output: Callable[[str, bytes], None],
+        result: str,
+        read: Callable[[Iterator[bytes]], object],
+    ) -> Ended:
+        """Run a container and, where it ends with status 0, let `read` have the file or folder
+        `result`, as chunks of a tar.
+        """
+        with self._container(run) as container:
+            ended = self._follow(container, run, on_output)
+            if ended.well:
+                self._read(container, result, read)
         return ended
 
     def remove_lost(self) -> None:
@@ -233,15 +254,16 @@ class Engine:
         facts: Any = container.attrs
         return Ended(status=status, late=False, out_of_memory=bool(facts["State"]["OOMKilled"]))
 
-    def _read(self, container: Container, path: str) -> bytes:
+    def _read(
+        self, container: Container, path: str, read: Callable[[Iterator[bytes]], _Read]
+    ) -> _Read:
         with (
             translated(self.url),
             open_archive(self._client, str(container.id), path) as answer,
         ):
-            found = read_single_file(answer.iter_content(1 << 16)) if answer.ok else None
-        if found is None:
-            raise PublishError(f"the build left no proper {path}", "require other packages")
-        return found
+            if answer.ok:
+                return read(answer.iter_content(1 << 16))
+        raise PublishError(f"the build left no {path}", _OTHERS)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from mlreef_hooks.bases import ImageBlobs
+from mlreef_hooks.config import Base
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.image import Builder, BuiltImage
+from mlreef_hooks.image import Builder, BuiltImage, Dependencies
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.manifest import ModuleManifest
@@ -17,6 +18,7 @@ from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.validation import validate
+from mlreef_hooks.wheels.lock import SourceNeeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def make_again(
     tree = repository.read_tree(request.commit, site.config.limits)
     manifest = _manifest(request, tree, site)
     base = site.config.base[manifest.base]
-    dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
+    dependencies = _dependencies(manifest, base, builder)
     entry = IndexEntry(
         request=request,
         manifest=manifest,
@@ -68,6 +70,16 @@ def make_again(
     )
     created = repository.commit_time(request.commit)
     return builder.assemble(plan_image(entry, tree, created, site.config.registry.prefix))
+
+
+def _dependencies(manifest: ModuleManifest, base: Base, builder: Builder) -> Dependencies:
+    try:
+        return builder.dependencies(manifest.base, base, manifest.requirements_files)
+    except SourceNeeded as error:
+        raise PublishError(
+            f"{error.why}, and the wheel that was built is not kept any more",
+            "publish another version; what has been built since may be other bytes",
+        ) from error
 
 
 def _manifest(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:

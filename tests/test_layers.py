@@ -47,16 +47,22 @@ MAY_IMPORT = {
 PURE = ("values", "reading", "writing")
 # An edge that builds on others: each still owns one outside thing.
 EDGES = {
-    "base_sources": "bases engine oci_layout registry",
+    "base_sources": "bases container engine oci_layout registry",
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
     " container durable_files engine process",
     "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
-    "builders.layers": "bases build_cache builders.pip_install builders.stored_image"
-    " builders.wheel_layers durable_files oci_layout wheels.resolution",
+    "builders.built_wheel": "bases container wheels.layer",
+    "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
+    " builders.source_wheels builders.stored_image builders.wheel_layers durable_files oci_layout"
+    " wheels.resolution",
     "builders.pip_failure": "builders.pip_install container",
+    "builders.pip_install": "container",
+    "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
+    " builders.pip_failure builders.pip_install container durable_files engine oci_layout"
+    " wheels.source_search wheels.unfinished",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
@@ -97,7 +103,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer",
-    "packaging": "base_reading cli.user image index jobs push required_package verification"
+    "packaging": "base_reading builders.built_wheel cli.user image index jobs push"
+    " required_package verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",

@@ -1,6 +1,7 @@
 """Installing requirements: hostile packages are bounded, failures are told apart and explained."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,23 @@ def test_what_pip_prints_is_explained(
     error = printed.explain(ended, DockerEngine(), wheels_only=False)
     assert error.message.startswith(message)
     assert error.passing == passing
+
+
+@pytest.mark.parametrize(
+    ("ended", "output", "message"),
+    [
+        (replace(FAILED, status=124), "", "x==1.0 was not built within 1800 s"),
+        (replace(FAILED, out_of_memory=True), "", "building x==1.0 took more than 4g of memory"),
+        (FAILED, "Collecting y\n    gcc: no\n    [end of output]", "x==1.0 cannot be built: gcc"),
+        (FAILED, "ERROR: Cannot find command 'git'", "x==1.0 cannot be built: Cannot find"),
+    ],
+)
+def test_a_build_that_failed_is_named(ended: Ended, output: str, message: str) -> None:
+    printed = PipOutput(building="x==1.0")
+    for line in output.splitlines():
+        printed.add(line)
+    error = printed.explain(ended, DockerEngine(), wheels_only=False)
+    assert error.message.startswith(message)
 
 
 # the log

@@ -18,18 +18,18 @@ from typing import IO, cast
 from mlreef_hooks.builders.pip_failure import PipOutput
 from mlreef_hooks.builders.pip_install import (
     RESULT,
-    SECRETS,
     pip_files,
+    pip_run,
     pip_script,
     read_locked,
     refuse_sources,
     secret_texts,
     without_credentials,
 )
-from mlreef_hooks.builders.start_check import GRACE, StartCheck
+from mlreef_hooks.builders.start_check import StartCheck
 from mlreef_hooks.code_layers import write_code
 from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
-from mlreef_hooks.container import Lines, Run
+from mlreef_hooks.container import Lines
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
 from mlreef_hooks.errors import PublishError
@@ -118,30 +118,14 @@ class DockerBuilder:
             self.log(line)
 
         lines = Lines(on_line)
-        run = self._installation(image, base, requirements)
+        files = pip_files(self.pip, requirements)
+        run = pip_run(self.settings, image.id, pip_script(base.python, self.pip), files)
         ended = self.engine.run_and_commit(run, lines, RESULT, _labels, reference)
         lines.flush()
         made = self.engine.image(reference) if ended.well else None
         if made is None:
             raise output.explain(ended, self.settings, wheels_only=bool(secrets))
         return made
-
-    def _installation(self, image: EngineImage, base: Base, requirements: Mapping[str, str]) -> Run:
-        """The container that pip runs in; it ends by itself where this process is killed."""
-        seconds = self.settings.build_seconds
-        return Run(
-            image=image.id,
-            entrypoint=("timeout", "-k", "5", str(seconds), "sh", "-c"),
-            command=(pip_script(base.python, self.pip),),
-            network=self.settings.network,
-            memory=self.settings.memory,
-            processes=self.settings.processes,
-            seconds=seconds + GRACE,
-            read_only=False,
-            user="0:0",
-            private=SECRETS,
-            private_files=pip_files(self.pip, requirements),
-        )
 
     def _check_store(self) -> None:
         if not self.engine.keeps_layers():

@@ -9,7 +9,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlreef_hooks.bases import BaseImage, BaseImages, store_manifest
 from mlreef_hooks.build_cache import BuildCache
@@ -25,7 +27,10 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import ARCHITECTURES, Layer, plain_layer, sha256
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.wheels.lock import Lock, LockedWheel
+from mlreef_hooks.wheels.lock import Lock, LockedWheel, SourceNeeded
+
+if TYPE_CHECKING:
+    from mlreef_hooks.builders.source_wheels import SourceWheels
 
 _RECIPE = "1"  # part of a lock's key; raise it when the same requirements would be locked otherwise
 _LAYERS = 127  # overlay file systems of engines take no more
@@ -35,7 +40,8 @@ _CODE_LAYERS = 48
 @dataclass(frozen=True, kw_only=True)
 class LayersBuilder:
     """Builds on disk. `prefix` is that of image references; `locks` is a folder for lock files,
-    `locked` one for what was resolved, `packages` one for what package indexes said. `start` starts
+    `locked` one for what was resolved, `packages` one for what package indexes said. `open_sources`
+    gives what builds requirements without a wheel, where the site has that. `start` starts
     an image where an engine answers, `when` is what `[builder.layers] start` says; `deliverers`
     bring it where it is wanted.
     """
@@ -49,6 +55,7 @@ class LayersBuilder:
     locks: Path
     locked: Path
     packages: Path
+    open_sources: "Callable[[], SourceWheels] | None"
     when: str
     start: CheckStart
     deliverers: Sequence[Deliver]
@@ -57,7 +64,7 @@ class LayersBuilder:
     def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The layers of the base and the requirements, made now or found.
 
-        SourceNeeded where a requirement is no wheel.
+        SourceNeeded where a requirement is no wheel, and none can be built of it alone.
         """
         self.layouts.sweep()
         image = self.bases.find(base)
@@ -87,7 +94,9 @@ class LayersBuilder:
         """What the requirements mean on the base, and whether that was known."""
         path = self.locked / f"{key}.json"
         if path.is_file():
-            return Lock.from_json(path.read_bytes()), True
+            lock = Lock.from_json(path.read_bytes())
+            if self.installer.can_install(lock):
+                return lock, True
         lock = Lock(wheels=())
         if any(requirements.values()):
             lock = self._resolve(image, requirements)
@@ -101,7 +110,17 @@ class LayersBuilder:
 
         machine = _machine(image.architecture)
         platform = Platform(image.facts.place.version, machine, "glibc", image.facts.glibc)
-        return resolve(requirements, platform, self.pip, self.packages)
+        once = partial(resolve, requirements, platform, self.pip, self.packages)
+        try:
+            return once()
+        except SourceNeeded as needed:
+            if self.open_sources is None or not needed.sources:
+                raise
+            from mlreef_hooks.builders.built_wheel import BuildPlace
+            from mlreef_hooks.wheels.wanted import index_options
+
+            place = BuildPlace(image, platform, index_options(requirements))
+            return self.open_sources().resolve(needed, once, requirements, place)
 
     def assemble(self, spec: ImageSpec) -> BuiltImage:
         """The image with the code, in no layout yet; its digest is its manifest's."""

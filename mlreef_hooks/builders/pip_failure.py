@@ -33,20 +33,25 @@ _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _OUTPUT = re.compile(r"\s+.*\[\d+ lines of output\]")
 _OUTPUT_END = re.compile(r"\s+\[end of output\]")
 _BASE_HINT = "the administrator corrects [base] in the configuration"
+_NOT_INSTALLED = "pip could not install the requirements"
 _TRY_HINT = "try the same in a new virtual environment: pip install -r requirements.txt"
 
 
 class PipOutput:
-    """What pip printed: the last lines, and the package that it was at."""
+    """What pip printed: the last lines, and the package that it was at.
 
-    def __init__(self) -> None:
+    `building` is the package whose wheel is all that pip makes, empty where it installs.
+    """
+
+    def __init__(self, building: str = "") -> None:
         self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        self._package = "a package"
+        self._building = building
+        self._package = building or "a package"
 
     def add(self, line: str) -> None:
         """Take the next line."""
         self._lines.append(line)
-        found = _COLLECTING.match(line)
+        found = None if self._building else _COLLECTING.match(line)
         self._package = found[1] if found else self._package
 
     def explain(self, ended: Ended, settings: DockerEngine, *, wheels_only: bool) -> PublishError:
@@ -55,6 +60,7 @@ class PipOutput:
             ended=ended,
             lines=list(self._lines),
             package=self._package,
+            building=self._building,
             settings=settings,
             wheels_only=wheels_only,
         )
@@ -64,24 +70,28 @@ class PipOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
-    """An installation that failed: how it ended, what it printed, and what bounded it."""
+    """An installation or a build that failed: how it ended, what it printed, what bounded it."""
 
     ended: Ended
     lines: Sequence[str]
     package: str
+    building: str
     settings: DockerEngine
     wheels_only: bool
 
 
 def _beyond_bounds(failure: _Failure) -> PublishError | None:
+    building = failure.building
     if failure.ended.late or failure.ended.status == TIMED_OUT:
+        undone = f"{building} was not built" if building else "the requirements were not installed"
         return PublishError(
-            f"the requirements were not installed within {failure.settings.build_seconds} s",
+            f"{undone} within {failure.settings.build_seconds} s",
             "require wheels instead of source distributions, or fewer packages",
         )
     if failure.ended.out_of_memory:
+        doing = f"building {building}" if building else "installing the requirements"
         return PublishError(
-            f"installing the requirements took more than {failure.settings.memory} of memory",
+            f"{doing} took more than {failure.settings.memory} of memory",
             "require wheels instead of source distributions",
         )
     return None
@@ -164,5 +174,6 @@ def _say_last_words(failure: _Failure) -> PublishError:
     """The first error of pip, which the others follow from, else the last line."""
     last = failure.lines[-1] if failure.lines else f"exit status {failure.ended.status}"
     errors = (line.removeprefix("ERROR: ") for line in failure.lines if line.startswith("ERROR: "))
-    message = plain(f"pip could not install the requirements: {next(errors, last)}")
+    undone = f"{failure.building} cannot be built" if failure.building else _NOT_INSTALLED
+    message = plain(f"{undone}: {next(errors, last)}")
     return PublishError(message[:_MESSAGE_LETTERS], _TRY_HINT)

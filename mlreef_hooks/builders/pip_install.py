@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config import DockerEngine, Pip
+from mlreef_hooks.container import GRACE, Run
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
 
 SECRETS = "/run/mlreef"  # a volume of this one run; nothing in it becomes part of the image
 RESULT = f"{SECRETS}/locked.txt"
+WHEELS = f"{SECRETS}/wheels"  # where one that is built is put
 WHEELS_ONLY = "where the package index needs a password, only wheels are installed"
 INDEX_SAID = "mlreef: the index: "  # before what a package index answered instead of a page
 BASE_UNFIT = 90  # the exit status of the script where the base cannot be used
@@ -41,10 +43,11 @@ command -v python >/dev/null || ln -s "$(command -v python3)" /usr/local/bin/pyt
 have=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ "$have" = '@PYTHON@' ] || unfit "has Python $have, not @PYTHON@"
 export PIP_CONFIG_FILE=@SECRETS@/pip.conf NETRC=@SECRETS@/netrc @VARIABLES@
-@INSTALL@
-python -I -m pip check
-python -I -m pip freeze > @RESULT@
+@DO@
 """
+_CHECKED = """
+python -I -m pip check
+python -I -m pip freeze > @RESULT@"""
 _INSTALL = """python -I -m pip install @OPTIONS@ --requirement @SECRETS@/requirements.txt
 forget"""
 # With credentials no code of others may run before they are gone, so that only wheels will do.
@@ -53,6 +56,10 @@ _DOWNLOAD = """python -I -m pip download @OPTIONS@ --only-binary=:all: \\
 forget
 python -I -m pip install @OPTIONS@ --quiet --only-binary=:all: --no-index \\
   --find-links @SECRETS@/wheels --requirement @SECRETS@/requirements.txt"""
+# Times and hashes are fixed, so that most sources become the same bytes again.
+_BUILD = """export SOURCE_DATE_EPOCH=315532800 PYTHONHASHSEED=0
+python -I -m pip wheel @OPTIONS@ --no-deps --wheel-dir @WHEELS@ \\
+  --requirement @SECRETS@/requirements.txt"""
 _OPTIONS = "--no-input --no-cache-dir --progress-bar=off"
 _VARIABLES: Mapping[str, str] = {
     "PIP_BREAK_SYSTEM_PACKAGES": "1",
@@ -67,15 +74,28 @@ _REFERENCE = re.compile(r"\S+://\S+")
 
 def pip_script(python: str, pip: Pip) -> str:
     """The shell script of one installation on a base whose Python is `python`."""
+    return _script((_DOWNLOAD if secret_texts(pip) else _INSTALL) + _CHECKED, python, pip)
+
+
+def build_script(python: str, pip: Pip) -> str:
+    """The shell script that makes a wheel in `WHEELS` of what is required.
+
+    Not for a site with credentials: what is built could read them.
+    """
+    return _script(_BUILD, python, pip)
+
+
+def _script(do: str, python: str, pip: Pip) -> str:
     variables = dict(_VARIABLES)
     if pip.ca_bundle:
         variables["PIP_CERT"] = f"{SECRETS}/ca.pem"
     values = {
-        "@INSTALL@": _DOWNLOAD if secret_texts(pip) else _INSTALL,
+        "@DO@": do,
         "@OPTIONS@": _OPTIONS,
         "@VARIABLES@": " ".join(f"{name}={value}" for name, value in variables.items()),
         "@PYTHON@": python,
         "@RESULT@": RESULT,
+        "@WHEELS@": WHEELS,
         "@BASE_UNFIT@": str(BASE_UNFIT),
         "@SAID@": INDEX_SAID,
         "@SECRETS@": SECRETS,
@@ -84,6 +104,24 @@ def pip_script(python: str, pip: Pip) -> str:
     for mark, value in values.items():
         script = script.replace(mark, value)
     return script
+
+
+def pip_run(settings: DockerEngine, image: str, script: str, files: Mapping[str, bytes]) -> Run:
+    """The container that pip runs in; it ends by itself where this process is killed."""
+    seconds = settings.build_seconds
+    return Run(
+        image=image,
+        entrypoint=("timeout", "-k", "5", str(seconds), "sh", "-c"),
+        command=(script,),
+        network=settings.network,
+        memory=settings.memory,
+        processes=settings.processes,
+        seconds=seconds + GRACE,
+        read_only=False,
+        user="0:0",
+        private=SECRETS,
+        private_files=files,
+    )
 
 
 def pip_files(pip: Pip, requirements: Mapping[str, str]) -> dict[str, bytes]:

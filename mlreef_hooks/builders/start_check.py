@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mlreef_hooks.config import DockerEngine
-from mlreef_hooks.container import TIMED_OUT, Ended, Lines, Run
+from mlreef_hooks.container import GRACE, TIMED_OUT, Ended, Lines, Run
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command
@@ -14,7 +14,6 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import package_of
 from mlreef_hooks.plain_text import plain
 
-GRACE = 10  # seconds after which the engine ends what should have ended by itself
 _STRANGER = "65534:65534"
 _LINES_SHOWN = 20  # of what a module printed that does not start
 

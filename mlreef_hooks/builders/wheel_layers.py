@@ -19,7 +19,7 @@ from mlreef_hooks.oci import Layer, plain_layer
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.plain_text import counted
 from mlreef_hooks.wheels.facts import WheelFacts
-from mlreef_hooks.wheels.lock import Lock, LockedWheel
+from mlreef_hooks.wheels.lock import Lock, LockedWheel, kept_at
 from mlreef_hooks.wheels.place import PythonPlace
 
 _RECIPE = "1"  # part of every key; raise it when the same wheel would be installed differently
@@ -39,13 +39,20 @@ class InstalledWheels:
 
 @dataclass(frozen=True, kw_only=True)
 class WheelInstaller:
-    """Makes layers of wheels. `folder` is where wheels are fetched to."""
+    """Makes layers of wheels. `folder` is where wheels are fetched to, `built` where those are
+    kept that an engine built.
+    """
 
     layouts: OciLayouts
     cache: BuildCache
     pip: Pip
     folder: Path
+    built: Path
     log: Callable[[str], None]
+
+    def can_install(self, lock: Lock) -> bool:
+        """True unless a wheel of the lock was built here and is gone."""
+        return all(wheel.url or kept_at(self.built, wheel).is_file() for wheel in lock.wheels)
 
     def install(self, lock: Lock, base: BaseFacts) -> InstalledWheels:
         """The layers of a lock on a base, made now or found."""
@@ -98,15 +105,22 @@ class WheelInstaller:
 
     def _make_one(self, wheel: LockedWheel, folder: Path, place: PythonPlace) -> WheelFacts:
         from mlreef_hooks.wheels.download import download, wheel_path
-        from mlreef_hooks.wheels.layer import write_wheel_layer
 
+        if not wheel.url and self.can_install(Lock(wheels=(wheel,))):
+            return self._write(kept_at(self.built, wheel), wheel, place)
         download([wheel], folder, self.pip, lambda line: None)
         path = wheel_path(folder, wheel)
+        facts = self._write(path, wheel, place)
+        path.unlink()
+        return facts
+
+    def _write(self, path: Path, wheel: LockedWheel, place: PythonPlace) -> WheelFacts:
+        from mlreef_hooks.wheels.layer import write_wheel_layer
+
         found: list[WheelFacts] = []
         self.layouts.write(
             lambda out: found.append(write_wheel_layer(path, wheel.file, place, out))
         )
-        path.unlink()
         return found[0]
 
     def _prepare_base(self, base: BaseFacts, lock: Lock) -> Iterator[Layer]:

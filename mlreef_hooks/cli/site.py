@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlreef_hooks.bases import BaseImages, BaseSource
     from mlreef_hooks.builders.docker_engine import DockerBuilder
     from mlreef_hooks.builders.layers import LayersBuilder
+    from mlreef_hooks.builders.source_wheels import SourceWheels
     from mlreef_hooks.builders.stored_image import CheckStart, Deliver
     from mlreef_hooks.engine import Engine
     from mlreef_hooks.oci_layout import OciLayouts
@@ -107,10 +108,12 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
     layouts = OciLayouts(config.images_path)
     state = config.state_path
     installer = WheelInstaller(
-        layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels", log=log
-    )
+        layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels",
+        built=state / "built", log=log,
+    )  # fmt: skip
     engine = cache(lambda: find_engine(config))
     start, deliverers = _ways_out(config, build_cache, layouts, engine, log)
+    builds = config.builder.use == "auto"
     return LayersBuilder(
         layouts=layouts,
         bases=open_bases(config, layouts, engine, log),
@@ -121,9 +124,27 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
         locks=state / "locks",
         locked=state / "locked",
         packages=state / "packages",
+        open_sources=partial(open_sources, config, layouts, log) if builds else None,
         when=config.builder.layers.start,
         start=start,
         deliverers=deliverers,
+        log=log,
+    )
+
+
+def open_sources(config: Config, layouts: "OciLayouts", log: Log) -> "SourceWheels":
+    """What builds wheels of requirements that have none."""
+    from mlreef_hooks.builders.source_wheels import SourceWheels
+    from mlreef_hooks.engine import Engine
+
+    settings = config.builder.docker
+    return SourceWheels(
+        open_engine=partial(Engine, settings.url, timeout=settings.build_seconds + 60),
+        settings=settings,
+        pip=config.pip,
+        layouts=layouts,
+        folder=config.state_path / "built",
+        locks=config.state_path / "locks",
         log=log,
     )
 

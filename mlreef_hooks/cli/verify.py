@@ -37,7 +37,8 @@ from mlreef_hooks.verification import PublishedVersion, first_difference, make_a
 def verify(config_file: str | None, module: str, repo: Path | None, index_path: Path | None) -> int:
     """Make a published version again from its commit, and compare it bit for bit.
 
-    Everything but the base image is made anew. Exit status 1 where something differs.
+    All is made anew but the base image, and wheels that an engine built. Exit status 1 where
+    something differs.
     """
     config = load_config(config_file)
     document, version = find_module(config, index_path, module)
@@ -57,7 +58,9 @@ def verify(config_file: str | None, module: str, repo: Path | None, index_path: 
 
 
 def _apart(config: Config, folder: Path) -> Config:
-    """The configuration of a site that has the base images and the locks, and nothing else."""
+    """The configuration of a site that has the base images, the locks and what was built for
+    them, and nothing else.
+    """
     images, locked = folder / "images", folder / "locked"
     source = OciLayouts(config.images_path)
     target = OciLayouts(images)
@@ -73,6 +76,7 @@ def _apart(config: Config, folder: Path) -> Config:
         target.tag(BASES, base.image, manifest)
     if (config.state_path / "locked").is_dir():
         shutil.copytree(config.state_path / "locked", locked)
+    (folder / "built").symlink_to(config.state_path / "built")  # only ever read here
     layers = LayersBuilder(start="never")
     return replace(
         config,
