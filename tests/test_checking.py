@@ -260,3 +260,13 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     found = check_changes(author.folder, tmp_path / "caches")
     assert found == check_all(author.folder, Config())
     assert not found[0]
+
+
+def test_a_changed_folder_is_not_remembered_as_the_committed_one(
+    author: Author, tmp_path: Path
+) -> None:
+    delete(author, "d1/e1/f1.txt")
+    check_changes(author.folder, tmp_path / "caches")
+    author.git("checkout", "--quiet", ".")
+    found = check_changes(author.folder, tmp_path / "caches")
+    assert found == check_all(author.folder, Config())
