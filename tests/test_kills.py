@@ -95,6 +95,8 @@ class Sites:
         push = self.push(self.killed, branch, tag, kill_after=moment)
         print(f"{tag}: {'killed' if push.killed else 'over'} after {push.seconds:.3f} s")
         self.unfinished.append(tag)
+        if not push.killed:
+            self.lengths[first] = push.seconds
         return push.killed
 
     def finish(self) -> None:
