@@ -18,7 +18,7 @@ from mlreef_hooks.bases import BaseImage
 from mlreef_hooks.container import ByteStream
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import HashingWriter
-from mlreef_hooks.report import plain
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.wheels.layer import write_wheel_layer
 from mlreef_hooks.wheels.lock import LockedWheel
 from mlreef_hooks.wheels.platform import Platform
