@@ -263,7 +263,7 @@ class Engine:
         ):
             if answer.ok:
                 return read(answer.iter_content(1 << 16))
-        raise PublishError(f"the build left no {path}", _OTHERS)
+        raise PublishError(f"the build left no proper {path}", _OTHERS)
 
 
 @contextlib.contextmanager
