@@ -24,7 +24,8 @@ from mlreef_hooks.tree import SourceTree
 
 _CHUNK = 1 << 20
 # A module runs as any user on a read-only root, so the home must be a place that may be writable.
-_ENVIRONMENT = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108
+_SCRATCH = "/tmp"  # noqa: S108
+_ENVIRONMENT = {"HOME": _SCRATCH, "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +146,7 @@ def image_config(spec: ImageSpec, code: Sequence[str]) -> bytes:
             "Entrypoint": list(spec.command),
             "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
             "Labels": dict(spec.labels),
+            "Volumes": {_SCRATCH: {}},  # so that it is writable on a read-only root as well
             "WorkingDir": "/",
         },
         "rootfs": {"type": "layers", "diff_ids": layers},

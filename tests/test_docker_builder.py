@@ -194,6 +194,8 @@ def test_docker_run_starts_the_module_anywhere_as_anybody(
     docker(engine, "run", "--rm", *closed, *folders, image, *paths)
     result = tmp_path / "out" / "a.txt"
     assert (result.read_text(), result.stat().st_uid) == ("QUIETQUIET", 1234)
+    scratch = "import pathlib, tempfile; pathlib.Path(tempfile.mkdtemp(), 'x').write_text('x')"
+    docker(engine, "run", "--rm", *closed, "--entrypoint=python", image, "-c", scratch)
 
 
 def test_labels_say_what_the_index_says(published: GitSite, engine: str, base_image: str) -> None:

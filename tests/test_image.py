@@ -221,6 +221,7 @@ def test_the_image_configuration() -> None:
             "PYTHONUNBUFFERED=1", 'QUOTED=a "b" $c\n',
         ],
         "Labels": {"org.opencontainers.image.title": "Noise \N{SNOWMAN}"},
+        "Volumes": {"/tmp": {}},
         "WorkingDir": "/",
     }  # fmt: skip
     assert config["rootfs"] == {"type": "layers", "diff_ids": [*DEPENDENCIES.layers, CODE]}
