@@ -1,17 +1,20 @@
-"""Where base images come from: a registry, or an engine that has them."""
+"""Where base images come from: a registry, an engine that has them, an OCI layout in a folder."""
 
 import json
 import platform
 import posixpath
+import shutil
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlreef_hooks.bases import store_manifest
 from mlreef_hooks.container import ByteStream
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.image_name import ImageName
+from mlreef_hooks.image_name import DIGEST, ImageName
 from mlreef_hooks.oci import (
     ARCHITECTURES,
     DOCKER_LIST,
@@ -22,14 +25,19 @@ from mlreef_hooks.oci import (
     Descriptor,
     Layer,
     decode,
+    sha256,
 )
-from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.oci_layout import REF, OciLayouts
+from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
     from mlreef_hooks.registry import Registry
 
 _DOCUMENT_BYTES = 8 << 20
+
+
+_Document = tuple[bytes, str]  # a manifest or an index of manifests, and its media type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +50,84 @@ class RegistrySource:
         """The manifest of the image for this machine's platform, None where there is none."""
         name = ImageName.parse(image)
         with self.open_registry(name.host) as registry:
-            found = registry.get_manifest(name.repository, name.reference)
-            if found and found[1] in (INDEX, DOCKER_LIST):
-                digest = _for_this_machine(decode(found[0]), image)
-                found = registry.get_manifest(name.repository, digest)
-            if found is None:
-                return None
-            document = decode(found[0])
-            for each in (document["config"], *document["layers"]):
-                blob = Descriptor.read(each)
-                if not layouts.has(blob):
-                    _fetch(registry, name.repository, blob, layouts)
-        layouts.put(found[0])
-        return Descriptor.of(MANIFEST, found[0])
+            get = partial(registry.get_manifest, name.repository)
+            found = get(name.reference)
+            fetch = partial(registry.fetch_blob, name.repository)
+            return _bring(image, found, get, fetch, layouts) if found else None
 
 
-def _fetch(registry: "Registry", repository: str, blob: Descriptor, layouts: OciLayouts) -> None:
-    layouts.write(lambda out: registry.fetch_blob(repository, blob, out))
+@dataclass(frozen=True, kw_only=True)
+class LayoutSource:
+    """Base images from an OCI layout in a folder, as other tools write it (`skopeo copy`, say)."""
+
+    folder: Path
+
+    def fetch(self, image: str, layouts: OciLayouts) -> Descriptor:
+        """The manifest of the one image of the layout, or of the one that has this name or tag."""
+        try:
+            found = self._open(self._choose(image)["digest"])
+            return _bring(image, found, self._open, self._copy, layouts)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise PublishError(
+                f"{self.folder} is no OCI layout that could be read: {error}",
+                "name the folder that holds its index.json",
+            ) from error
+
+    def _choose(self, image: str) -> Mapping[str, Any]:
+        images = decode((self.folder / "index.json").read_bytes())["manifests"]
+        names = {image, image.rpartition(":")[2]}
+        named = [each for each in images if each.get("annotations", {}).get(REF) in names]
+        chosen: list[Mapping[str, Any]] = named if len(images) > 1 else images
+        if len(chosen) != 1:
+            there = [str(each.get("annotations", {}).get(REF)) for each in images]
+            raise PublishError(
+                f"{self.folder} has {len(images)} images: {plain(', '.join(there))}",
+                "choose one of them by --image NAME:TAG",
+            )
+        return chosen[0]
+
+    def _path(self, digest: str) -> Path:
+        if not DIGEST.fullmatch(digest):
+            raise ValueError(f"{plain(digest)} is no SHA-256 digest")
+        return self.folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def _open(self, digest: str) -> _Document:
+        with self._path(digest).open("rb") as file:
+            content = file.read(_DOCUMENT_BYTES)
+        _check(digest, sha256(content), str(self.folder))
+        return content, decode(content).get("mediaType", MANIFEST)
+
+    def _copy(self, blob: Descriptor, out: IO[bytes]) -> None:
+        with self._path(blob.digest).open("rb") as file:
+            shutil.copyfileobj(file, out, 1 << 20)
+
+
+def _bring(
+    image: str,
+    found: _Document,
+    get: Callable[[str], _Document | None],
+    fetch: Callable[[Descriptor, IO[bytes]], None],
+    layouts: OciLayouts,
+) -> Descriptor:
+    """The manifest that was `found`, or the one for this machine in an index; what it names is in
+    the layouts now.
+    """
+    content, kind = found
+    if kind in (INDEX, DOCKER_LIST):
+        digest = _for_this_machine(decode(content), image)
+        content, _ = get(digest) or (b"", "")
+    document = decode(content)
+    for each in (document["config"], *document["layers"]):
+        blob = Descriptor.read(each)
+        if not layouts.has(blob):
+            _check(blob.digest, layouts.write(partial(fetch, blob)).digest, image)
+    layouts.put(content)
+    return Descriptor.of(MANIFEST, content)
+
+
+def _check(wanted: str, found: str, image: str) -> None:
+    if wanted != found:
+        raise PublishError(f"a part of {image} is not what its digest says", "fetch it again")
 
 
 def _for_this_machine(index: dict[str, Any], image: str) -> str:

@@ -96,8 +96,7 @@ class BaseImages:
         for source in self.sources():
             manifest = source.fetch(image, self.layouts)
             if manifest is not None:
-                self.layouts.tag(BASES, image, manifest)
-                return manifest
+                return store_base(self.layouts, image, manifest)
         raise PublishError(
             f"the base image {image} is nowhere to be had",
             "the administrator corrects [base], or makes an image with mlreef-hooks base",
@@ -173,8 +172,14 @@ def import_root(layouts: OciLayouts, tar: IO[bytes], image: str, root: RootImage
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
         "history": [{"created_by": "mlreef-hooks base"}],
     }
-    manifest = store_manifest(layouts, encode(config), [layer])
-    layouts.sync([layer.blob.digest, manifest.digest])
+    return store_base(layouts, image, store_manifest(layouts, encode(config), [layer]))
+
+
+def store_base(layouts: OciLayouts, image: str, manifest: Descriptor) -> Descriptor:
+    """The manifest, by which the bases have the image now; it outlasts a loss of power."""
+    stored = read_image(layouts, manifest)
+    blobs = (manifest, stored.config, *(layer.blob for layer in stored.layers))
+    layouts.sync(blob.digest for blob in blobs)
     layouts.tag(BASES, image, manifest)
     return manifest
 

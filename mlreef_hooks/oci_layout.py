@@ -19,7 +19,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import INDEX, Descriptor, HashingWriter, encode
 from mlreef_hooks.process import holder, is_lost
 
-_REF = "org.opencontainers.image.ref.name"
+REF = "org.opencontainers.image.ref.name"  # the annotation that names an image
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MARKER = encode({"imageLayoutVersion": "1.0.0"})
 _NEW = ".new-"  # before the name of a blob that is being written, which tells by whom
@@ -108,7 +108,7 @@ class OciLayouts:
         """The manifest that a layout has under a tag, None where it has none."""
         with _translated(self.root):
             for each in _read_index(self.root / name / "index.json")["manifests"]:
-                if each.get("annotations", {}).get(_REF) == tag:
+                if each.get("annotations", {}).get(REF) == tag:
                     return Descriptor.read(each)
         return None
 
@@ -123,9 +123,9 @@ class OciLayouts:
                 others = [
                     each
                     for each in index["manifests"]
-                    if each.get("annotations", {}).get(_REF) != tag
+                    if each.get("annotations", {}).get(REF) != tag
                 ]
-                entry = {**manifest.to_json(), "annotations": {_REF: tag}}
+                entry = {**manifest.to_json(), "annotations": {REF: tag}}
                 index["manifests"] = [*others, entry]
                 replace_file(folder / "index.json", encode(index), 0o644)
 

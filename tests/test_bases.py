@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -14,15 +15,16 @@ import pytest
 from mlreef_hooks.base_facts import BaseFacts
 from mlreef_hooks.base_image import BASE_PATH
 from mlreef_hooks.base_reading import read_base_facts
-from mlreef_hooks.base_sources import EngineSource, RegistrySource
+from mlreef_hooks.base_sources import EngineSource, LayoutSource, RegistrySource
 from mlreef_hooks.bases import BASES, BaseImages, RootImage, import_root, read_image
 from mlreef_hooks.config import Base
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.oci import INDEX, MANIFEST, encode
-from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.oci import INDEX, MANIFEST, Descriptor, encode
+from mlreef_hooks.oci_layout import REF, OciLayouts
 from mlreef_hooks.registry import Registry
 from tests.support.engine import BASE_IMAGE
+from tests.support.site import GitSite
 
 LIBC = b"GNU C Library (Debian GLIBC 2.36-9+deb12u8) stable release version 2.36.\n"
 PYTHON: Mapping[str, bytes] = {
@@ -157,6 +159,64 @@ def test_a_base_from_a_registry(
     assert found == manifest
     assert read_image(layouts, manifest) == image
     assert RegistrySource(open_registry=Registry).fetch(f"{registry}/no/where:1", layouts) is None
+
+
+def write_layout(folder: Path, stored: OciLayouts, manifest: Descriptor, *tags: str) -> Path:
+    """An OCI layout that has the image under each tag."""
+    (folder / "blobs").mkdir(parents=True)
+    (folder / "blobs" / "sha256").symlink_to(stored.root / "blobs" / "sha256")
+    entries = [{**manifest.to_json(), "annotations": {REF: tag}} for tag in tags]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    (folder / "index.json").write_bytes(encode(index))
+    return folder
+
+
+def test_a_base_from_a_layout(stored_base: Path, tmp_path: Path) -> None:
+    stored, image = OciLayouts(stored_base), "registry.example/base:2"
+    manifest = stored.find(BASES, BASE_IMAGE)
+    assert manifest is not None
+    for name, tags in (("one", ["any"]), ("two", ["1", "2"])):
+        folder = write_layout(tmp_path / name, stored, manifest, *tags)
+        site = GitSite(tmp_path / f"site-{name}")
+        said = site.command("base", "--layout", folder, "--image", image).stdout
+        assert (
+            said
+            == f'took {image}; name it in the configuration: [base.default] image = "{image}"\n'
+        )
+        layouts = OciLayouts(site.state / "images")
+        assert layouts.find(BASES, image) == manifest
+        assert read_image(layouts, manifest) == read_image(stored, manifest)
+
+
+def test_a_layout_that_is_not_what_it_should_be(stored_base: Path, tmp_path: Path) -> None:
+    stored, layouts = OciLayouts(stored_base), OciLayouts(tmp_path / "images")
+    manifest = stored.find(BASES, BASE_IMAGE)
+    assert manifest is not None
+    with pytest.raises(PublishError, match="is no OCI layout that could be read"):
+        LayoutSource(folder=tmp_path).fetch("base:1", layouts)
+    several = write_layout(tmp_path / "several", stored, manifest, "2", "\x1b[3")
+    with pytest.raises(PublishError, match=r"has 2 images: 2, \[3"):
+        LayoutSource(folder=several).fetch("base:1", layouts)
+    content = encode({"config": manifest.to_json(), "layers": []})
+    false = replace(manifest, digest=f"sha256:{'0' * 64}", size=len(content))
+    for named, why in (
+        (false, "No such file"),
+        (replace(false, digest="sha256:../x"), "is no SHA-256"),
+    ):
+        folder = write_layout(tmp_path / why, stored, named, "1")
+        with pytest.raises(PublishError, match=why):
+            LayoutSource(folder=folder).fetch("base:1", layouts)
+    forged = OciLayouts(tmp_path / "forged")
+    forged.blob_path(manifest.digest).parent.mkdir(parents=True)
+    forged.blob_path(manifest.digest).write_bytes(b"{}")
+    entry = {"config": manifest.to_json(), "layers": []}
+    above = Descriptor.of(MANIFEST, encode(entry))
+    forged.put(encode(entry))
+    for number, named in enumerate((above, manifest)):
+        folder = write_layout(tmp_path / f"forgery{number}", forged, named, "1")
+        with pytest.raises(PublishError, match="is not what its digest says"):
+            LayoutSource(folder=folder).fetch("base:1", layouts)
+    assert layouts.find(BASES, "base:1") is None
 
 
 @pytest.mark.engine

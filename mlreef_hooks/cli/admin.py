@@ -28,6 +28,7 @@ from mlreef_hooks.plain_text import plain
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
     from mlreef_hooks.jobs import Job
+    from mlreef_hooks.oci import Descriptor
     from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.site import Site
 
@@ -185,9 +186,19 @@ def _retry(job: "Job", site: "Site") -> bool:
 @click.option("--mirror", default=None, help="A Debian mirror's URL.")
 @click.option("--package", "packages", multiple=True, help="A Debian package more; repeatable.")
 @click.option("--pull", is_flag=True, help="Fetch it from its registry or engine again instead.")
+@click.option(
+    "--layout",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take it from an OCI layout in this folder instead.",
+)
 @click.pass_obj
 def base(
-    config_file: str | None, image: str, mirror: str | None, packages: Sequence[str], pull: bool
+    config_file: str | None,
+    image: str,
+    mirror: str | None,
+    packages: Sequence[str],
+    pull: bool,
+    layout: Path | None,
 ) -> None:
     """Make a base image out of Debian packages, where no registry can be reached.
 
@@ -198,26 +209,45 @@ def base(
     from mlreef_hooks.cli.site import find_engine, open_bases
     from mlreef_hooks.oci_layout import OciLayouts
 
+    if sum((pull, layout is not None, bool(mirror or packages))) > 1:
+        raise click.UsageError("--pull and --layout go with no other option but --image")
     config = load_config(config_file)
     layouts, engine = OciLayouts(config.images_path), cache(lambda: find_engine(config))
     if pull:
         open_bases(config, layouts, engine, click.echo).fetch(image)
         click.echo(f"fetched {image}")
         return
-    _make_base(layouts, engine(), image, mirror, packages)
-    click.echo(f'made {image}; name it in the configuration: [base.default] image = "{image}"')
+    if layout is not None:
+        manifest = _take_base(layouts, layout, image)
+    else:
+        manifest = _make_base(layouts, image, mirror, packages)
+    _load_base(layouts, engine(), image, manifest)
+    made = "made" if layout is None else "took"
+    click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
+
+
+def _take_base(layouts: "OciLayouts", folder: Path, image: str) -> "Descriptor":
+    from mlreef_hooks.base_sources import LayoutSource
+    from mlreef_hooks.bases import store_base
+
+    return store_base(layouts, image, LayoutSource(folder=folder).fetch(image, layouts))
+
+
+def _load_base(
+    layouts: "OciLayouts", engine: "Engine | None", image: str, manifest: "Descriptor"
+) -> None:
+    from mlreef_hooks.bases import read_image
+    from mlreef_hooks.builders.into_engine import load_image
+
+    if engine is not None:
+        load_image(engine, layouts, read_image(layouts, manifest), image)
 
 
 def _make_base(
-    layouts: "OciLayouts",
-    engine: "Engine | None",
-    image: str,
-    mirror: str | None,
-    packages: Sequence[str],
-) -> None:
+    layouts: "OciLayouts", image: str, mirror: str | None, packages: Sequence[str]
+) -> "Descriptor":
     from mlreef_hooks.base_image import BASE_PATH, PACKAGES, make_base_tar
-    from mlreef_hooks.bases import RootImage, import_root, read_image
-    from mlreef_hooks.builders.into_engine import load_image
+    from mlreef_hooks.bases import RootImage, import_root
 
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     root = RootImage(environment=(BASE_PATH,), architecture=architecture)
@@ -226,6 +256,4 @@ def _make_base(
             Path(folder) / "base.tar", packages=(*PACKAGES, *packages), mirror=mirror
         )
         with tar.open("rb") as content:
-            manifest = import_root(layouts, content, image, root)
-    if engine is not None:
-        load_image(engine, layouts, read_image(layouts, manifest), image)
+            return import_root(layouts, content, image, root)
