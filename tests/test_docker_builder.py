@@ -296,7 +296,7 @@ def file_system_holds(engine: str, image: str, texts: list[bytes]) -> bool:
     try:
         content = subprocess.check_output(command)
     finally:
-        docker(engine, "rm", container)
+        docker(engine, "rm", "--volumes", container)
     assert b"module/upper.py" in content
     given = [b"run/mlreef/pip.conf", b"run/mlreef/netrc", b"run/mlreef/requirements.txt"]
     return any(each in content for each in (*texts, *given))
