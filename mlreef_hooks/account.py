@@ -50,6 +50,24 @@ class Account:
         return None if self.may(end, wanted) else end
 
 
+def become_owner_of(folder: Path) -> None:
+    """As root, go on as the account that a folder belongs to: what is left there is not root's."""
+    if os.geteuid() != 0 or not folder.is_dir() or folder.stat().st_uid == 0:
+        return
+    owner = Account.of(folder.stat().st_uid)
+    os.setgroups([*owner.groups])
+    os.setgid(owner.group)
+    os.setuid(owner.user)
+    os.environ["HOME"] = _home(owner.user)  # git reads its settings there
+
+
+def _home(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_dir
+    except KeyError:
+        return "/"
+
+
 def _way(path: Path) -> Iterator[Path]:
     """The folders that are entered on the way to a path, those behind its links too."""
     for _ in range(_LINKS):

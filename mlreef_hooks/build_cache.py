@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.durable_files import give_to_owner_of, make_folder
+from mlreef_hooks.durable_files import make_folder, open_own
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS layers (key TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
@@ -131,9 +131,7 @@ class BuildCache:
     def _connection(self) -> sqlite3.Connection:
         if not self._path.exists():
             make_folder(self._path.parent, 0o755)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            give_to_owner_of(self._path.parent, descriptor)
-            os.close(descriptor)
+            os.close(open_own(self._path, os.O_RDWR, 0o600))
         connection = sqlite3.connect(
             self._path, timeout=10, isolation_level=None, check_same_thread=False
         )

@@ -79,6 +79,8 @@ def _examine_folder(folder: Path, accounts: Sequence[Account]) -> Finding:
         place = _unwritable(folder, account)
         if place is not None:
             hint = f"give it to the repositories' owner: chown -R {account.user} {folder}"
+            if folder.stat().st_uid not in (0, account.user):
+                hint = "it is another account's: write another folder into the configuration"
             message = f"uid {account.user} cannot write {place}"
             return Finding(about=about, state="error", message=message, hint=hint)
     return Finding(about=about, state="ok", message="can be written")

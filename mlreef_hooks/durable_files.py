@@ -3,6 +3,7 @@
 Whoever runs as root (an administrator) leaves everything to the owner of the folder it is in.
 """
 
+import errno
 import fcntl
 import os
 import stat
@@ -22,9 +23,8 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     """
     beside = beside_of(path)
     try:
-        with beside.open("wb") as out:
-            os.fchmod(out.fileno(), mode)
-            give_to_owner_of(path.parent, out.fileno())
+        with os.fdopen(open_own(beside, os.O_WRONLY, mode), "wb") as out:
+            out.truncate()
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
@@ -34,6 +34,26 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
             beside.unlink()
         raise
     sync_folder(path.parent)
+
+
+def open_own(path: Path, flags: int, mode: int) -> int:
+    """The descriptor of a file with this mode, made where it is not there.
+
+    OSError for a link or anything else: whoever may write in the folder must not choose which file
+    root opens, changes and gives away.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise OSError(errno.ELOOP, "it is not a file of its own", str(path))
+        with suppress(PermissionError):  # another account's; its mode is as it should be
+            os.fchmod(descriptor, mode)
+        give_to_owner_of(path.parent, descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def beside_of(path: Path) -> Path:
@@ -56,16 +76,19 @@ def remove_file(path: Path, top: Path) -> None:
 
 @contextmanager
 def locked(
-    path: Path, *, wait: bool = True, on_wait: Callable[[], None] = lambda: None
+    path: Path,
+    *,
+    wait: bool = True,
+    on_wait: Callable[[], None] = lambda: None,
+    mode: int = 0o600,
 ) -> Iterator[None]:
     """Hold a lock among processes; BlockingIOError where another has it and `wait` is false.
 
-    `on_wait` is called once where it has to be waited for. The file is its owner's alone, for
-    whoever may open it could keep the lock.
+    `on_wait` is called once where it has to be waited for. The file is its owner's alone unless
+    `mode` says otherwise, for whoever may open it could keep the lock.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_own(path, os.O_RDWR, mode)
     try:
-        give_to_owner_of(path.parent, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -84,9 +107,8 @@ def shared(path: Path, alone: Callable[[], None]) -> Iterator[int]:
 
     `alone` is called first where nobody else holds it; others wait for that.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_own(path, os.O_RDWR, 0o600)
     try:
-        give_to_owner_of(path.parent, descriptor)
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             alone()
@@ -120,9 +142,7 @@ def appended(path: Path) -> Iterator[IO[bytes]]:
     """The log at `path`, to write at its end: its owner's alone, as is the folder made for it."""
     make_folder(path.parent.parent, 0o755)
     make_folder(path.parent, 0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab") as log:
-        give_to_owner_of(path.parent, descriptor)
+    with os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND, 0o600), "ab") as log:
         yield log
 
 

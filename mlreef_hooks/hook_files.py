@@ -128,7 +128,8 @@ def uninstall_hook(git_dir: Path, *, dry_run: bool = False) -> str:
                 (hooks / CHAINED).replace(hooks / HOOK)
             else:
                 (hooks / HOOK).unlink()
-            (git_dir / MARK).unlink(missing_ok=True)
+            for name in (MARK, f"{MARK}.lock"):
+                (git_dir / name).unlink(missing_ok=True)
     return "removed, the hook that was there before is back" if state.chained else "removed"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from mlreef_hooks.durable_files import give_to_owner_of, make_folder
+from mlreef_hooks.durable_files import make_folder, open_own
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.process import start_time
 from mlreef_hooks.push import PublishRequest, RepositoryName
@@ -129,9 +129,7 @@ class Jobs:
         """Make the file before SQLite does, which would let everybody read it."""
         if not self._path.exists():
             make_folder(self._path.parent, 0o755)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            give_to_owner_of(self._path.parent, descriptor)
-            os.close(descriptor)
+            os.close(open_own(self._path, os.O_RDWR, 0o600))
 
     def submit(self, request: PublishRequest, git_dir: Path, state: str) -> Job:
         """The job for a request: a new one, or the one there is, queued anew if it had ended.

@@ -27,7 +27,9 @@ _DOCUMENT_BYTES = 8 << 20  # of a manifest or a configuration
 
 
 class OciLayouts:
-    """The layouts below the folder `root`. OSError becomes a PublishError that may pass."""
+    """The layouts below the folder `root`, which is closed to all but its account and group: the
+    code of private modules is in it. OSError becomes a PublishError that may pass.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,10 +45,10 @@ class OciLayouts:
         return self._blobs / match[1]
 
     def size_of(self, digest: str) -> int | None:
-        """The size of a blob in bytes, None where it is not there."""
+        """The size of a blob in bytes, None where it is not there for this process."""
         try:
             return self.blob_path(digest).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return None
 
     def has(self, blob: Descriptor) -> bool:
@@ -73,6 +75,7 @@ class OciLayouts:
 
     @contextmanager
     def _new_blob(self) -> Iterator[tuple[Path, IO[bytes]]]:
+        make_folder(self.root, 0o750)
         make_folder(self._blobs, 0o755)
         name = f"{_NEW}{holder().replace('/', ',')},{os.urandom(8).hex()}"
         path = self._blobs / name
@@ -116,6 +119,7 @@ class OciLayouts:
         """Let a layout have the manifest under a tag."""
         folder = self.root / name
         with _translated(self.root):
+            make_folder(self.root, 0o750)
             make_folder(folder, 0o755)
             with locked(folder / ".lock"):
                 _complete_layout(folder, self._blobs.parent)

@@ -32,7 +32,7 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
     ExceptionGroup where it was by a mistake of ours.
     """
     branch = main_branch(repository, site.config)
-    waited = kept_updates(repository.git_dir)
+    waited = _waited(repository, site)
     event = replace(event, updates=(*_still_so(waited, repository), *event.updates))
     kept: set[RefUpdate] = set()
     bugs: list[Exception] = []
@@ -51,6 +51,15 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
         release_parked(event, repository, branch, site)
     if bugs:
         raise ExceptionGroup("publishing failed", bugs)
+
+
+def _waited(repository: GitRepository, site: Site) -> tuple[RefUpdate, ...]:
+    """What earlier pushes could not work off; none where that cannot be read, and it is told."""
+    try:
+        return kept_updates(repository.git_dir)
+    except PublishError as error:
+        site.tell(report.failed(error))
+        return ()
 
 
 def _still_so(waited: Iterable[RefUpdate], repository: GitRepository) -> Iterator[RefUpdate]:

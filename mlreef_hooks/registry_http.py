@@ -24,7 +24,7 @@ _BREAKS = (
     ConnectionResetError, BrokenPipeError, ConnectionAbortedError, ssl.SSLEOFError,
     http.client.HTTPException,
 )  # fmt: skip
-_UNREACHABLE = "try again when it is reachable; the administrator finds its name in registry.prefix"
+_UNREACHABLE = "try again when it is reachable; its name is in registry.prefix or [base] image"
 
 
 class UnavailableError(PublishError):

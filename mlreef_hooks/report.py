@@ -118,12 +118,14 @@ def _shortened(problem: Problem) -> Problem:
 
 
 def refusal(found: Iterable[Problem], tag: str) -> PublishError:
-    """The end of a request whose tree has errors."""
-    count = counted(sum(problem.severity == "error" for problem in found), "error")
-    return PublishError(
-        f"not published because of {count}",
-        f"correct it, commit, git tag -f {shlex.quote(tag)}, and push the branch and (-f) the tag",
+    """The end of a request whose tree, or whose tag alone, has errors."""
+    rules = [problem.rule for problem in found if problem.severity == "error"]
+    hint = (
+        f"correct it, commit, git tag -f {shlex.quote(tag)}, and push the branch and (-f) the tag"
     )
+    if {*rules} == {"module-unknown"}:
+        hint = f"push a tag with the right name, and delete {plain(tag)}"
+    return PublishError(f"not published because of {counted(len(rules), 'error')}", hint)
 
 
 def prepared(dependencies: Dependencies) -> list[str]:

@@ -5,8 +5,9 @@ worked off and are no jobs, because the job table or the index could not be writ
 does them before its own.
 """
 
+import stat
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from mlreef_hooks.durable_files import locked, replace_file
@@ -36,7 +37,7 @@ def is_marked(git_dir: Path) -> bool:
 def unmark(git_dir: Path) -> None:
     """Let go of a mark, unless updates were kept meanwhile."""
     path = git_dir / MARK
-    with suppress(OSError), locked(git_dir / f"{MARK}.lock"):
+    with suppress(OSError), _turn(git_dir):
         if not path.stat().st_size:
             path.unlink()
 
@@ -44,20 +45,26 @@ def unmark(git_dir: Path) -> None:
 def keep_updates(git_dir: Path, updates: Iterable[RefUpdate]) -> bool:
     """True where the updates are on disk, for the next push."""
     try:
-        with locked(git_dir / f"{MARK}.lock"):
+        with _turn(git_dir):
             lines = _lines(dict.fromkeys((*kept_updates(git_dir), *updates)))
             if len(lines) > _BYTES:
                 return False
-            replace_file(git_dir / MARK, lines, 0o600)
-    except OSError:
+            replace_file(git_dir / MARK, lines, _mode(git_dir))
+    except (OSError, PublishError):
         return False
     return True
 
 
 def kept_updates(git_dir: Path) -> tuple[RefUpdate, ...]:
-    """The updates that were kept, each once."""
+    """The updates that were kept, each once; PublishError where they cannot be read."""
     path = git_dir / MARK
-    kept = path.read_bytes() if path.exists() else b""
+    try:
+        kept = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise PublishError(
+            f"what waits in {path} cannot be read: {error.strerror}",
+            "the administrator gives it to the repository's owner",
+        ) from error
     return tuple(dict.fromkeys(parse_ref_updates(kept)))
 
 
@@ -66,9 +73,18 @@ def drop_updates(git_dir: Path, done: Iterable[RefUpdate]) -> None:
     gone = set(done)
     if not gone:
         return
-    with suppress(OSError), locked(git_dir / f"{MARK}.lock"):
+    with suppress(OSError), _turn(git_dir):
         left = [each for each in kept_updates(git_dir) if each not in gone]
-        replace_file(git_dir / MARK, _lines(left), 0o600)
+        replace_file(git_dir / MARK, _lines(left), _mode(git_dir))
+
+
+def _turn(git_dir: Path) -> AbstractContextManager[None]:
+    return locked(git_dir / f"{MARK}.lock", mode=_mode(git_dir))
+
+
+def _mode(git_dir: Path) -> int:
+    """The mode of files that all may read and write who may write to the repository."""
+    return 0o660 if git_dir.stat().st_mode & stat.S_IWGRP else 0o600
 
 
 def _lines(updates: Iterable[RefUpdate]) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.cli.configuration import default_state, state_for
 from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.installation import Settings, prepare_state, write_config
@@ -37,6 +38,16 @@ def test_what_is_not_chosen_is_left_to_the_defaults(tmp_path: Path) -> None:
     expected = parse_config(f'state = "{STATE}"\nserver.root = "/srv/git"\n', path="x", state="")
     assert config == expected
     assert not {"publish", "registry", "builder"} & {*path.read_text().split("[")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders to others")
+def test_a_second_account_gets_a_state_of_its_own(tmp_path: Path) -> None:
+    first = tmp_path / "mlreef-hooks"
+    assert state_for({1001}, first) == default_state()
+    first.mkdir()
+    os.chown(first, 1000, 1000)
+    assert state_for({1001}, first) == tmp_path / "mlreef-hooks-1001"
+    assert state_for({1000}, first) == default_state()
 
 
 def test_a_configuration_that_is_there_stays(tmp_path: Path) -> None:

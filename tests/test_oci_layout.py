@@ -61,6 +61,11 @@ def test_a_failed_writer_leaves_nothing(layouts: OciLayouts) -> None:
     assert files(layouts.root) == set()
 
 
+def test_the_folder_is_closed_to_other_accounts(layouts: OciLayouts) -> None:
+    layouts.put(CONTENT)
+    assert layouts.root.stat().st_mode & 0o777 == 0o750
+
+
 def test_a_layout_has_manifests_by_tag(layouts: OciLayouts) -> None:
     first, second = (Descriptor.of(MANIFEST, content) for content in (b"{}", b"{} "))
     layouts.tag("modules/vision/upper", "1.0", first)

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from mlreef_hooks.cli.hand_over import SOCKET
+from mlreef_hooks.push import RefUpdate
+from mlreef_hooks.waiting_room import MARK, keep_updates
 from tests.support.git import Author
 from tests.support.processes import wait_until
 from tests.support.site import PROJECT, GitSite
 
 MakeSite = Callable[..., GitSite]
+NOBODY = 65534
 PUSHER = {"PATH": os.defpath, "GIT_DIR": ".", "REMOTE_USER": "mona", "HTTP_AUTHORIZATION": "s3cret"}
 LOADED = """\
 import sys
@@ -233,6 +236,42 @@ def test_a_hook_that_is_killed_does_not_end_its_publish(site: GitSite, author: A
     )
     assert done.returncode == -signal.SIGKILL
     wait_until(lambda: site.versions("text/upper") == ["1.1", "1.0"])
+
+
+def test_what_waits_and_cannot_be_read_stops_no_push(site: GitSite, author: Author) -> None:
+    waiting = site.repositories / "text/upper.git" / MARK
+    waiting.mkdir()
+    author.commit({"README.md": "more"})
+    author.tag("publish/1.1")
+    said = author.push("master", "publish/1.1")
+    assert "what waits in" in said
+    assert "success: upper 1.1 is published" in said
+
+
+def test_files_of_a_shared_repository_are_shared(tmp_path: Path) -> None:
+    update = RefUpdate(old="0" * 40, new="1" * 40, ref="refs/tags/publish/1.0")
+    for mode, expected in ((0o2775, 0o660), (0o755, 0o600)):
+        folder = tmp_path / str(mode)
+        folder.mkdir()
+        folder.chmod(mode)
+        assert keep_updates(folder, [update])
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {expected}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_root_goes_on_as_the_account_of_the_state(site: GitSite) -> None:
+    author = site.author("text/upper")
+    for place in (site.state, site.repositories):
+        place.mkdir(exist_ok=True)
+        for each in (place, *place.rglob("*")):
+            os.chown(each, NOBODY, NOBODY)
+    for folder in site.folder.parents[:3]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    author.git("config", "--global", "safe.directory", "*")
+    # The images of the tests are root's; what counts is whose the files of the state are.
+    assert "mlreef: publishing upper 1.0" in author.push("master", commit(author, "1.0"))
+    site.wait_ready()
+    assert {path.lstat().st_uid for path in site.state.rglob("*")} == {NOBODY}
 
 
 def test_many_pushes_at_once(site: GitSite, author: Author) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, default_state, load_config
+from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import (
     find_repositories,
@@ -75,7 +75,8 @@ def install(
         root=root.resolve() if root else _common_root(git_dirs),
         registry=registry, engine=engine, main_branch=main_branch,
     )  # fmt: skip
-    config, said = write_config(path, settings, state=default_state(), dry_run=dry_run)
+    users = {git_dir.stat().st_uid for git_dir in git_dirs}
+    config, said = write_config(path, settings, state=state_for(users), dry_run=dry_run)
     click.echo(f"{said}: {path}")
     if not dry_run:
         prepare_state(config, git_dirs)

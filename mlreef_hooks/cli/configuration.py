@@ -1,6 +1,7 @@
 """Which configuration file counts, and what it says."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from mlreef_hooks.config import Config, parse_config
@@ -31,6 +32,19 @@ def default_state() -> Path:
         if SITE_STATE.is_dir() or os.geteuid() == 0
         else _xdg("XDG_STATE_HOME", ".local/state")
     )
+
+
+def state_for(users: Collection[int], first: Path = SITE_STATE) -> Path:
+    """The state folder of a new site, whose repositories belong to these accounts.
+
+    `first` is that of the machine's first site, which may be another account's.
+    """
+    taken = first.is_dir() and first.stat().st_uid not in (0, *users)
+    if not users or not taken:
+        return default_state()
+    if os.geteuid() == 0:
+        return first.with_name(f"{first.name}-{min(users)}")
+    return _xdg("XDG_STATE_HOME", ".local/state")
 
 
 def config_path(named: str | None) -> Path:

@@ -11,23 +11,28 @@ import sys
 
 # What the module socket wraps; importing that costs as much as the rest of this program.
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
+from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, getrlimit
 
 SOCKET = "ready.sock"  # in the state folder
 DONE = b"."
 LARGEST = 1 << 17  # bytes of a message; less than a socket takes at once
 _PATIENCE_SECONDS = 5.0  # for a process that is stopped or starved
 _NUMBER = 4  # bytes of a C int
+_LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE)
 _STREAMS = (0, 1, 2)  # standard input, output and error
 
 
 def surroundings(config: str) -> bytes:
     """What must be the same in two processes, so that one can do what the other was started for:
-    the configuration's path, account and groups, the root and the namespaces (namespaces(7)).
+    the configuration's path, account and groups, the root and the namespaces (namespaces(7)), the
+    priority and the limits that would break its work (getrlimit(2)).
     """
     root = os.stat("/")
     spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net", "pid", "user")]
     who = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups()))
-    return repr((config, who, root.st_dev, root.st_ino, spaces)).encode(errors="surrogateescape")
+    bounds = (os.getpriority(os.PRIO_PROCESS, 0), *map(getrlimit, _LIMITS))
+    said = repr((config, who, root.st_dev, root.st_ino, spaces, bounds))
+    return said.encode(errors="surrogateescape")
 
 
 def address(folder: int) -> str:

@@ -98,13 +98,17 @@ def _listening(state: Path) -> Iterator[socket]:
     folder = os.open(state, os.O_PATH | os.O_CLOEXEC)
     (state / SOCKET).unlink(missing_ok=True)  # of a process that was killed
     with socket(AF_UNIX, SOCK_SEQPACKET) as listener:
+        umask = os.umask(0o177)
         listener.bind(address(folder))
+        os.umask(umask)
+        made = (state / SOCKET).lstat().st_ino
         try:
-            os.chmod(state / SOCKET, 0o600)
             listener.listen(_WAITING)
             yield listener
         finally:
-            (state / SOCKET).unlink(missing_ok=True)
+            with suppress(OSError):
+                if (state / SOCKET).lstat().st_ino == made:  # not that of a state made anew
+                    (state / SOCKET).unlink()
 
 
 def _files(config: Path) -> list[str]:

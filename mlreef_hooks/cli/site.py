@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlreef_hooks import report
+from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.image import Builder
@@ -49,10 +50,12 @@ class GitHookOutput:
 
 def open_site(config: Config, say: Callable[[str], None]) -> Site:
     """The site that the configuration describes."""
+    user = os.getuid()
+    become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
     return Site(
         config=config,
-        server=SERVERS["plain"](config, os.getuid()),
+        server=SERVERS["plain"](config, user),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time),
         index=IndexFiles(config.index_path),
         cache=cache,
