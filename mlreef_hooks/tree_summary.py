@@ -1,7 +1,7 @@
 """Folders that need not be looked into again: what is in those where nothing was found wrong."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlreef_hooks.problems import Problem, printable
@@ -9,7 +9,7 @@ from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import SPECIAL, SYMLINK, FolderSummary, TreeEntry
 from mlreef_hooks.tree_listing import Recall
 
-_RECIPE = "3"  # part of every key; raise it when the rules of trees look for more
+_RECIPE = "4"  # part of every key; raise it when the rules of trees look for more
 _MOST_PATHS = 2000  # links, special and Python files; a folder with more is looked into again
 
 
@@ -56,7 +56,7 @@ class _Growing:
         self.links |= {f"{name}/{path}": target for path, target in inner.links.items()}
         self.special += [f"{name}/{path}" for path in inner.special]
         for words in self.python:
-            self.python[words] += [f"{name}/{path}" for path in inner.python.get(words, ())]
+            self.python[words] += [f"{name}/{path}" for path in inner.python[words]]
 
     def add_entry(self, name: str, entry: TreeEntry) -> None:
         """Count a file, link or submodule in."""
@@ -83,15 +83,10 @@ class _Growing:
             pointers=self.pointers,
         )
 
-    @property
-    def is_short(self) -> bool:
-        """True where it names few enough paths to be kept."""
-        paths = len(self.links) + len(self.special) + sum(map(len, self.python.values()))
-        return paths <= _MOST_PATHS
-
 
 def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSummary]:
-    """The summaries of the listed folders in which nothing was found wrong, by tree id.
+    """The summaries of the folders in which nothing was found wrong, by tree id: of those that were
+    listed, and of known ones that were searched for more than before.
 
     `found` are the findings about the tree. The root is left out: it is another one each time.
     """
@@ -114,16 +109,54 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
         for each, paths in words.items():
             if entry.path in paths:
                 place.python[each].append(name)
-    for path, known in tree.known.items():
-        _count_in(path, known.summary, growing)
+    known = _known_summaries(tree)
+    for path, summary in known.items():
+        _count_in(path, summary, growing)
     for path in sorted(growing, key=lambda path: -path.count("/")):
         if path:
             _count_in(path, growing[path], growing)
-    return {
-        tree.folders[path]: each.summary()
-        for path, each in growing.items()
-        if path and tree.folders[path] and each.is_short and printable(path) not in faulty
+    listed = {path: (tree.folders[path], each.summary()) for path, each in growing.items()}
+    more = {
+        path: (tree.known[path].id, summary)
+        for path, summary in known.items()
+        if summary.python.keys() != tree.known[path].summary.python.keys()
     }
+    return {
+        id_: summary
+        for path, (id_, summary) in (listed | more).items()
+        if path and id_ and _is_short(summary) and printable(path) not in faulty
+    }
+
+
+def _known_summaries(tree: SourceTree) -> dict[str, FolderSummary]:
+    """The summaries of the known folders by path, each with all that was searched this time.
+
+    One that was made when less was searched says nothing of the other words; a search that it did
+    not answer went through the whole tree.
+    """
+    python: dict[str, dict[str, list[str]]] = {
+        path: {" ".join(words): [] for words in tree.searched} for path in tree.known
+    }
+    for words, paths in tree.searched.items():
+        for path in sorted(paths):
+            ends = (place + 1 for place, each in enumerate(path) if each == "/")
+            end = next((end for end in ends if path[:end] in python), None)
+            if end is not None:
+                python[path[:end]][" ".join(words)].append(path[end:])
+    return {
+        path: replace(
+            known.summary,
+            python=dict(known.summary.python)
+            | {words: tuple(inside) for words, inside in python[path].items()},
+        )
+        for path, known in tree.known.items()
+    }
+
+
+def _is_short(summary: FolderSummary) -> bool:
+    """True where it names few enough paths to be kept."""
+    python = sum(map(len, summary.python.values()))
+    return len(summary.links) + len(summary.special) + python <= _MOST_PATHS
 
 
 def _faulty_folders(found: Iterable[Problem]) -> set[str]:

@@ -137,6 +137,21 @@ def test_the_same_is_found_with_and_without_memory(
         author.commit({"README.md": os.urandom(4).hex()})
 
 
+def test_what_was_not_searched_before_is_not_taken_as_absent(author: Author) -> None:
+    annotated = '@data_processor(name="Up", type="OPERATION")\ndef init(): pass\n'
+    author.commit({"upper.py": None, "annotated.py": annotated, "a/b/tool.py": PROJECT["upper.py"]})
+    memory = Memory()
+    memory.keep(*read(author, memory))  # one with annotations: nothing is searched for argparse
+    for change in ({"annotated.py": None, "a/README": ""}, {"x.md": ""}, {"other.py": "import os"}):
+        author.commit(change)
+        tree, validation = read(author, memory)
+        assert tree.known
+        assert [each.entry_point for each in validation.manifests] == ["a/b/tool.py"]
+        memory.keep(tree, validation)
+    words = {len(each.summary.python) for each in read(author, memory)[0].known.values()}
+    assert words == {2}  # what was known before was searched for more, and that is remembered
+
+
 @pytest.mark.parametrize(
     ("limits", "rule"),
     [
