@@ -199,6 +199,24 @@ class SourceTree:
         found = self.objects.children(folder) if listed is None else listed
         return sorted(found, key=lambda child: child.name)
 
+    def directly_in(self, folder: str) -> Mapping[str, int]:
+        """The modes of what is directly in the folder at a path (`a/b/`; the root's is empty)."""
+        outer = next((each for each in self.known if folder.startswith(each)), None)
+        if outer is not None:
+            inside = self.children(self.known[outer].id)
+            for part in folder.removeprefix(outer).split("/")[:-1]:
+                inside = self.children(
+                    next(each.id for each in inside if each[:2] == (part, FOLDER))
+                )
+            return {each.name: each.mode for each in inside}
+        entries = [(each.path, each.mode) for each in self.entries]
+        found: dict[str, int] = {}
+        for path, mode in (*entries, *((each, FOLDER) for each in (*self.folders, *self.known))):
+            if path.startswith(folder) and path != folder:
+                name, slash, _ = path.removeprefix(folder).partition("/")
+                found[name] = FOLDER if slash else mode
+        return found
+
     @cached_property
     def _listed_children(self) -> dict[str, list[Child]]:
         """What is directly in each folder that was listed, by its tree id."""

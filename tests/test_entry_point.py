@@ -187,6 +187,15 @@ def test_imports(source: str, found: list[str]) -> None:
     assert list(dict.fromkeys(local_imports(ast.parse(source), "p/q.py", "", tree))) == found
 
 
+@pytest.mark.parametrize(
+    "file", ["b.py", "b/c.py", "b.so", "b.abi3.so", "b.cpython-311-x86_64-linux-gnu.so", "b.pyc"]
+)
+def test_what_the_repository_has_is_not_external(file: str) -> None:
+    files = {"src/a.py": "import b, c, d\n", f"src/{file}": "", "c.py": "", "src/d.txt": ""}
+    found = read_entry_point("src/a.py", memory_tree(files), "3.11", Problems()).imports
+    assert [each.name for each in found] == ["c", "d"]
+
+
 def test_a_chain_of_imports_is_followed_only_so_far() -> None:
     names = [f"m{number}" for number in range(FOLLOWED + 500)]
     files = {f"{name}.py": f"import {after}\n" for name, after in pairwise(names)}

@@ -137,6 +137,23 @@ def test_the_same_is_found_with_and_without_memory(
         author.commit({"README.md": os.urandom(4).hex()})
 
 
+@pytest.mark.parametrize("root", ["", "src/", "src/deep/"])
+def test_imports_from_folders_without_a_file_of_their_own_are_of_the_repository(
+    author: Author, root: str
+) -> None:
+    imports = "import helpers.tools\nfrom single import x\nimport absent\n"
+    main = {f"{root}upper.py": imports + PROJECT["upper.py"]}
+    author.commit({"upper.py": None, f"{root}helpers/deep/tools.py": "", f"{root}single.py": ""})
+    author.commit({**main, "mlreef.toml": f'[module]\nentry_point = "{root}upper.py"\n'})
+    memory = Memory()
+    for _ in range(3):
+        tree, validation = read(author, memory)
+        (manifest,) = validation.manifests
+        assert {each.name for each in manifest.imports} == {"absent", "argparse", "pathlib"}
+        memory.keep(tree, validation)
+        author.commit({"README.md": os.urandom(4).hex()})
+
+
 def test_what_was_not_searched_before_is_not_taken_as_absent(author: Author) -> None:
     annotated = '@data_processor(name="Up", type="OPERATION")\ndef init(): pass\n'
     author.commit({"upper.py": None, "annotated.py": annotated, "a/b/tool.py": PROJECT["upper.py"]})

@@ -3,11 +3,14 @@
 import ast
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from mlreef_hooks.manifest import ExternalImport
 from mlreef_hooks.source.imports import local_imports
 from mlreef_hooks.tree import SourceTree
+from mlreef_hooks.tree_entry import FOLDER, SYMLINK
 
+_SUFFIXES = (".py", ".pyc", ".so")  # of modules
 _PATH = "sys.path"  # a program that changes it may find its modules anywhere
 
 
@@ -31,7 +34,7 @@ class ExternalImports:
         self._certain |= set(local_imports(certain, path, self._root, self._tree))
         for statement in statements:
             for name in _names(statement):
-                if not self._is_local(name.partition(".")[0]):
+                if name.partition(".")[0] not in self._local:
                     found = ExternalImport(path=path, line=statement.lineno, name=name)
                     self._found.setdefault(found)
 
@@ -40,12 +43,19 @@ class ExternalImports:
         """The imports; none where the program looks for modules in places of its own."""
         return () if self._anywhere else tuple(self._found)
 
-    def _is_local(self, name: str) -> bool:
-        place = posixpath.join(self._root, name)
-        files = (f"{place}.py", f"{place}/__init__.py")
-        folders = (*self._tree.folders, *self._tree.known)
-        inside = any(folder.startswith(f"{place}/") for folder in folders)
-        return inside or any(self._tree.get(file) for file in files)
+    @cached_property
+    def _local(self) -> frozenset[str]:
+        """What can be imported from the folder of the entry point, folders without a file too."""
+        inside = self._tree.directly_in(posixpath.join(self._root, ""))
+        return frozenset(_module_of(name, mode) for name, mode in inside.items())
+
+
+def _module_of(name: str, mode: int) -> str:
+    """The name by which what is in a folder is imported, empty where it cannot be."""
+    if mode in (FOLDER, SYMLINK) and "." not in name:
+        return name
+    # As in turn.py, turn.so and turn.cpython-311-x86_64-linux-gnu.so
+    return name.partition(".")[0] if name.endswith(_SUFFIXES) else ""
 
 
 def _certain_imports(module: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
