@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -266,15 +267,27 @@ def linked(_: zipfile.ZipFile, new: zipfile.ZipFile) -> None:
     new.writestr(member, "/etc/passwd")
 
 
-def described(metadata: str) -> tuple[str, bytes]:
-    """The wheel with another METADATA."""
+def described(metadata: str, told: str = "METADATA") -> tuple[str, bytes]:
+    """The wheel with another METADATA, or another file that tells of it."""
     name, content = make_wheel("tiny", "1.0", FILES)
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+    packed = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", packed) as new:
         for member in old.infolist():
-            is_metadata = member.filename.endswith("METADATA")
-            new.writestr(member, metadata if is_metadata else old.read(member))
+            is_told = member.filename.endswith(f".dist-info/{told}")
+            new.writestr(member.filename, metadata if is_told else old.read(member))
     return name, out.getvalue()
+
+
+def with_a_lie(wheel: tuple[str, bytes], size: int) -> tuple[str, bytes]:
+    """The wheel, each member of so many bytes said to be of one."""
+    name, content = wheel
+    return name, content.replace(size.to_bytes(4, "little"), (1).to_bytes(4, "little"))
+
+
+def with_entry_points(text: str) -> tuple[str, bytes]:
+    """The wheel with other entry points."""
+    return described(text, "entry_points.txt")
 
 
 @pytest.mark.parametrize(
@@ -317,6 +330,14 @@ def described(metadata: str) -> tuple[str, bytes]:
         (rezipped(lzma_packed), "packed in another way"),
         (rezipped(linked), "symbolic link"),
         (rezipped(lambda old, new: new.writestr("tiny/cli.py", "twice")), "a name twice"),
+        (described("tiny/cli.py,,\n\n", "RECORD"), "expected 3 elements"),
+        (described("tiny/cli.py,,,\n", "RECORD"), "expected 3 elements"),
+        (described("tiny/cli.py,md5,\n", "RECORD"), "hash"),
+        (described("tiny/cli.py,,x\n", "RECORD"), "size"),
+        (described("a" * 200_000 + ",,\n", "RECORD"), "field larger than field limit"),
+        (with_entry_points("[console_scripts]\nx = %(y)s\n"), "%(y)s"),
+        (with_entry_points("[console_scripts]\nx = a:b\nx = a:c\n"), "already exists"),
+        (with_entry_points("no section\n"), "no section headers"),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -326,6 +347,46 @@ def test_a_hostile_wheel_is_refused(tmp_path: Path, wheel: tuple[str, bytes], wh
     assert why in refused.value.message
     assert refused.value.message.isprintable()
     assert os.listdir(tmp_path) == ["a.whl"]
+
+
+@pytest.mark.parametrize(
+    ("told", "most"),
+    [
+        ("RECORD", 16 << 20),
+        ("METADATA", 4 << 20),
+        ("WHEEL", 1 << 20),
+        ("entry_points.txt", 1 << 20),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 32 << 20])
+def test_what_is_read_whole_of_a_wheel_is_bounded(
+    tmp_path: Path, told: str, most: int, size: int
+) -> None:
+    wheel = described("Name: tiny\nVersion: 1.0\n" + "x" * (size or most), told)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PublishError, match=f"its {told} is too large"):
+            layer(tmp_path, wheel)
+        assert tracemalloc.get_traced_memory()[1] < 3 * (most + (2 << 20))
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_size_that_a_wheel_tells_is_not_believed(tmp_path: Path) -> None:
+    text = "Name: tiny\nVersion: 1.0\n" + "x" * (64 << 20)
+    wheel = with_a_lie(described(text), len(text))
+    tracemalloc.start()
+    try:
+        with pytest.raises(PublishError, match="cannot be installed"):
+            layer(tmp_path, wheel)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_of_more_files_than_any_wheel_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PublishError, match="its RECORD tells of more files"):
+        layer(tmp_path, described("a,,\n" * 700_000, "RECORD"))
 
 
 def test_names_and_versions_may_be_written_differently(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The same wheel at the same place gives the same bytes on any machine.
 """
 
 import base64
+import configparser
 import csv
 import hashlib
 import io
@@ -22,7 +23,7 @@ from typing import IO, Any, cast
 from installer import install
 from installer.destinations import WheelDestination
 from installer.exceptions import InstallerError
-from installer.records import Hash, RecordEntry, parse_record_file
+from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
 from installer.scripts import Script
 from installer.sources import WheelFile
 from packaging.utils import canonicalize_name
@@ -39,6 +40,9 @@ from mlreef_hooks.wheels.place import PythonPlace
 _BYTES = 16 << 30  # of a wheel, unpacked
 _MEMBERS = 300_000
 _SCRIPT_BYTES = 16 << 20
+_READ_BYTES = {"RECORD": 16 << 20, "METADATA": 4 << 20}  # of what is read whole; PyTorch's: 1.5 MB
+_READ_BYTES_OTHER = 1 << 20
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines() sees them
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for 4 GiB of memory
 _LONG_GAP = re.compile(r"\s{1000}")  # in entry_points.txt; installer takes the square of its length
 _CHUNK = 1 << 20
@@ -49,7 +53,7 @@ _MODULE = re.compile(r"((?:[^/.]+/)*[^/.]+)(?:\.py|\.[\w-]*\.so|\.abi3\.so|\.so|
 # What zipfile and installer raise on a broken wheel; installer asserts where it should refuse.
 _BROKEN = (
     InstallerError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, RuntimeError,
-    AssertionError, TypeError,
+    AssertionError, TypeError, InvalidRecordEntry, csv.Error, configparser.Error,
 )  # fmt: skip
 
 
@@ -119,11 +123,27 @@ class _Wheel(WheelFile):
             _check_path(each.orig_filename)
         archive.filelist.sort(key=lambda each: each.filename)
         self._sizes = {each.filename: each.file_size for each in members}
-        lines = self.read_dist_info("RECORD").splitlines()
+        lines = self._read_record().splitlines()
         self._hashes = {path: hash_ for path, hash_, _ in parse_record_file(lines)}
         has_scripts = "entry_points.txt" in self.dist_info_filenames
         if has_scripts and _LONG_GAP.search(self.read_dist_info("entry_points.txt")):
             raise ValueError("entry_points.txt has a long gap")
+
+    def read_dist_info(self, filename: str) -> str:
+        """The text of a file of the wheel's .dist-info, for installer too; ValueError if large."""
+        most = _READ_BYTES.get(filename, _READ_BYTES_OTHER)
+        with self._zipfile.open(posixpath.join(self.dist_info_dir, filename)) as stream:
+            content = stream.read(most + 1)  # the size that the wheel tells may be a lie
+        if len(content) > most:
+            raise ValueError(f"its {filename} is too large")
+        return content.decode("utf-8")
+
+    def _read_record(self) -> str:
+        """RECORD, which every line makes larger in memory than it is."""
+        text = self.read_dist_info("RECORD")
+        if sum(map(text.count, _LINE_ENDS)) > 2 * _MEMBERS:
+            raise ValueError("its RECORD tells of more files than any wheel has")
+        return text
 
     def get_contents(self) -> Iterator[Any]:
         for elements, stream, executable in super().get_contents():
