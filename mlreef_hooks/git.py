@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,22 @@ from mlreef_hooks.git_objects import CHECK
 
 _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
 
+# What is checked may be anybody's: its settings must not make git run anything. A folder that only
+# looks like a bare repository can be in any clone.
+_HARMLESS = (
+    "-c", "safe.bareRepository=explicit",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.hooksPath=/dev/null",
+)  # fmt: skip
 _COMMITTED = ("rev-parse", "--absolute-git-dir", "--verify", "HEAD:./")
 _CHANGED = (
     "diff-index", "-z", "--name-status", "--no-renames", "--relative",
+    "--no-ext-diff", "--no-textconv",
     # A submodule is its commit, whatever happens in its folder.
     "--ignore-submodules=dirty", "HEAD", "--", ".",
 )  # fmt: skip
 _UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard")
+_FILTERS = ("config", "-z", "--show-scope", "--name-only", "--get-regexp", r"^filter\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,11 @@ def run_git(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[byt
         raise _not_installed() from None
 
 
+def in_folder(folder: Path) -> tuple[str, ...]:
+    """The words with which git works in a folder of a working tree, whoever wrote its settings."""
+    return ("-C", str(folder), *_HARMLESS)
+
+
 def ask_git(
     git_dir: Path, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
 ) -> "subprocess.CompletedProcess[bytes]":
@@ -70,14 +84,16 @@ def ask_git(
 
 def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A git that stays and answers on its stdout what is asked on its stdin."""
-    return _start(f"--git-dir={git_dir}", *words, stdin=subprocess.PIPE)
+    return _start([f"--git-dir={git_dir}", *words], git_environment(), stdin=subprocess.PIPE)
 
 
-def _start(*words: str, stdin: int) -> "subprocess.Popen[bytes]":
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], *, stdin: int
+) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             ["git", *words],
-            env=git_environment(), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError:
         raise _not_installed() from None
@@ -98,7 +114,7 @@ def list_working_tree(folder: Path) -> list[str] | None:
     None where the folder is in no working tree (or git ignores it as a whole).
     """
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    done = run_git("-C", str(folder), *words)
+    done = run_git(*in_folder(folder), *words)
     if done.returncode:
         return None
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
@@ -111,8 +127,9 @@ def ask_changes(folder: Path) -> Callable[[], Changes | None]:
     git's index tells files that did not change by their times, as in `git status`; one that was
     touched, and perhaps not changed, counts as changed.
     """
+    environment = {**git_environment(), **_no_filters(folder)}
     started = [
-        _start("-C", str(folder), *words, stdin=subprocess.DEVNULL)
+        _start([*in_folder(folder), *words], environment, stdin=subprocess.DEVNULL)
         for words in (_COMMITTED, _CHANGED, _UNTRACKED)
     ]
 
@@ -121,6 +138,21 @@ def ask_changes(folder: Path) -> Callable[[], Changes | None]:
         return None if any(process.returncode for process in started) else _changes(*said)
 
     return answer
+
+
+def _no_filters(folder: Path) -> dict[str, str]:
+    """The variables that take the commands from the filters in a repository's own settings.
+
+    git would filter a file to see whether it changed; without its filter it may count as changed.
+    """
+    said = os.fsdecode(run_git(*in_folder(folder), *_FILTERS).stdout).split("\0")
+    own = ("local", "worktree")  # those of the account and the machine are the user's
+    names = {name for scope, name in zip(said[::2], said[1::2], strict=False) if scope in own}
+    variables = {"GIT_CONFIG_COUNT": str(len(names))}
+    for number, name in enumerate(sorted(names)):
+        variables[f"GIT_CONFIG_KEY_{number}"] = name
+        variables[f"GIT_CONFIG_VALUE_{number}"] = ""
+    return variables
 
 
 def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
@@ -136,7 +168,7 @@ def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
 
 def origin_of(folder: Path) -> str | None:
     """The URL that a working tree was cloned from, None where it was not."""
-    return _setting(["-C", str(folder), "config", "--get", "remote.origin.url"])
+    return _setting([*in_folder(folder), "config", "--get", "remote.origin.url"])
 
 
 def hooks_path_of(git_dir: Path) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git, first_line, run_git
+from mlreef_hooks.git import ask_git, first_line, in_folder, run_git
 from mlreef_hooks.git_objects import (
     CHECK,
     commit_seconds,
@@ -51,7 +51,7 @@ class GitRepository:
         # (safe.bareRepository, safe.directory).
         done = run_git(f"--git-dir={path}", *ask)
         if done.returncode:
-            done = run_git("-C", str(path), *ask)
+            done = run_git(*in_folder(path), *ask)
         found = os.fsdecode(done.stdout).split("\n")
         if done.returncode or len(found) != len(words) + 1:
             said = first_line(done.stderr) or "its path holds a line break"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from mlreef_hooks.cli.author import check
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.working_tree import read_working_tree
-from tests.support.git import Author, make_bare
+from tests.support.git import Author, GitError, make_bare
 
 TEN_MISTAKES = Path(__file__).parent / "projects" / "ten-mistakes"
 SCRIPT = """\
@@ -307,6 +308,50 @@ def test_a_file_that_is_gone_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a").unlink()
     with pytest.raises(PublishError, match="a cannot be read: No such file or directory"):
         tree.read("a")
+
+
+def test_a_folder_that_looks_like_a_repository_runs_nothing(
+    author: Author, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = tmp_path / "ran"
+    core = f'repositoryFormatVersion = 0\nworktree = .\nfsmonitor = "touch {ran}; false"\n'
+    hostile = {
+        "HEAD": "ref: refs/heads/x\n",
+        "config": f"[core]\n{core}",
+        "objects/x": "",
+        "refs/x": "",
+    }
+    author.commit({f"module/{path}": text for path, text in {**hostile, **GOOD}.items()})
+    call(capsys, author.folder)
+    for words in ([], ["--rev", "HEAD"]):
+        run(author.folder / "module", *words)
+        run(author.folder / "module" / "refs", *words)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("kept", ["config", "worktree", "included"])
+@pytest.mark.parametrize("name", ["core.fsmonitor", "filter.a=b.clean", "filter.x.process"])
+def test_settings_of_a_repository_run_nothing(
+    author: Author, name: str, kept: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.utime(author.folder / "turn.py", (2**30, 2**30))
+    filters = name.rpartition(".")[0].removeprefix("filter.")
+    author.git("add", "turn.py")
+    write(author.folder / ".git" / "info", {"attributes": f"*.py filter={filters}\n"})
+    ran = tmp_path / "ran"
+    place = {"worktree": ["--worktree"], "included": ["--file", str(tmp_path / "settings")]}
+    author.git("config", "extensions.worktreeConfig", "true")
+    author.git("config", "include.path", str(tmp_path / "settings"))
+    for key, value in {name: f"touch {ran}; false", f"filter.{filters}.required": "true"}.items():
+        author.git("config", *place.get(kept, []), key, value)
+    # A file as old as the index is one that git reads to see whether it changed.
+    os.utime(author.folder / ".git" / "index", (2**30, 2**30))
+    for words in (["ls-files", "--others"], ["diff-index", "HEAD"]):
+        with suppress(GitError):
+            author.git(*words)
+    ran.unlink()  # git itself runs it
+    assert checked(capsys, author.folder)["ok"]
+    assert not ran.exists()
 
 
 def test_a_machine_without_git(tmp_path: Path) -> None:
