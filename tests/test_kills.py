@@ -96,6 +96,7 @@ class Sites:
         print(f"{tag}: {'killed' if push.killed else 'over'} after {push.seconds:.3f} s")
         self.unfinished.append(tag)
         if not push.killed:
+            assert "is published (" in push.said, push.said
             self.lengths[first] = push.seconds
         return push.killed
 
@@ -149,6 +150,18 @@ def check_same(sites: Sites) -> None:
     assert kept_files(sites.killed) == kept_files(sites.calm)
     assert cached(sites.killed) == cached(sites.calm)
     assert garbage(sites.killed) == set()
+
+
+def test_a_push_whose_hook_was_over_before_it_was_seen_was_not_killed(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    author = site.author(MODULE)
+    author.commit({"README.md": "no publish tag: the hook starts nothing"})
+
+    push = watched_push(author, site, MODULE, ["master"], kill_after=0)
+
+    assert not push.killed
+    assert push.seconds > 0
+    assert "master -> master" in push.said
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ _PAUSE = 0.002  # seconds between two looks
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedPush:
-    """What became of a push: how long its hook's Python lived, whether it was killed, and what the
-    author saw.
+    """What became of a push: how long its hook's Python lived (the whole push, where that was over
+    before it was seen), whether it was killed, and what the author saw.
     """
 
     seconds: float
@@ -36,20 +36,16 @@ def watched_push(
     `TMPDIR` of the server's processes is the folder `tmp` of the site.
     """
     before = {*_publishing(site)}
+    began = monotonic()
     push = subprocess.Popen(
         [find_program("git"), "push", str(site.repositories / f"{name}.git"), *refs],
         cwd=author.folder, env={**author.environment, "TMPDIR": str(site.folder / "tmp")},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     hook = _wait_for_hook(push, site, before)
-    began = monotonic()
-    while (lives := _lives(hook)) and monotonic() - began < kill_after:
-        sleep(_PAUSE)
-    if lives:
-        _kill_tree(hook)
-    seconds = monotonic() - began
+    seconds, killed = _watch(hook, kill_after) if hook else (monotonic() - began, False)
     said = push.communicate(timeout=PUSH_SECONDS)[1]
-    return WatchedPush(seconds=seconds, killed=lives, said=said)
+    return WatchedPush(seconds=seconds, killed=killed, said=said)
 
 
 def end_ready_process(site: GitSite) -> None:
@@ -60,14 +56,28 @@ def end_ready_process(site: GitSite) -> None:
     wait_until(lambda: not _of_site(site, ready=True))
 
 
-def _wait_for_hook(push: "subprocess.Popen[str]", site: GitSite, before: set[int]) -> int:
-    """The process that publishes, which is none of those that did `before`."""
+def _wait_for_hook(push: "subprocess.Popen[str]", site: GitSite, before: set[int]) -> int | None:
+    """The process that publishes, which is none of those that did `before`.
+
+    None where it was over before it was seen: a fork that has little to do, as for a deleted tag,
+    lives no longer than a look at all processes takes.
+    """
     while push.poll() is None:
         for process in _publishing(site):
             if process not in before:
                 return process
         sleep(_PAUSE)
-    raise AssertionError(f"no hook ran: {push.communicate()[1]}")
+    return None
+
+
+def _watch(process: int, kill_after: float) -> tuple[float, bool]:
+    """How long a process lived since now, and whether it was killed for getting that old."""
+    began = monotonic()
+    while (lives := _lives(process)) and monotonic() - began < kill_after:
+        sleep(_PAUSE)
+    if lives:
+        _kill_tree(process)
+    return monotonic() - began, lives
 
 
 def _publishing(site: GitSite) -> Iterator[int]:
