@@ -169,8 +169,8 @@ def _check_chain(pack: Pack, id_: RawObjectID) -> None:
         os.close(file)
     if too_large:
         raise PublishError(
-            f"object {id_.hex()} is packed as the change of one that is too large",
-            "run git repack -adf in the repository",
+            f"object {id_.hex()} is packed as changes that are too large",
+            "run git -c core.bigFileThreshold=32m repack -adf in the repository",
         )
 
 

@@ -42,21 +42,23 @@ def distance(value: int) -> bytes:
     return content
 
 
-def packed(kind: int, size: int, before: int) -> bytes:
-    """An object that says to be so large; a delta is on the object `before` it, or the first."""
+def packed(kind: int, size: int, before: int, change: int = 5) -> bytes:
+    """An object that says to be so large; a delta is on the object `before` it, or the first, and
+    says to have `change` bytes itself.
+    """
     if kind not in (OFFSET_DELTA, REFERENCE_DELTA):
         return head(kind, size)
     changes = number(1) + number(size) + b"x"
     base = distance(before) if kind == OFFSET_DELTA else ID
-    return head(kind, len(changes)) + base + zlib.compress(changes)
+    return head(kind, change) + base + zlib.compress(changes)
 
 
-def last_is_too_large(*objects: tuple[int, int], filling: int = 0) -> bool:
-    """What is said of the last of some objects (kind, size), `filling` bytes apart."""
+def last_is_too_large(*objects: tuple[int, ...], filling: int = 0) -> bool:
+    """What is said of the last of objects (kind, size, of its delta), `filling` bytes apart."""
     content, offset = START, 0
-    for kind, size in objects:
+    for kind, size, *change in objects:
         before, offset = offset, len(content)
-        content += packed(kind, size, offset - before) + bytes(filling)
+        content += packed(kind, size, offset - before, *change) + bytes(filling)
     places = {ID: len(START)}
     return is_too_large(lambda at, size: content[at : at + size], places.__getitem__, offset, 20)
 
@@ -68,18 +70,24 @@ def last_is_too_large(*objects: tuple[int, int], filling: int = 0) -> bool:
         ([(TREE, 64 * MIB)], False),
         ([(TREE, 64 * MIB + 1)], True),
         ([(COMMIT, 65 * MIB)], True),
-        ([(BLOB, 512 * MIB)], False),
-        ([(BLOB, 512 * MIB + 1)], True),
+        ([(BLOB, 513 * MIB)], False),
+        ([(BLOB, 2048 * MIB)], False),
+        ([(BLOB, 255 * MIB), (OFFSET_DELTA, 30)], False),
+        ([(BLOB, 257 * MIB), (OFFSET_DELTA, 30)], True),
+        ([(BLOB, 30), (OFFSET_DELTA, 513 * MIB), (OFFSET_DELTA, 30)], True),
+        ([(BLOB, 40 * MIB), *[(OFFSET_DELTA, 40 * MIB, 40 * MIB)] * 21], False),
+        ([(BLOB, 40 * MIB), *[(OFFSET_DELTA, 40 * MIB, 40 * MIB)] * 29, (OFFSET_DELTA, 6)], True),
+        ([(BLOB, 100 * MIB), *[(OFFSET_DELTA, 100 * MIB, 2 * MIB)] * 50], False),
         ([(TREE, 65 * MIB), (OFFSET_DELTA, 30)], True),
         ([(TREE, 65 * MIB), (REFERENCE_DELTA, 30)], True),
         ([(BLOB, 65 * MIB), (OFFSET_DELTA, 30)], False),
-        ([(TREE, 30), (OFFSET_DELTA, 65 * MIB), (OFFSET_DELTA, 30)], True),
+        ([(TREE, 30), (OFFSET_DELTA, 97 * MIB), (OFFSET_DELTA, 30)], True),
         ([(TREE, 30), *[(OFFSET_DELTA, 30)] * 4000], False),
     ],
 )
 @pytest.mark.parametrize("filling", [0, 300])
-def test_the_largest_in_a_chain_counts(
-    objects: list[tuple[int, int]], expected: bool, filling: int
+def test_what_a_chain_unpacks_and_its_largest_count(
+    objects: list[tuple[int, ...]], expected: bool, filling: int
 ) -> None:
     assert last_is_too_large(*objects, filling=filling) is expected
 
@@ -125,6 +133,6 @@ def test_a_tree_on_top_of_a_bomb_is_not_read(tmp_path: Path) -> None:
         ["git", "-C", folder, "index-pack", "--stdin"],
         input=pack + hashlib.sha1(pack).digest(), check=True, capture_output=True,
     )  # fmt: skip
-    refusal = pytest.raises(PublishError, match="the change of one that is too large")
+    refusal = pytest.raises(PublishError, match="packed as changes that are too large")
     with closing(GitRepository(folder)) as repository, refusal:
         repository.read_tree(object_id("commit", commit).hex(), Limits())
