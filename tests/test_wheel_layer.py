@@ -330,6 +330,11 @@ def with_entry_points(text: str) -> tuple[str, bytes]:
         (rezipped(lzma_packed), "packed in another way"),
         (rezipped(linked), "symbolic link"),
         (rezipped(lambda old, new: new.writestr("tiny/cli.py", "twice")), "a name twice"),
+        (make_wheel("tiny", "1.0", {"a" * 253 + ".py": ""}), "is longer than a path may be"),
+        (make_wheel("tiny", "1.0", {"\u00e9" * 128: ""}), "is longer than a path may be"),
+        (make_wheel("tiny", "1.0", {"b/" * 2000 + "c": ""}), "is longer than a path may be"),
+        (make_wheel("tiny", "1.0", {"b/" * 1990 + "c": ""}), "is longer than a path may be"),
+        (with_entry_points("[console_scripts]\n" + "x" * 256 + " = a:b\n"), "is longer than a"),
         (described("tiny/cli.py,,\n\n", "RECORD"), "expected 3 elements"),
         (described("tiny/cli.py,,,\n", "RECORD"), "expected 3 elements"),
         (described("tiny/cli.py,md5,\n", "RECORD"), "hash"),
@@ -387,6 +392,14 @@ def test_the_size_that_a_wheel_tells_is_not_believed(tmp_path: Path) -> None:
 def test_a_record_of_more_files_than_any_wheel_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="its RECORD tells of more files"):
         layer(tmp_path, described("a,,\n" * 700_000, "RECORD"))
+
+
+def test_bytecode_whose_name_no_file_system_holds_is_left_out(tmp_path: Path) -> None:
+    name = "a" * 250 + ".py"
+    _, content = layer(tmp_path, make_wheel("tiny", "1.0", {name: "x = 1\n", "b.py": "x = 1\n"}))
+    names = [path.rpartition("/")[2] for path in unpacked(content)]
+    assert name in names
+    assert [each for each in names if each.endswith(".pyc")] == [f"b.{TAG}.pyc"]
 
 
 def test_names_and_versions_may_be_written_differently(tmp_path: Path) -> None:

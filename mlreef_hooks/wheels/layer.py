@@ -43,6 +43,8 @@ _SCRIPT_BYTES = 16 << 20
 _READ_BYTES = {"RECORD": 16 << 20, "METADATA": 4 << 20}  # of what is read whole; PyTorch's: 1.5 MB
 _READ_BYTES_OTHER = 1 << 20
 _LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines() sees them
+_NAME_BYTES = 255
+_PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image is unpacked in a folder
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for 4 GiB of memory
 _LONG_GAP = re.compile(r"\s{1000}")  # in entry_points.txt; installer takes the square of its length
 _CHUNK = 1 << 20
@@ -157,6 +159,12 @@ def _check_path(path: str) -> None:
     parts = path.removesuffix("/").split("/")
     if not {"", ".", ".."}.isdisjoint(parts) or any(part.startswith(".wh.") for part in parts):
         raise ValueError(f"{path!a} is no place for a file")
+    if max(map(_length, parts)) > _NAME_BYTES or _length(path) > _PATH_BYTES:
+        raise ValueError(f"{path[:40]!a}... is longer than a path may be")
+
+
+def _length(path: str) -> int:
+    return len(path.encode(errors="surrogateescape"))
 
 
 class _Checked:
@@ -237,8 +245,10 @@ class _Layer(WheelDestination):
             folder, name = posixpath.split(target)
             version = self._place.version.replace(".", "")
             stem = name.removesuffix(".py")
-            path = f"{folder}/__pycache__/{stem}.cpython-{version}.pyc"
-            self._write(path, len(bytecode), iter([bytecode]), executable=False)
+            compiled = f"{stem}.cpython-{version}.pyc"
+            path = f"{folder}/__pycache__/{compiled}"
+            if _length(compiled) <= _NAME_BYTES and _length(path) <= _PATH_BYTES:
+                self._write(path, len(bytecode), iter([bytecode]), executable=False)
         return entry
 
     def _note_module(self, target: str) -> None:
@@ -269,6 +279,7 @@ class _Layer(WheelDestination):
         fits = target.startswith(f"{folder}/") and target == f"{folder}/{path}"
         if not fits or not path.isprintable() or target in self._written:
             raise ValueError(f"{path!a} is no place for a file")
+        _check_path(target)
         return target
 
     def _write(
