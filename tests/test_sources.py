@@ -27,7 +27,7 @@ def chosen(text: str, *files: IndexFile, allowed: set[str] | None = None) -> Sou
 def test_a_page_is_read_in_both_forms() -> None:
     document = {
         "files": [
-            {"url": "../../files/x-1.0.tar.gz", "hashes": {"sha256": A.upper()}},
+            {"url": "../../files/x-1.0.tar.gz#sha256=00", "hashes": {"sha256": A.upper()}},
             {"url": "https://index.example/files/x-2.0.zip", "hashes": {},
              "requires-python": ">=3.12", "yanked": "broken"},
         ]
@@ -45,7 +45,15 @@ def test_a_page_is_read_in_both_forms() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"files": 1}, {"files": [1]}, {"files": [{"url": 1}]}, {"files": [{"hashes": {}}]}],
+    [
+        {},
+        {"files": 1},
+        {"files": [1]},
+        {"files": [{"url": 1}]},
+        {"files": [{"hashes": {}}]},
+        {"files": [{"url": "x-1.0.tar.gz", "requires-python": 5}]},
+        {"files": [{"url": "x-1.0.tar.gz", "requires-python": ["x"]}]},
+    ],
 )
 def test_what_is_no_page_is_refused(document: Any) -> None:
     with pytest.raises(ValueError, match="not a page"):

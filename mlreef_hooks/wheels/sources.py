@@ -82,9 +82,9 @@ def read_page(text: str, url: str) -> list[IndexFile]:
 def _read_json(text: str, url: str) -> Iterator[IndexFile]:
     for file in json.loads(text)["files"]:
         yield IndexFile(
-            url=urljoin(url, file["url"]),
+            url=urldefrag(urljoin(url, file["url"])).url,
             sha256=_digits(file.get("hashes", {}).get("sha256", "")),
-            python=file.get("requires-python") or "",
+            python=_text(file.get("requires-python") or ""),
             yanked=bool(file.get("yanked")),
         )
 
@@ -100,6 +100,12 @@ def _read_html(text: str, url: str) -> Iterator[IndexFile]:
             python=link.get("data-requires-python") or "",
             yanked="data-yanked" in link,
         )
+
+
+def _text(said: Any) -> str:
+    if not isinstance(said, str):
+        raise TypeError("not a text")
+    return said
 
 
 def _digits(said: str) -> str:
