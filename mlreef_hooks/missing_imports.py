@@ -1,8 +1,8 @@
 """Imports that nothing in an image answers: found before it is built, without starting it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
-from mlreef_hooks.manifest import ExternalImport
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.problems import RULES, Problem, printable
 
 # Packages of machine learning that are imported by another name than they are required by.
@@ -15,6 +15,7 @@ _PACKAGES: Mapping[str, str] = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
 _RULE = "import-missing"
 
 
@@ -24,11 +25,13 @@ def package_of(module: str) -> str:
     return _PACKAGES.get(top, top)
 
 
-def missing_imports(
-    imports: Sequence[ExternalImport], modules: Collection[str]
-) -> Iterator[Problem]:
-    """A finding for each import that is none of the modules of an image."""
-    for each in imports:
+def missing_imports(manifest: ModuleManifest, modules: Collection[str]) -> Iterator[Problem]:
+    """A finding for each import that is none of the modules of an image; none where the module's
+    environment tells Python where else to look.
+    """
+    if any(manifest.environment.get(variable) for variable in _VARIABLES):
+        return
+    for each in manifest.imports:
         if each.name.partition(".")[0] in modules:
             continue
         yield Problem(

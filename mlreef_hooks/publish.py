@@ -129,7 +129,7 @@ def _prepare(
     dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
     site.tell(report.prepared(dependencies))
     if dependencies.modules is not None:
-        missing = [*missing_imports(manifest.imports, dependencies.modules)]
+        missing = [*missing_imports(manifest, dependencies.modules)]
         if missing:
             site.tell(report.findings(missing))
             raise report.refusal(missing, request.tag)

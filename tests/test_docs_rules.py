@@ -101,7 +101,7 @@ def missing_problems(found: Validation) -> Iterator[Problem]:
     for manifest in found.manifests:
         required = {"yaml"} if "pyyaml==6.0.2" in manifest.requirements else set()
         modules = {*sys.stdlib_module_names, "PIL", *required}
-        yield from missing_imports(manifest.imports, modules)
+        yield from missing_imports(manifest, modules)
 
 
 def tag_problems(repository: GitRepository, found: Validation) -> Iterator[Problem]:

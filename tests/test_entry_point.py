@@ -196,6 +196,61 @@ def test_what_the_repository_has_is_not_external(file: str) -> None:
     assert [each.name for each in found] == ["c", "d"]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nsys.path.insert(0, 'x')",
+        "import sys as s\ns.path += ['x']",
+        "from sys import path\npath.insert(0, 'x')",
+        "from sys import path as p, argv",
+        "from sys import *",
+        "from os import sys as s\ns.path.append('x')",
+        "import os\nos.sys.path.append('x')",
+        "import sys\ndef f():\n    sys.path.append('x')\nf()",
+        "import sys\ngetattr(sys, 'path').append('x')",
+        "import sys\ns = sys\ns.path.append('x')",
+        "__import__('sys').path.append('x')",
+        "import sys\nsys.modules['absent'] = sys",
+        "import sys\nsys.meta_path.append(None)",
+        "import site\nsite.addsitedir('x')",
+        "from site import addsitedir as add",
+        "import os\nos.environ['PYTHONPATH'] = 'x'",
+        "exec(open('x').read())",
+        "try:\n    import places\nexcept ImportError: pass",
+        "import linked",
+        "import linked_folder.x",
+        "from package import x",
+        "def f():\n    import package.deep.x",
+    ],
+)
+def test_nothing_is_external_where_modules_may_be_found_anywhere(source: str) -> None:
+    files = {"places.py": "import sys\nsys.path.append('x')", "package/x.py": ""}
+    links = ("linked.py", "linked_folder", "package/deep/x.py")
+    tree = memory_tree(
+        {f"src/{path}": text for path, text in files.items()}
+        | {"src/a.py": f"{source}\nimport absent\n"},
+        [(f"src/{link}", SYMLINK, b"../shared") for link in links],
+    )
+    assert read_entry_point("src/a.py", tree, "3.11", Problems()).imports == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nsys.exit(len(sys.argv))",
+        "import os, sys as s\nprint(os.path.join('x', s.version), file=s.stderr)",
+        "from sys import argv, exit",
+        "from os import path\npath.join('x')",
+        "class A:\n    path = 'x'\nA().path",
+    ],
+)
+def test_what_reads_sys_only_finds_no_modules(source: str) -> None:
+    links = [(path, SYMLINK, b"a.py") for path in ("src/data", "b.py")]
+    tree = memory_tree({"src/a.py": f"{source}\nimport absent\n"}, links)
+    found = read_entry_point("src/a.py", tree, "3.11", Problems()).imports
+    assert found[-1].name == "absent"
+
+
 def test_a_chain_of_imports_is_followed_only_so_far() -> None:
     names = [f"m{number}" for number in range(FOLLOWED + 500)]
     files = {f"{name}.py": f"import {after}\n" for name, after in pairwise(names)}

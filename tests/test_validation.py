@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from mlreef_hooks.config import Base, Config
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PublishRequest, RepositoryName
@@ -366,3 +367,12 @@ def test_a_tree_of_links_has_no_files() -> None:
         "tree-symlink",
     ]
     assert (validation.manifests, validation.files) == ((), 3)
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [("", 1), ('PYTHONUNBUFFERED = "1"', 1), ('PYTHONPATH = "lib"', 0), ('PYTHONPATH = ""', 1)],
+)
+def test_an_environment_may_tell_where_modules_are(environment: str, missing: int) -> None:
+    manifest = one("import absent\n" + SCRIPT, f"{COMPLETE}[module.environment]\n{environment}\n")
+    assert len([*missing_imports(manifest, {"argparse"})]) == missing
