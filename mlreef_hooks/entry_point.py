@@ -76,7 +76,8 @@ def check_named(path: str, line: int | None, tree: SourceTree, problems: Problem
     if tree.get(named) and named.endswith(".py"):
         return named
     fault = "is not a Python file (.py)" if tree.get(named) else "is not a file of the repository"
-    known = [each for each in tree if each.endswith(".py")]
+    files = dict.fromkeys(each.path for each in tree.all_entries() if each.is_file)
+    known = [each for each in files if each.endswith(".py")]
     hint = did_you_mean(path, known) if 0 < len(known) <= _SHOWN else _NAME_IT
     message = f"{quoted(path)} {fault}"
     problems.add("entry-point-not-found", "mlreef.toml", line, message, hint)

@@ -109,7 +109,7 @@ def test_a_named_entry_point(named: str) -> None:
         ("../src/a.py", '"../src/a.py" is not a file', "did you mean"),
         ("/src/a.py", '"/src/a.py" is not a file', "did you mean"),
         ("run.sh", '"run.sh" is not a Python file', "write one of"),
-        ("link.py", '"link.py" is not a file', "did you mean"),
+        ("link.py", '"link.py" is not a file', "write one of src/a.py"),
         ("\x1b\u202e.py", "\\x1b\\u202e.py", "write one of src/a.py"),
         ("x" * 10_000, "xxx...", "write one of"),
     ],

@@ -101,6 +101,7 @@ CHANGES: Mapping[str, Mapping[str, str | None]] = {
         "lib/helper.py": "def (\n",
         "upper.py": "import lib.helper\n" + PROJECT["upper.py"],
     },
+    "a misspelt entry point": {"mlreef.toml": '[module]\nentry_point = "lib/hepler.py"\n'},
     "case": {"d2/E1/f": "", "D2/e1/f": ""},
     "nothing": {},
 }
