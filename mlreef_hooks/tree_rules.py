@@ -117,9 +117,10 @@ def _check_link(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Pr
 def _check_links(tree: SourceTree, problems: Problems) -> None:
     """Follow each link as a system would, through the links of the tree too."""
     links = tree.links()
+    told = {found.path for found in problems if found.severity == "error"}
     for path in links:
         fault = _fault_of_link(path, links)
-        if fault and not any(found.path == printable(path) for found in problems):
+        if fault and printable(path) not in told:
             _add_link(path, fault, problems)
 
 

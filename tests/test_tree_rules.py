@@ -257,3 +257,10 @@ def test_a_huge_tree_is_checked_quickly() -> None:
 def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert printable(shown) == shown
+
+
+def test_a_link_that_leads_out_is_found_whatever_else_is_said_of_its_name() -> None:
+    problems = Problems()
+    tree = memory_tree({"Link": ""}, [("link", SYMLINK, b"/etc/passwd")])
+    check_tree(tree, Limits(), problems)
+    assert [each.rule for each in problems] == ["tree-case-clash", "tree-symlink"]
