@@ -41,12 +41,12 @@ def changed_tree(
     return SourceTree(
         entries,
         _ChangedObjects(committed.objects, changed, present, read),
-        folders={**_folders_of([*(entry.path for entry in entries), *committed.known]), **closed},
+        folders={**folders_of([*(entry.path for entry in entries), *committed.known]), **closed},
         known=committed.known,
     )
 
 
-def _folders_of(paths: Iterable[str]) -> dict[str, str]:
+def folders_of(paths: Iterable[str]) -> dict[str, str]:
     """The folders that hold paths, without an id."""
     folders = {"": ""}
     for path in paths:

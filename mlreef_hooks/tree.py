@@ -104,6 +104,12 @@ class SourceTree:
         """How many files, links and submodules there are."""
         return len(self.entries) + sum(each.summary.files for each in self.known.values())
 
+    @property
+    def count(self) -> int:
+        """How many files and folders there are, as they are counted when a commit is listed."""
+        known = sum(each.summary.entries + 1 for each in self.known.values())
+        return len(self.entries) + sum(map(bool, self.folders)) + known
+
     def get(self, path: str) -> TreeEntry | None:
         """The regular file at `path`, None where there is none (or a link, or a submodule)."""
         entry = self._find(path)

@@ -183,7 +183,7 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
             f"all files together have {size} bytes and the site allows {limits.tree_bytes}",
         ),
         "tree-too-many-files": (
-            tree.files > limits.files,
+            tree.count > limits.files,
             f"there are more than {limits.files} files and folders, which is all the site allows",
         ),
         "tree-too-deep": (

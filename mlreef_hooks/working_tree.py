@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from mlreef_hooks.changed_tree import folders_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry
@@ -19,7 +20,9 @@ def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
     """
     # git lists a repository inside the folder, which would become a submodule, as `inner/`.
     paths = _walk(root) if listed is None else (path.rstrip("/") for path in listed)
-    return SourceTree(read_entries(root, paths), ReadObjects(partial(read_content, root)))
+    entries = read_entries(root, paths)
+    folders = folders_of(entry.path for entry in entries)
+    return SourceTree(entries, ReadObjects(partial(read_content, root)), folders=folders)
 
 
 def read_entries(root: Path, paths: Iterable[str]) -> list[TreeEntry]:

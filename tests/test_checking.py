@@ -203,6 +203,29 @@ def test_limits_count_what_is_not_read(author: Author, limits: Limits, tmp_path:
         delete(author, deleted)
 
 
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize(("files", "found"), [(16, []), (15, ["tree-too-many-files"])])
+def test_folders_count_as_in_a_commit(
+    committed: bool, files: int, found: list[str], tmp_path: Path
+) -> None:
+    author = Author(tmp_path / "clone", "nowhere")
+    more = {f"a{number}/b/c.txt": "" for number in range(5)}
+    if committed:
+        author.commit({**PROJECT, **more})
+    for path, text in {**PROJECT, **more, "a0/b/d.txt": ""}.items():
+        write(author, path, text)
+    config = Config(limits=Limits(files=files + len(PROJECT)))
+    for _ in range(2):
+        problems = check_changes(author.folder, tmp_path / "caches", config)[0]
+        assert [each.rule for each in problems] == found
+    author.commit({})
+    problems = check_revision(author, tmp_path / "caches", config)[0]
+    assert [each.rule for each in problems] == found
+    (author.folder / ".git").rename(tmp_path / "elsewhere")
+    problems = check_changes(author.folder, tmp_path / "caches", config)[0]
+    assert [each.rule for each in problems] == found
+
+
 def test_what_was_cut_off_by_a_limit_is_not_remembered(author: Author, tmp_path: Path) -> None:
     author.commit({".gitattributes": "*.bin filter=lfs\n"})
     expected = check_revision(author, tmp_path / "none")
