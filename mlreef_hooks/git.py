@@ -18,6 +18,13 @@ _HARMLESS = (
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
 )  # fmt: skip
+_REMEDIES = {
+    b"safe.bareRepository": (
+        "it is a bare repository, or looks like one; name one that you trust by --git-dir"
+    ),
+    b"not a git repository": "name a git repository",
+}
+_REMEDY = "see that git status works there"
 _COMMITTED = ("rev-parse", "--absolute-git-dir", "--verify", "HEAD:./")
 _CHANGED = (
     "diff-index", "-z", "--name-status", "--no-renames", "--relative",
@@ -108,15 +115,26 @@ def first_line(said: bytes) -> str:
     return said.decode(errors="replace").strip().partition("\n")[0]
 
 
+def unreadable(path: Path, said: bytes) -> PublishError:
+    """The error of a repository that git does not read, with the remedy that git names for it."""
+    commands = [line.strip() for line in said.splitlines() if line.startswith(b"\tgit config ")]
+    if commands:
+        hint = f"if you trust its owner: {commands[0].decode(errors='replace')}"
+    else:
+        hint = next((hint for words, hint in _REMEDIES.items() if words in said), _REMEDY)
+    return PublishError(f"{path} cannot be read by git: {first_line(said)}", hint)
+
+
 def list_working_tree(folder: Path) -> list[str] | None:
     """The files below `folder` that git tracks or would add, relative to it.
 
-    None where the folder is in no working tree (or git ignores it as a whole).
+    None where the folder is in no repository (or git ignores it as a whole); PublishError where it
+    is in one that git does not read.
     """
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     done = run_git(*in_folder(folder), *words)
-    if done.returncode:
-        return None
+    if done.returncode and not done.stderr.startswith(b"fatal: not a git repository"):
+        raise unreadable(folder, done.stderr)
     return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
 
 

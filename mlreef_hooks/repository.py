@@ -12,7 +12,7 @@ from pathlib import Path
 from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git, first_line, in_folder, run_git
+from mlreef_hooks.git import ask_git, in_folder, run_git, unreadable
 from mlreef_hooks.git_objects import (
     CHECK,
     commit_seconds,
@@ -54,8 +54,7 @@ class GitRepository:
             done = run_git(*in_folder(path), *ask)
         found = os.fsdecode(done.stdout).split("\n")
         if done.returncode or len(found) != len(words) + 1:
-            said = first_line(done.stderr) or "its path holds a line break"
-            raise PublishError(f"{path} cannot be read by git: {said}", "name a git repository")
+            raise unreadable(path, done.stderr or b"its path holds a line break")
         self.git_dir = Path(found[0])
         self._git = partial(ask_git, self.git_dir)
         self._objects = ObjectStore(self.git_dir, Path(found[1]), found[2])

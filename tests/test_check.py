@@ -354,6 +354,35 @@ def test_settings_of_a_repository_run_nothing(
     assert not ran.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_clone_of_somebody_else(committed: bool, tmp_path: Path) -> None:
+    author = Author(tmp_path / "clone", "nowhere")
+    if committed:
+        author.commit(GOOD)
+    write(author.folder, {**GOOD, ".gitignore": "data\n", "data/train.py": SCRIPT})
+    for path in (author.folder, author.folder / ".git"):
+        os.chown(path, 65534, 65534)
+    for status, words in {1: [], 2: ["--rev", "HEAD"]}.items():
+        done = run(author.folder, *words)
+        assert (done.returncode, done.stdout) == (status, "")
+        assert "detected dubious ownership" in done.stderr
+        assert f"git config --global --add safe.directory {author.folder}" in done.stderr
+
+
+def test_a_repository_that_git_cannot_read_is_not_taken_for_none(author: Author) -> None:
+    write(author.folder, {".git/config": "[x"})
+    done = run(author.folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "bad config line" in done.stderr
+    bare = author.folder.parent / "turn.git"
+    for folder in (bare, bare / "refs"):
+        done = run(folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "name one that you trust by --git-dir" in done.stderr
+    assert run("--git-dir", bare).returncode == 0
+
+
 def test_a_machine_without_git(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mlreef_hooks", "check", write(tmp_path / "turn", GOOD)],
