@@ -42,11 +42,12 @@ class FolderMemory:
 
     @cached_property
     def _kept(self) -> Mapping[str, Any]:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             content = self._path.read_bytes()
             begin = len(_sum(b""))
             if content[:begin] == _sum(content[begin:]):
-                return dict(json.loads(content[begin:]))
+                kept = json.loads(content[begin:])
+                return kept if isinstance(kept, dict) else {}
         return {}
 
 

@@ -1,6 +1,6 @@
 """What stands in a tree: files, links, submodules and folders, and what is known of a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +24,23 @@ class TreeEntry:
     def is_file(self) -> bool:
         """True for a regular file, executable or not; old git wrote modes such as 100664."""
         return self.mode & 0o170000 == 0o100000
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_KINDS: Mapping[str, Callable[[Any], bool]] = {  # what a summary holds as JSON
+    **dict.fromkeys(("entries", "files", "size", "largest", "depth", "longest"), _is_count),
+    "links": lambda value: isinstance(value, dict) and _are_texts([*value.values()]),
+    "special": _are_texts,
+    "python": lambda value: isinstance(value, dict) and all(map(_are_texts, value.values())),
+    "pointers": lambda value: isinstance(value, bool),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +70,12 @@ class FolderSummary:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """The summary that `to_json` gave."""
+    def from_json(cls, facts: Any) -> Self | None:
+        """The summary that `to_json` gave, None where it is something else."""
+        if not isinstance(facts, dict) or facts.keys() != _KINDS.keys():
+            return None
+        if not all(is_kind(facts[name]) for name, is_kind in _KINDS.items()):
+            return None
         python = {words: tuple(paths) for words, paths in facts["python"].items()}
         return cls(**{**facts, "special": tuple(facts["special"]), "python": python})
 

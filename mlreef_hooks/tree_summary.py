@@ -23,9 +23,8 @@ def recall_from(find: Callable[[Iterable[str]], Mapping[str, Any]]) -> Recall:
 
     def recall(ids: Sequence[str]) -> Mapping[str, FolderSummary]:
         found = find([key_of(id_) for id_ in ids])
-        return {
-            id_: FolderSummary.from_json(found[key_of(id_)]) for id_ in ids if key_of(id_) in found
-        }
+        read = {id_: FolderSummary.from_json(found.get(key_of(id_))) for id_ in ids}
+        return {id_: summary for id_, summary in read.items() if summary is not None}
 
     return recall
 

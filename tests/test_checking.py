@@ -1,9 +1,12 @@
 """What `check` finds with and without what it remembers, and in a folder as in a commit of it."""
 
+import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +261,38 @@ def test_a_broken_memory_is_no_memory(author: Author, content: bytes, tmp_path: 
         file.write_bytes(broken)
         assert check_revision(author, caches) == expected
         assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda whole: None,
+        lambda whole: [1, 2],
+        lambda whole: [["a", "b"]],
+        lambda whole: 5,
+        lambda whole: dict.fromkeys(whole),
+        lambda whole: {key: {} for key in whole},
+        lambda whole: {key: [] for key in whole},
+        lambda whole: {key: {**each, "size": "x"} for key, each in whole.items()},
+        lambda whole: {key: {**each, "more": 1} for key, each in whole.items()},
+        lambda whole: {key: {**each, "special": [1]} for key, each in whole.items()},
+        lambda whole: {key: {**each, "python": {"x": 1}} for key, each in whole.items()},
+        lambda whole: {key: {**each, "links": {"x": None}} for key, each in whole.items()},
+    ],
+)
+def test_a_memory_of_something_else_is_no_memory(
+    author: Author, kept: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    caches = tmp_path / "caches"
+    expected = check_revision(author, caches)
+    (file,) = caches.iterdir()
+    whole = file.read_bytes()
+    content = json.dumps(kept(json.loads(whole[9:]))).encode()
+    for other in (content, b"[" * 99_999):
+        for check in (partial(check_changes, author.folder), partial(check_revision, author)):
+            file.write_bytes(b"%08x\n" % zlib.crc32(other) + other)
+            assert check(caches) == expected
+            assert json.loads(file.read_bytes()[9:]).keys() >= json.loads(whole[9:]).keys()
 
 
 def test_a_memory_that_cannot_be_written(author: Author, tmp_path: Path) -> None:
