@@ -6,7 +6,7 @@ What did not change is listed by tree ids and read from git's objects, as a push
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from mlreef_hooks.tree import SOURCE_BYTES, SourceTree, TreeObjects, Words
-from mlreef_hooks.tree_entry import Child, TreeEntry
+from mlreef_hooks.tree_entry import Child, TreeEntry, folders_of, parent_of
 
 
 def opened_folders(changed: Iterable[str]) -> set[str]:
@@ -19,7 +19,7 @@ def opened_folders(changed: Iterable[str]) -> set[str]:
         folder = path.lower() + "/"
         while folder and folder not in opened:
             opened.add(folder)
-            folder = _parent(folder)
+            folder = parent_of(folder)
     return opened
 
 
@@ -44,22 +44,6 @@ def changed_tree(
         folders={**folders_of([*(entry.path for entry in entries), *committed.known]), **closed},
         known=committed.known,
     )
-
-
-def folders_of(paths: Iterable[str]) -> dict[str, str]:
-    """The folders that hold paths, without an id."""
-    folders = {"": ""}
-    for path in paths:
-        folder = _parent(path)
-        while folder not in folders:
-            folders[folder] = ""
-            folder = _parent(folder)
-    return folders
-
-
-def _parent(path: str) -> str:
-    folder, slash, _ = path.rstrip("/").rpartition("/")
-    return folder + slash
 
 
 class _ChangedObjects:

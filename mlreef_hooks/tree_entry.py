@@ -1,6 +1,6 @@
 """What stands in a tree: files, links, submodules and folders, and what is known of a folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -104,3 +104,20 @@ def folder_child(name: str, id_: str, inside: Sequence[Child]) -> Child:
     """A folder as a child of the one that it is in."""
     size = sum(child.size for child in inside)
     return Child(name, FOLDER, id_, size, 1 + sum(child.entries for child in inside))
+
+
+def folders_of(paths: Iterable[str]) -> dict[str, str]:
+    """The folders that hold paths, without an id."""
+    folders = {"": ""}
+    for path in paths:
+        folder = parent_of(path)
+        while folder not in folders:
+            folders[folder] = ""
+            folder = parent_of(folder)
+    return folders
+
+
+def parent_of(path: str) -> str:
+    """The folder that something is in, as in `a/b/`; empty for the root."""
+    folder, slash, _ = path.rstrip("/").rpartition("/")
+    return folder + slash

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from mlreef_hooks.changed_tree import folders_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.tree import ReadObjects, SourceTree
-from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry
+from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry, folders_of
 
 
 def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
