@@ -32,7 +32,8 @@ LAYERS = {
     " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
     " registry_login registry_session repository servers.* waiting_room wheels.access"
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure working_tree",
+    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
+    " working_tree",
     "flow": "checking doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
@@ -88,7 +89,7 @@ EDGES = {
     "servers.table": "servers.plain",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
-    "wheels.layer": "wheels.bytecode",
+    "wheels.layer": "wheels.bytecode wheels.wheel_file",
     "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
     " wheels.uv_cache wheels.uv_failure",
     "wheels.source_search": "wheels.access",
@@ -102,7 +103,7 @@ LIBRARIES = {
     "docker": "engine_api",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
-    "installer": "wheels.layer",
+    "installer": "wheels.layer wheels.wheel_file",
     "packaging": "base_reading builders.built_wheel cli.user image index jobs push"
     " required_package verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"

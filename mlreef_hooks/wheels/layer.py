@@ -4,7 +4,6 @@ Format of wheels: https://packaging.python.org/en/latest/specifications/binary-d
 The same wheel at the same place gives the same bytes on any machine.
 """
 
-import base64
 import configparser
 import csv
 import hashlib
@@ -23,7 +22,7 @@ from typing import IO, Any, cast
 from installer import install
 from installer.destinations import WheelDestination
 from installer.exceptions import InstallerError
-from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
+from installer.records import Hash, InvalidRecordEntry, RecordEntry
 from installer.scripts import Script
 from installer.sources import WheelFile
 from packaging.utils import canonicalize_name
@@ -36,18 +35,9 @@ from mlreef_hooks.problems import printable
 from mlreef_hooks.wheels.bytecode import BytecodeCompiler
 from mlreef_hooks.wheels.facts import WheelFacts
 from mlreef_hooks.wheels.place import PythonPlace
+from mlreef_hooks.wheels.wheel_file import CheckedMember, CheckedWheel, check_path, encoded, fits
 
-_BYTES = 16 << 30  # of a wheel, unpacked
-_MEMBERS = 300_000
 _SCRIPT_BYTES = 16 << 20
-_READ_BYTES = {"RECORD": 16 << 20, "METADATA": 4 << 20}  # of what is read whole; PyTorch's: 1.5 MB
-_READ_BYTES_OTHER = 1 << 20
-_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines() sees them
-_NAME_BYTES = 255
-_PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image is unpacked in a folder
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for 4 GiB of memory
-_LONG_GAP = re.compile(r"\s{1000}")  # in entry_points.txt; installer takes the square of its length
-_CHUNK = 1 << 20
 _METADATA = {"INSTALLER": b"mlreef-hooks\n"}
 # Nobody imports tests when a program starts, and they are nearly half of what there is to compile.
 _TESTS = frozenset({"test", "tests", "testing_data"})
@@ -70,7 +60,7 @@ def write_wheel_layer(wheel: Path, name: str, place: PythonPlace, out: IO[bytes]
             zipfile.ZipFile(wheel) as archive,
             BytecodeCompiler(place.version if place.bytecode else "") as compiler,
         ):
-            source = _Wheel(archive, name)
+            source = CheckedWheel(archive, name)
             facts = HeaderParser().parsestr(source.read_dist_info("METADATA"))
             _check_same(source, facts["Name"] or "", facts["Version"] or "")
             layer = _Layer(cast("IO[bytes]", writer), place, source, compiler)
@@ -106,93 +96,11 @@ def _refusal(name: str, why: str) -> PublishError:
     )
 
 
-class _Wheel(WheelFile):
-    """A wheel whose members come in the order of their names, each checked against RECORD."""
-
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        archive.filename = name
-        super().__init__(archive)
-        members = archive.infolist()
-        if len(members) > _MEMBERS or sum(each.file_size for each in members) > _BYTES:
-            raise ValueError("it holds more than any wheel does")
-        if len({each.filename for each in members}) < len(members):
-            raise ValueError("it holds a name twice")
-        if any(each.external_attr >> 28 == 0o12 for each in members):
-            raise ValueError("it holds a symbolic link")
-        if any(each.compress_type not in _PACKED for each in members):
-            raise ValueError("it is packed in another way than wheels are")
-        for each in members:
-            _check_path(each.orig_filename)
-        archive.filelist.sort(key=lambda each: each.filename)
-        self._sizes = {each.filename: each.file_size for each in members}
-        lines = self._read_record().splitlines()
-        self._hashes = {path: hash_ for path, hash_, _ in parse_record_file(lines)}
-        has_scripts = "entry_points.txt" in self.dist_info_filenames
-        if has_scripts and _LONG_GAP.search(self.read_dist_info("entry_points.txt")):
-            raise ValueError("entry_points.txt has a long gap")
-
-    def read_dist_info(self, filename: str) -> str:
-        """The text of a file of the wheel's .dist-info, for installer too; ValueError if large."""
-        most = _READ_BYTES.get(filename, _READ_BYTES_OTHER)
-        with self._zipfile.open(posixpath.join(self.dist_info_dir, filename)) as stream:
-            content = stream.read(most + 1)  # the size that the wheel tells may be a lie
-        if len(content) > most:
-            raise ValueError(f"its {filename} is too large")
-        return content.decode("utf-8")
-
-    def _read_record(self) -> str:
-        """RECORD, which every line makes larger in memory than it is."""
-        text = self.read_dist_info("RECORD")
-        if sum(map(text.count, _LINE_ENDS)) > 2 * _MEMBERS:
-            raise ValueError("its RECORD tells of more files than any wheel has")
-        return text
-
-    def get_contents(self) -> Iterator[Any]:
-        for elements, stream, executable in super().get_contents():
-            path = elements[0]
-            checked = _Checked(stream, path, self._sizes[path], self._hashes.get(path, ""))
-            yield elements, checked, executable
-
-
-def _check_path(path: str) -> None:
-    """ValueError where a path leads out, or means something else to installer or in an image."""
-    parts = path.removesuffix("/").split("/")
-    if not {"", ".", ".."}.isdisjoint(parts) or any(part.startswith(".wh.") for part in parts):
-        raise ValueError(f"{path!a} is no place for a file")
-    if max(map(_length, parts)) > _NAME_BYTES or _length(path) > _PATH_BYTES:
-        raise ValueError(f"{path[:40]!a}... is longer than a path may be")
-
-
-def _length(path: str) -> int:
-    return len(path.encode(errors="surrogateescape"))
-
-
-class _Checked:
-    """A member of a wheel that is read to its end, and is what its size and RECORD say."""
-
-    def __init__(self, stream: IO[bytes], path: str, size: int, expected: str) -> None:
-        self.size = size
-        self._stream = stream
-        self._path = path
-        self._hash = hashlib.sha256() if expected.startswith("sha256=") else None
-        self._expected = expected.removeprefix("sha256=")
-
-    def chunks(self) -> Iterator[bytes]:
-        left = self.size
-        while chunk := self._stream.read(_CHUNK):
-            left -= len(chunk)
-            if self._hash:
-                self._hash.update(chunk)
-            yield chunk
-        if left or (self._hash and _encoded(self._hash.digest()) != self._expected):
-            raise ValueError(f"{self._path} is not what its RECORD says")
-
-
 class _Layer(WheelDestination):
     """Writes what is installed as members of a tar."""
 
     def __init__(
-        self, out: IO[bytes], place: PythonPlace, wheel: _Wheel, compiler: BytecodeCompiler
+        self, out: IO[bytes], place: PythonPlace, wheel: CheckedWheel, compiler: BytecodeCompiler
     ) -> None:
         self.modules: set[str] = set()
         self._out = out
@@ -219,7 +127,7 @@ class _Layer(WheelDestination):
 
     def write_file(self, scheme: str, path: Any, stream: Any, is_executable: bool) -> RecordEntry:
         target = self._target(scheme, str(path))
-        if not isinstance(stream, _Checked):
+        if not isinstance(stream, CheckedMember):
             content = stream.read()
             return self._write(target, len(content), iter([content]), executable=False)
         if scheme == "scripts":
@@ -247,7 +155,7 @@ class _Layer(WheelDestination):
             stem = name.removesuffix(".py")
             compiled = f"{stem}.cpython-{version}.pyc"
             path = f"{folder}/__pycache__/{compiled}"
-            if _length(compiled) <= _NAME_BYTES and _length(path) <= _PATH_BYTES:
+            if fits(path):
                 self._write(path, len(bytecode), iter([bytecode]), executable=False)
         return entry
 
@@ -273,13 +181,13 @@ class _Layer(WheelDestination):
 
     def _target(self, scheme: str, path: str) -> str:
         """Where a file goes, relative to the root; ValueError where that is not its place."""
-        _check_path(path)
+        check_path(path)
         folder = self._schemes[scheme]
         target = posixpath.normpath(posixpath.join(folder, path))
-        fits = target.startswith(f"{folder}/") and target == f"{folder}/{path}"
-        if not fits or not path.isprintable() or target in self._written:
+        inside = target.startswith(f"{folder}/") and target == f"{folder}/{path}"
+        if not inside or not path.isprintable() or target in self._written:
             raise ValueError(f"{path!a} is no place for a file")
-        _check_path(target)
+        check_path(target)
         return target
 
     def _write(
@@ -293,7 +201,7 @@ class _Layer(WheelDestination):
             hashed.update(chunk)
             self._out.write(chunk)
         self._out.write(bytes(-size % tarfile.BLOCKSIZE))
-        entry = RecordEntry(target, Hash("sha256", _encoded(hashed.digest())), size)
+        entry = RecordEntry(target, Hash("sha256", encoded(hashed.digest())), size)
         self._written[target] = entry
         return entry
 
@@ -320,7 +228,3 @@ def _header(path: str, kind: bytes, mode: int, size: int) -> bytes:
     member = tarfile.TarInfo(path)
     member.type, member.mode, member.size, member.mtime = kind, mode, size, TIME
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-
-
-def _encoded(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
