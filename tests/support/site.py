@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,13 @@ class GitSite:
         return process
 
     def end_ready(self) -> None:
-        """Kill the process that stays."""
-        process = self.ready_process
-        if process is not None:
+        """Kill the process that stays, and those that would take its place."""
+        while (process := self.ready_process) is not None:
             os.kill(process, signal.SIGKILL)
-            wait_until(lambda: self.ready_process != process)
+            wait_until(partial(self._is_gone, process))
+
+    def _is_gone(self, process: int) -> bool:
+        return self.ready_process != process
 
     def document(self, name: str) -> dict[str, Any] | None:
         """A module's document, such as that of `vision/upper`; None where there is none."""
