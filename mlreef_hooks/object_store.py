@@ -16,7 +16,7 @@ from typing import Any
 
 from dulwich.errors import ChecksumMismatch, FileFormatException
 from dulwich.object_format import get_object_format
-from dulwich.object_store import DiskObjectStore
+from dulwich.object_store import BaseObjectStore, DiskObjectStore
 from dulwich.objects import ObjectID, RawObjectID, parse_tree
 from dulwich.pack import Pack
 
@@ -150,7 +150,7 @@ class _OwnObjects(DiskObjectStore):
         return super().get_raw(name)
 
     @property
-    def alternates(self) -> list[object]:  # type: ignore[override]
+    def alternates(self) -> list[BaseObjectStore]:
         return []
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,16 +38,16 @@ def closed_index() -> Iterator[PackageIndex]:
         yield found
 
 
-def locked(index: PackageIndex, name: str, **other: object) -> LockedWheel:
+def locked(index: PackageIndex, name: str, **other: Any) -> LockedWheel:
     """The wheel of that name as a lock has it, but for what is given."""
     file = f"{name}-1.0-py3-none-any.whl"
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "url": f"http://{index.address}/files/{file}",
         "sha256": index.sha256(file),
         "size": len(index.files[file]),
         **other,
     }
-    return LockedWheel(name=name, version="1.0", file=file, **facts)  # type: ignore[arg-type]
+    return LockedWheel(name=name, version="1.0", file=file, **facts)
 
 
 def silent(_: str) -> None:
@@ -180,7 +181,8 @@ def test_a_redirect_leads_to_http_only(tmp_path: Path, index: PackageIndex, targ
 def test_a_file_of_the_site_that_is_not_there(
     tmp_path: Path, index: PackageIndex, key: str
 ) -> None:
-    pip = Pip(**{key: str(tmp_path / "none")})  # type: ignore[arg-type]
+    settings: dict[str, Any] = {key: str(tmp_path / "none")}
+    pip = Pip(**settings)
     with pytest.raises(PublishError, match=r"a file of \[pip\] cannot be read: No such") as caught:
         download([locked(index, "a")], tmp_path, pip, silent)
     assert caught.value.passing
