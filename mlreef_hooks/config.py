@@ -70,13 +70,18 @@ class Server:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hook:
-    """`[hook]`: whether a process that has the program loaded stays for the next push, and for how
-    many seconds.
+class Worker:
+    """`[worker]`: the process that publishes: whether it stays for the next push, and for how long;
+    how many jobs are built at once, how many may wait, and how long one may take; how long a push
+    is told of it. Times in seconds.
     """
 
-    stay_ready: bool = True
-    ready_seconds: int = 600
+    stay: bool = True
+    stay_seconds: int = 600
+    follow_seconds: int = 300
+    builds: int = 4
+    queue: int = 1000
+    job_seconds: int = 7200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +190,7 @@ class Config:
     state: str = path_key()
     publish: Publish = field(default_factory=Publish)
     server: Server = field(default_factory=Server)
-    hook: Hook = field(default_factory=Hook)
+    worker: Worker = field(default_factory=Worker)
     index: Index = field(default_factory=Index)
     registry: Registry = field(default_factory=Registry)
     images: Images = field(default_factory=Images)

@@ -12,6 +12,7 @@ from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, tim
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
+from mlreef_hooks.interruption import go_through
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
@@ -47,7 +48,7 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
 def _publish_new(
     job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
 ) -> BuiltImage:
-    builder = site.builder(job.id)
+    builder = site.builder(site.output)
     dependencies = _prepare(job.request, manifest, builder, site)
     entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
@@ -178,4 +179,5 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),
     )
+    go_through()
     site.index.add(complete.document())

@@ -1,21 +1,23 @@
 """What every flow works with: the site's configuration and the outside things it has chosen."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
-from mlreef_hooks.jobs import Jobs
+from mlreef_hooks.job_log import JobLog, Told, log_path
+from mlreef_hooks.jobs import Job, Jobs
 from mlreef_hooks.servers.table import GitServer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One site. `builder` makes the builder for a job's number, when one is needed; `say` shows
-    the pusher one line; `clock` gives the time in UTC.
+    """One site. `builder` makes the builder, when one is needed; `say` shows the pusher one line,
+    `output` takes what a build prints; `clock` gives the time in UTC; `keep_mistake` keeps what
+    only a developer understands.
     """
 
     config: Config
@@ -23,11 +25,19 @@ class Site:
     jobs: Jobs
     index: IndexFiles
     cache: BuildCache
-    builder: Callable[[int], Builder]
+    builder: Callable[[Callable[[str], None]], Builder]
     say: Callable[[str], None]
+    output: Callable[[str], None]
     clock: Callable[[], datetime]
+    keep_mistake: Callable[[Exception], None]
 
     def tell(self, lines: Iterable[str]) -> None:
         """Show the pusher lines."""
         for line in lines:
             self.say(line)
+
+    def logging(self, job: Job) -> "Site":
+        """The site that also writes to the log of the job's present try."""
+        path = log_path(self.config.state_path, job.id, job.attempts)
+        log = JobLog(path, Told(self.say, job.id))
+        return replace(self, say=log.say, output=log.output)

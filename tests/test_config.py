@@ -21,9 +21,13 @@ main_branch = "main"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
-[hook]
-stay_ready = false
-ready_seconds = 60
+[worker]
+stay = false
+stay_seconds = 60
+follow_seconds = 30
+builds = 2
+queue = 10
+job_seconds = 600
 [index]
 path = "/srv/www"
 [registry]
@@ -69,8 +73,12 @@ DEFAULTS = {
     "publish.main_branch": "master",
     "server.root": "",
     "server.url": "",
-    "hook.stay_ready": True,
-    "hook.ready_seconds": 600,
+    "worker.stay": True,
+    "worker.stay_seconds": 600,
+    "worker.follow_seconds": 300,
+    "worker.builds": 4,
+    "worker.queue": 1000,
+    "worker.job_seconds": 7200,
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -138,8 +146,12 @@ def test_every_key_can_be_set() -> None:
         "publish.main_branch": "main",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
-        "hook.stay_ready": False,
-        "hook.ready_seconds": 60,
+        "worker.stay": False,
+        "worker.stay_seconds": 60,
+        "worker.follow_seconds": 30,
+        "worker.builds": 2,
+        "worker.queue": 10,
+        "worker.job_seconds": 600,
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",
@@ -304,7 +316,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
         (
             "zzz = 3",
-            "zzz: unknown key, write one of state, publish, server, hook, index, "
+            "zzz: unknown key, write one of state, publish, server, worker, index, "
             "registry, images, builder, base, pip, limits, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),

@@ -28,13 +28,13 @@ LAYERS = {
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git hook_check hook_files index_document index_files installation job_log"
-    " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* waiting_room wheels.access"
-    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
-    " working_tree",
-    "flow": "checking doctor intake publish receive site verification",
+    " folder_memory git hook_check hook_files index_document index_files installation"
+    " interruption job_log job_table jobs module_run object_store oci_layout process registry"
+    " registry_blobs registry_http registry_login registry_session repository servers.*"
+    " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
+    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
+    "flow": "checking doctor intake publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -77,7 +77,8 @@ EDGES = {
     "index_files": "durable_files index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
-    "jobs": "durable_files process",
+    "job_table": "durable_files",
+    "jobs": "job_table process",
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
@@ -116,9 +117,9 @@ LIBRARIES = {
 OUTSIDE = {
     "fcntl": "durable_files",
     "http": "registry_http wheels.access",
-    "sqlite3": "build_cache jobs",
+    "sqlite3": "build_cache job_table jobs",
     "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.ready docker_credentials git hook_check wheels.bytecode"
+    "subprocess": "base_image cli.worker docker_credentials git hook_check wheels.bytecode"
     " wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -1,6 +1,5 @@
 """Commands for administrators of the git server."""
 
-import contextlib
 import json
 import os
 import platform
@@ -27,20 +26,20 @@ from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
-    from mlreef_hooks.jobs import Job
     from mlreef_hooks.oci import Descriptor
     from mlreef_hooks.oci_layout import OciLayouts
-    from mlreef_hooks.site import Site
 
-_repo = click.option(
+repo_option = click.option(
     "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
 )
-_all = click.option("--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                    help="Every repository below this folder.")  # fmt: skip
+all_option = click.option(
+    "--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Every repository below this folder.",
+)  # fmt: skip
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def _repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def chosen_repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
     found = [git_dir_of(path) for path in repos]
@@ -48,8 +47,8 @@ def _repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
 
 
 @click.command("install")
-@_repo
-@_all
+@repo_option
+@all_option
 @_dry_run
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
@@ -68,7 +67,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = _repositories(repos, root)
+    git_dirs = chosen_repositories(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -106,21 +105,21 @@ def _common_root(git_dirs: list[Path]) -> Path:
 
 
 @click.command("uninstall")
-@_repo
-@_all
+@repo_option
+@all_option
 @_dry_run
 def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
     """Take the hook out of repositories; what was there before comes back.
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = _repositories(repos, root)
+    git_dirs = chosen_repositories(repos, root)
     return _each(git_dirs, lambda git_dir: uninstall_hook(git_dir, dry_run=dry_run), dry_run)
 
 
 @click.command("doctor")
-@_repo
-@_all
+@repo_option
+@all_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj
 def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
@@ -133,7 +132,7 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
     config = load_config(config_file)
     if root is None and not repos and config.server.root:
         root = Path(config.server.root)
-    git_dirs = _repositories(repos, root) if repos or root else []
+    git_dirs = chosen_repositories(repos, root) if repos or root else []
     findings = list(examine(config, config_path(config_file), git_dirs))
     if form == "json":
         click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
@@ -142,42 +141,6 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
             hint = f": {finding.hint}" if finding.hint else ""
             click.echo(f"{finding.state}: {finding.about}: {finding.message}{hint}")
     return int(any(finding.state == "error" for finding in findings))
-
-
-@click.command("retry")
-@click.argument("jobs", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every job that waits.")
-@click.pass_obj
-def retry(config_file: str | None, jobs: tuple[int, ...], everything: bool) -> int:
-    """Run jobs again that were kept because engine, disk or registry was away."""
-    from mlreef_hooks.cli.site import open_site
-
-    if not jobs and not everything:
-        raise click.UsageError("name jobs by their numbers, or --all")
-    site = open_site(load_config(config_file), click.echo)
-    unknown = [number for number in jobs if site.jobs.get(number) is None]
-    if unknown:
-        raise PublishError(
-            f"there is no job {unknown[0]}", "its number is in the output of the push"
-        )
-    chosen = [site.jobs.get(number) for number in jobs]
-    waiting = site.jobs.waiting() if everything else []
-    done = [_retry(job, site) for job in (*waiting, *chosen) if job]  # every one is tried
-    return int(not all(done))
-
-
-def _retry(job: "Job", site: "Site") -> bool:
-    """True where the job is published in the end; a job that cannot run does not stop others."""
-    from mlreef_hooks.jobs import PUBLISHED
-    from mlreef_hooks.receive import retry as retry_job
-    from mlreef_hooks.repository import GitRepository
-
-    try:
-        with contextlib.closing(GitRepository(job.git_dir)) as repository:
-            retry_job(job, repository, site)
-    except PublishError as error:
-        click.echo(f"error: job {job.id}: {plain(error.message)}")
-    return site.jobs.state(job.id) == PUBLISHED
 
 
 @click.command("base")

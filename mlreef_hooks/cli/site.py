@@ -1,17 +1,19 @@
-"""Chooses server, builder and index by the configuration, and opens the way to the pusher."""
+"""Chooses server, builder and index by the configuration."""
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlreef_hooks import report
 from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
+from mlreef_hooks.durable_files import appended
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
@@ -32,22 +34,6 @@ Log = Callable[[str], None]
 FindEngine = Callable[[], "Engine | None"]
 
 
-class GitHookOutput:
-    """Lines to git's side band, each flushed. A reader that is gone is no reason to stop."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-
-    def say(self, line: str) -> None:
-        """Write one line; nothing any more once the pusher is gone."""
-        if self._descriptor is None:
-            return
-        try:
-            os.write(self._descriptor, f"{line}\n".encode(errors="replace"))
-        except OSError:
-            self._descriptor = None
-
-
 def open_site(config: Config, say: Callable[[str], None]) -> Site:
     """The site that the configuration describes."""
     user = os.getuid()
@@ -56,20 +42,22 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
     return Site(
         config=config,
         server=SERVERS["plain"](config, user),
-        jobs=Jobs(config.state_path / "jobs.sqlite", time.time),
+        jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
         index=IndexFiles(config.index_path),
         cache=cache,
-        builder=lambda job_id: open_builder(config, cache, _job_log(config, say, job_id)),
+        builder=partial(open_builder, config, cache),
         say=say,
+        output=say,
         clock=lambda: datetime.now(UTC),
+        keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
     )
 
 
-def _job_log(config: Config, say: Callable[[str], None], job_id: int) -> Log:
-    from mlreef_hooks.job_log import JobLog
-
-    path = config.state_path / "logs" / f"job-{job_id}.log"
-    return JobLog(path, lambda line: say(report.step("build", line)))
+def keep_mistake(path: Path, error: Exception) -> None:
+    """Write what a pusher must not see to the log of errors; to nowhere where even that fails."""
+    said = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")
+    with suppress(OSError), appended(path) as log:
+        log.write(said)
 
 
 def open_builder(config: Config, cache: BuildCache, log: Log) -> Builder:
