@@ -175,12 +175,20 @@ class Pip:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`[limits]`: what a pushed tree may hold. Sizes in bytes."""
+    """`[limits]`: what a pushed tree may hold, and how large an image may be. Sizes in bytes."""
 
     files: int = 250_000
     depth: int = 100
     file_bytes: int = 200 << 20
     tree_bytes: int = 4 << 30
+    image_bytes: int = 30 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """`[metrics]`: the file of metrics; empty for `metrics.prom` in the state folder."""
+
+    path: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +208,7 @@ class Config:
     )
     pip: Pip = field(default_factory=Pip)
     limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
     rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})
 
     @property
@@ -216,6 +225,11 @@ class Config:
     def images_path(self) -> Path:
         """The folder of images on disk."""
         return Path(self.images.path) if self.images.path else self.state_path / "images"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The file of metrics."""
+        return Path(self.metrics.path) if self.metrics.path else self.state_path / "metrics.prom"
 
 
 def parse_config(text: str, *, path: str, state: str) -> Config:

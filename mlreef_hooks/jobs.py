@@ -7,7 +7,7 @@ process that died holds nothing.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,11 @@ WHERE state = 'queued' AND (due_at <= :now OR due_at > :now + :longest)
 ORDER BY (SELECT count(*) FROM jobs WHERE state = 'building' AND namespace = queued.namespace), id
 LIMIT 1
 """
+_PUBLISHED = """
+SELECT coalesce(sum(max(0, updated_at - created_at)), 0), coalesce(max(updated_at), 0)
+FROM jobs WHERE state = 'published'
+"""
+_OLDEST = "SELECT min(updated_at) FROM jobs WHERE state = 'queued'"
 _BURY = """
 UPDATE jobs SET holder = NULL, deaths = deaths + 1, updated_at = :now,
     state = CASE WHEN deaths + 1 < :deaths THEN 'queued' ELSE 'failed' END,
@@ -84,6 +89,18 @@ class Job:
     def put_off(self) -> bool:
         """True where it was tried, and is to be tried again later."""
         return self.state == QUEUED and self.due_at > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFigures:
+    """How many jobs are in each state; the seconds that all published ones took from the push, when
+    the last of them was (in seconds since 1970, or 0), and for how long the oldest one waits.
+    """
+
+    counts: Mapping[str, int]
+    seconds: float
+    last_published: float
+    oldest_waiting: float
 
 
 def delay_after(attempts: int) -> float:
@@ -265,11 +282,20 @@ class Jobs:
         with self._table.reading() as connection:
             return int(connection.execute(question, (QUEUED, BUILDING, job_id)).fetchone()[0])
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
+    def figures(self) -> JobFigures:
+        """How it goes with all jobs."""
+        now = self._clock()
         with self._table.reading() as connection:
-            found = connection.execute("SELECT state, count(*) FROM jobs GROUP BY state")
-            return dict.fromkeys(STATES, 0) | dict(found.fetchall())
+            states = connection.execute("SELECT state, count(*) FROM jobs GROUP BY state")
+            (seconds, last), (oldest,) = (
+                connection.execute(question).fetchone() for question in (_PUBLISHED, _OLDEST)
+            )
+            return JobFigures(
+                counts=dict.fromkeys(STATES, 0) | dict(states.fetchall()),
+                seconds=seconds,
+                last_published=last,
+                oldest_waiting=max(0.0, now - oldest) if oldest else 0.0,
+            )
 
 
 def _select(connection: sqlite3.Connection, where: str, values: Sequence[str | int]) -> list[Job]:

@@ -163,11 +163,20 @@ def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Si
     image = builder.assemble(spec)
     site.tell(report.assembled(image))
     try:
+        _check_size(image, site.config.limits.image_bytes)
         builder.check_start(image, manifest)
     except PublishError:
         builder.discard(image)
         raise
     return builder.deliver(image)
+
+
+def _check_size(image: BuiltImage, most: int) -> None:
+    if image.size > most:
+        raise PublishError(
+            f"the image has {report.size(image.size)} and {report.size(most)} are allowed",
+            "require less, or ask the administrator for a larger limits.image_bytes",
+        )
 
 
 def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:

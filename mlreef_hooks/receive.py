@@ -102,6 +102,7 @@ def submit(request: PublishRequest, repository: GitRepository, site: Site) -> Jo
     """The job that the request is now; None where it is published already."""
     job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
     if job.state != states.PUBLISHED:
+        site.events.write("asked", job)
         return job
     if _published(job, site) is not None:
         restore(job, repository, site)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
+from mlreef_hooks.event_log import EventLog, write_metrics
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_log import JobLog, Told, log_path
@@ -30,11 +31,16 @@ class Site:
     output: Callable[[str], None]
     clock: Callable[[], datetime]
     keep_mistake: Callable[[Exception], None]
+    events: EventLog
 
     def tell(self, lines: Iterable[str]) -> None:
         """Show the pusher lines."""
         for line in lines:
             self.say(line)
+
+    def show_figures(self) -> None:
+        """Write how it goes with all jobs where monitoring reads it."""
+        write_metrics(self.config.metrics_path, self.jobs.figures())
 
     def logging(self, job: Job) -> "Site":
         """The site that also writes to the log of the job's present try."""

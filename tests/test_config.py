@@ -63,6 +63,9 @@ files = 1
 depth = 2
 file_bytes = 3
 tree_bytes = 4
+image_bytes = 5
+[metrics]
+path = "/srv/metrics.prom"
 [rules]
 requirement-unpinned = "warning"
 """
@@ -102,6 +105,8 @@ DEFAULTS = {
     "limits.depth": 100,
     "limits.file_bytes": 200 << 20,
     "limits.tree_bytes": 4 << 30,
+    "limits.image_bytes": 30 << 30,
+    "metrics.path": "",
     "rules": {},
 }
 BASE_DEFAULTS = {
@@ -182,6 +187,8 @@ def test_every_key_can_be_set() -> None:
         "limits.depth": 2,
         "limits.file_bytes": 3,
         "limits.tree_bytes": 4,
+        "limits.image_bytes": 5,
+        "metrics.path": "/srv/metrics.prom",
         "rules": {"requirement-unpinned": "warning"},
     }
 
@@ -317,7 +324,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, worker, index, "
-            "registry, images, builder, base, pip, limits, rules",
+            "registry, images, builder, base, pip, limits, metrics, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

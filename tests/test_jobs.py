@@ -398,7 +398,7 @@ def test_ten_workers_build_each_of_a_hundred_jobs_once(tmp_path: Path) -> None:
     jobs.close()
     assert run_all(*[work] * 10) == [0] * 10
     assert sorted(map(int, done.read_text().split())) == ids
-    assert jobs.counts()[PUBLISHED] == 100
+    assert jobs.figures().counts[PUBLISHED] == 100
 
 
 # what waits
@@ -516,3 +516,14 @@ def test_a_table_of_an_older_version_gets_its_columns(tmp_path: Path) -> None:
     job = jobs.claim_next()
     assert job
     assert job.attempts == 1
+
+
+def test_figures_count_seconds_and_what_waits(tmp_path: Path) -> None:
+    assert at(0, tmp_path).figures().oldest_waiting == 0
+    asked(at(100, tmp_path), "a/x", "b/x")
+    job = at(101, tmp_path).claim_next()
+    assert job
+    at(107, tmp_path).end(job.id, PUBLISHED)
+    figures = at(130, tmp_path).figures()
+    assert (figures.counts[PUBLISHED], figures.counts[QUEUED], figures.counts[FAILED]) == (1, 1, 0)
+    assert (figures.seconds, figures.last_published, figures.oldest_waiting) == (7, 107, 30)

@@ -27,7 +27,7 @@ LAYERS = {
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image"
+    " committed_tree docker_credentials durable_files engine engine_api engine_image event_log"
     " folder_memory git hook_check hook_files index_document index_files installation"
     " interruption job_log job_table jobs module_run object_store oci_layout process registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
@@ -70,6 +70,7 @@ EDGES = {
     " wheels.unfinished",
     "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "event_log": "durable_files jobs",
     "folder_memory": "durable_files",
     "git": "git_objects",
     "hook_check": "account hook_files",

@@ -320,3 +320,22 @@ def test_several_tags_of_a_push_are_all_published(site: GitSite) -> None:
     said = author.push("master", "--tags")
     assert said.count("success: upper ") == 4
     assert site.versions(MODULE) == ["4.0", "3.0", "2.0", "1.0"]
+
+
+def test_programs_are_told_what_happened(site: GitSite) -> None:
+    author_of(site).push("master", "publish/1.0")
+    lines = (site.state / "logs/events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines if MODULE in line]
+    assert [event["event"] for event in events] == ["asked", "started", "published"]
+    metrics = site.state / "metrics.prom"
+    said = f'mlreef_hooks_jobs{{state="published"}} {len(jobs(site))}'
+    wait_until(lambda: metrics.exists() and said in metrics.read_text())
+
+
+def test_an_image_may_be_only_so_large(make_site: MakeSite) -> None:
+    site = make_site()
+    site.config.write_text(site.config.read_text() + "[limits]\nimage_bytes = 1000\n")
+    said = author_of(site).push("master", "publish/1.0")
+    assert "and 1.0 kB are allowed" in said
+    assert state(site) == "failed"
+    assert site.versions(MODULE) == []

@@ -257,6 +257,7 @@ def sweep(
     jobs += [job for job in site.jobs.waiting() if job.id not in {each.id for each in jobs}]
     click.echo(f"{len(jobs)} jobs to build")
     _follow(jobs, site) if not no_follow else _leave(jobs, site)
+    site.show_figures()
     return int(failed)
 
 

@@ -14,6 +14,7 @@ from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import appended
+from mlreef_hooks.event_log import EventLog
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
@@ -39,6 +40,7 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
     user = os.getuid()
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
+    clock = partial(datetime.now, UTC)
     return Site(
         config=config,
         server=SERVERS["plain"](config, user),
@@ -48,7 +50,8 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
         builder=partial(open_builder, config, cache),
         say=say,
         output=say,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
+        events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
         keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
     )
 
