@@ -34,9 +34,9 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     began = site.clock()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
-    manifest = _validate(job.request, tree, site)
+    manifest = check(job.request, tree, site)
     with _turn(job.request, manifest, site):
-        if _is_published(job.request, manifest, site):
+        if is_published(job.request, manifest, site):
             site.tell(report.already_published(job.request, manifest.name))
             return manifest.name
         image = _publish_new(job, manifest, tree, repository, site)
@@ -68,7 +68,8 @@ def _turn(
     return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
 
 
-def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+def check(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+    """The module that a tag asks for; PublishError where it has errors, all of which are told."""
     name = request.repository.name
     validation = validate(tree, name=name, config=site.config, module=request.module)
     chosen = choose_manifest(validation, request)
@@ -102,7 +103,8 @@ def choose_manifest(
     )  # fmt: skip
 
 
-def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+def is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+    """True where this version is in the index; PublishError where it may not be published."""
     _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)

@@ -9,6 +9,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
+from mlreef_hooks.plan import plan
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.process import stop_process
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
@@ -88,14 +89,26 @@ def _receive_tag(
     if isinstance(request, Problem):
         site.tell([*report.findings([request]), report.STORED])
         return None
-    if event.skip:
-        site.jobs.submit(request, repository.git_dir, states.CANCELLED, SKIPPED)
-        site.tell(report.skipped(request))
+    if event.plan or event.skip:
+        _put_aside(request, event, repository, site)
         return None
     if repository.is_on_branch(request.commit, branch):
         return submit(request, repository, site)
     park(request, repository, branch, site)
     return None
+
+
+def _put_aside(
+    request: PublishRequest, event: PushEvent, repository: GitRepository, site: Site
+) -> None:
+    """Do not publish what the pusher does not want to be published, and remember that."""
+    job = site.jobs.submit(request, repository.git_dir, states.CANCELLED, SKIPPED)
+    if job.state == states.PUBLISHED:
+        restore(job, repository, site)
+    elif event.plan:
+        plan(request, repository, site)
+    else:
+        site.tell(report.skipped(request))
 
 
 def submit(request: PublishRequest, repository: GitRepository, site: Site) -> Job | None:

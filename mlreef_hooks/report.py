@@ -208,6 +208,19 @@ def goes_on(job_ids: Sequence[int]) -> list[str]:
     ]
 
 
+def planned(
+    request: PublishRequest, manifest: ModuleManifest, reference: str, *, known: bool
+) -> list[str]:
+    """What is said of a version that could be published."""
+    dependencies = "reused" if known else "to be found and installed"
+    return [
+        step("plan", f"dependencies {dependencies}, on base {manifest.base}"),
+        *wrapped(reference, " " * 10, first="  plan    "),
+        *wrapped(f"mlreef: {manifest.name} {request.version} could be published; it was not"),
+        *wrapped("hint: to publish it, delete the tag on the server and push it again"),
+    ]
+
+
 def skipped(request: PublishRequest) -> list[str]:
     """What is said where the pusher wanted no publish."""
     return [

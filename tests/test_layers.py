@@ -34,7 +34,7 @@ LAYERS = {
     " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
     " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking doctor intake publish receive site sweep verification work",
+    "flow": "checking doctor intake plan publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {

@@ -188,6 +188,31 @@ def test_a_pusher_may_want_no_publish(site: GitSite) -> None:
     assert "success: upper 1.0 is published" in author.push("publish/1.0")
 
 
+def test_a_pusher_may_want_a_plan(site: GitSite) -> None:
+    author = author_of(site)
+    allow_options(site)
+    lines = remote_lines(author.push("master", "publish/1.0", options=["mlreef.plan"]))
+    assert lines[0].startswith("mlreef: publishing upper 1.0 (publish/1.0, ")
+    assert lines[2:5] == [
+        "  plan    dependencies to be found and installed, on base default",
+        "  plan    mlreef/text/upper:1.0",
+        "mlreef: upper 1.0 could be published; it was not",
+    ]
+    assert state(site) == "cancelled"
+    assert site.versions(MODULE) == []
+    author.push(":publish/1.0")
+    assert "success: upper 1.0 is published" in author.push("publish/1.0")
+    author.tag("publish/1.1")
+    again = author.push("publish/1.1", options=["mlreef.plan"])
+    assert "dependencies reused, on base default" in again
+    author.commit({"requirements.txt": "six\n"})
+    author.tag("publish/1.2")
+    wrong = author.push("master", "publish/1.2", options=["mlreef.plan"])
+    assert "six is not pinned" in wrong
+    assert "error: not published because of 1 error" in wrong
+    assert site.versions(MODULE) == ["1.0"]
+
+
 def allow_options(site: GitSite) -> None:
     """Let pushes to the module's repository have options."""
     repository = site.repositories / f"{MODULE}.git"

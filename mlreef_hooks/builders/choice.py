@@ -37,6 +37,12 @@ class ChoosingBuilder:
             self._chosen = self._open_docker()
         return self._chosen.dependencies(name, base, requirements)
 
+    def knows(self, base: Base, requirements: Mapping[str, str]) -> bool:
+        """True where wheels are known that will do, or an image that the engine built."""
+        if self._layers.knows(base, requirements):
+            return True
+        return self._open_docker is not None and self._open_docker().knows(base, requirements)
+
     def assemble(self, spec: ImageSpec) -> BuiltImage:
         """The image with the code."""
         return self._chosen.assemble(spec)

@@ -86,6 +86,14 @@ class DockerBuilder:
             reused=found is not None,
         )
 
+    def knows(self, base: Base, requirements: Mapping[str, str]) -> bool:
+        """True where the engine has an image of the dependencies."""
+        image = self.engine.image(base.image)
+        if image is None:
+            return False
+        key = _key(image, base, requirements, self.pip)
+        return self.engine.image(f"{_DEPENDENCIES}:{key}") is not None
+
     def _remove_lost(self) -> None:
         """Remove what publishes left in the engine that were killed."""
         self.engine.remove_lost()
