@@ -52,18 +52,17 @@ class SshAdapter(UnixHTTPAdapter):
     def __init__(self, command: list[str], timeout: float) -> None:
         """`timeout` is the longest silence, in seconds."""
         super().__init__("http+unix:///", timeout=int(timeout))
-        self._command, self._held = command, ExitStack()
+        self._held = ExitStack()
+        self._connections = _Connections(command, self._held, self.timeout)
 
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        """The connections for requests to this URL, as the SDK asks for them."""
-        with self.pools.lock:
-            if url not in self.pools:
-                self.pools[url] = _Connections(self._command, self._held, self.timeout)
-            return self.pools[url]
+        """The connections for all requests: what opens one takes far longer than the request."""
+        return self._connections
 
     def close(self) -> None:
         """End every connection, and the program that is behind it."""
         super().close()
+        self._connections.close()
         self._held.close()
 
 
@@ -96,7 +95,8 @@ class _Connection(UnixHTTPConnection):
         try:
             return super().getresponse()
         except ConnectionError as error:
-            raise ConnectionResetError(errno.ECONNRESET, self._why() or str(error)) from error
+            why = self._why() or str(error)
+        raise ConnectionResetError(errno.ECONNRESET, why)  # outside: that it was reset says nothing
 
     def _why(self) -> str:
         """What the program wrote last, for it knows best why it ended."""

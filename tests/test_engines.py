@@ -1,19 +1,30 @@
 """A site with two engines: both build, and what one that dies had begun the other one does."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from mlreef_hooks.config import EngineTls
+from mlreef_hooks.container import Run
+from mlreef_hooks.engine import Engine
+from mlreef_hooks.engine_api import PING_SECONDS
+from mlreef_hooks.errors import EngineGoneError, PublishError
+from tests.support.certificates import make_certificate
 from tests.support.docker_cli import docker, leftovers
 from tests.support.engine import BASE_IMAGE, MortalEngine, import_base, private_engine
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import find_program, free_port, wait_until
 from tests.support.publishing import jobs, project, publish, unwrapped
+from tests.support.servers import SshServer, ssh_server
 from tests.support.site import PROJECT, GitSite
 
 pytestmark = pytest.mark.engine
@@ -188,3 +199,110 @@ def test_where_no_engine_is_left_the_job_waits(
     assert monotonic() - began < 5
     engines[1].start_again()
     assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+# ways to reach an engine
+
+
+@pytest.fixture
+def by_ssh(
+    pair: list[MortalEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SshServer]:
+    """A machine by ssh whose engine is the first one; `ssh` is set up to be let in there."""
+    with ssh_server({"DOCKER_HOST": pair[0].url}) as server:
+        program = tmp_path / "bin" / "ssh"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {server.ssh_command} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        yield server
+
+
+def ssh_programs(server: SshServer) -> list[str]:
+    """The process ids of programs `ssh` that are connected to a server."""
+    listed = subprocess.run(
+        ["pgrep", "-f", f"^{find_program('ssh')} .*-p {server.port}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return listed.stdout.split()
+
+
+def test_an_engine_is_reached_by_ssh(by_ssh: SshServer, pair: list[MortalEngine]) -> None:
+    socket, said = pair[0].url.removeprefix("unix://"), list[bytes]()
+    for path in ("", socket):
+        engine = Engine(f"ssh://{by_ssh.user}@127.0.0.1:{by_ssh.port}{path}", timeout=20)
+        said.clear()
+        run = Run(image=BASE_IMAGE, command=("sh", "-c", "echo a; sleep 1; echo b; exit 3"))
+        ended = engine.run(run, lambda _, chunk: said.append(chunk))
+        assert (ended.status, b"".join(said)) == (3, b"a\nb\n")
+        assert ssh_programs(by_ssh)
+        late = Run(image=BASE_IMAGE, command=("sleep", "100"), seconds=1)
+        assert engine.run(late, lambda *_: None).late
+        engine.close()
+        assert ssh_programs(by_ssh) == []
+    assert leftovers(pair[0].url) == set()
+
+
+def test_ssh_that_is_not_let_in_says_why_and_asks_nobody(by_ssh: SshServer, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "ssh").write_text('#!/bin/sh\nexec /usr/bin/ssh -F /dev/null "$@"\n')
+    with pytest.raises(EngineGoneError, match="failed: Host key verification failed"):
+        Engine(f"ssh://127.0.0.1:{by_ssh.port}")
+    with pytest.raises(EngineGoneError, match=r"failed: ssh: connect to host .* refused"):
+        Engine(f"ssh://127.0.0.1:{free_port()}")
+    (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 100\n")
+    began = monotonic()
+    with pytest.raises(EngineGoneError, match="Read timed out"):
+        Engine("ssh://127.0.0.1")
+    assert monotonic() - began < 2 * PING_SECONDS
+
+
+def test_a_killed_process_leaves_no_ssh_behind(by_ssh: SshServer, pair: list[MortalEngine]) -> None:
+    script = """
+import sys
+from mlreef_hooks.engine import Engine, Run
+run = Run(image=sys.argv[2], command=("sh", "-c", "echo a; sleep 20"))
+Engine(sys.argv[1]).run(run, lambda *_: print("runs", flush=True))
+"""
+    url = f"ssh://{by_ssh.user}@127.0.0.1:{by_ssh.port}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, url, BASE_IMAGE], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert ssh_programs(by_ssh)
+    process.kill()
+    process.communicate()
+    (container,) = running(pair[0])
+    docker(pair[0].url, "kill", container)
+    wait_until(lambda: ssh_programs(by_ssh) == [])
+    engine = Engine(url)
+    engine.remove_lost()
+    engine.close()
+    assert leftovers(pair[0].url) == set()
+
+
+def test_an_engine_is_reached_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = make_certificate(tmp_path, "authority")
+    ours, stranger = (make_certificate(tmp_path, name, authority) for name in ("ours", "localhost"))
+    other = make_certificate(tmp_path, "other")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.path))
+    url = f"tcp://localhost:{free_port()}"
+    options = [
+        f"--host={url}", "--tlsverify", f"--tlscacert={authority.path}",
+        f"--tlscert={stranger.path}", f"--tlskey={stranger.key}",
+    ]  # fmt: skip
+    with private_engine(tmp_path / "engine", options=options):
+        files = EngineTls(ca=str(authority.path), cert=str(ours.path), key=str(ours.key))
+        engine = Engine(url, tls=files)
+        assert engine.version()
+        engine.close()
+        for wrong in (
+            replace(files, cert="", key=""),
+            replace(files, ca=str(other.path)),
+            replace(files, cert=str(other.path), key=str(other.key)),
+            replace(files, ca="/nowhere.pem"),
+            None,
+        ):
+            with pytest.raises(PublishError) as caught:
+                Engine(url, tls=wrong)
+            assert caught.value.passing
