@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,28 +103,39 @@ def _unwritable(folder: Path, account: Account) -> Path | None:
 
 
 def _examine_engine(config: Config, accounts: Sequence[Account]) -> Iterator[Finding]:
-    url, needed = config.builder.docker.url, config.builder.use == "docker"
-    try:
-        engine = Engine(url, timeout=10)
-    except PublishError as error:
-        state = "error" if needed else "warning"
-        hint = "start it, correct [builder.docker] url, or let the hook's account reach it"
-        if not needed:
-            hint = (
-                "without one no module is started before it is published, and none built of source"
-            )
-        yield Finding(about=url, state=state, message=error.message, hint=hint)
-        engine = None
-    try:
-        if engine is not None:
-            yield _examine_socket(url, accounts) or _examine_store(engine)
+    docker, engines = config.builder.docker, list[Engine]()
+    away = dict[str, PublishError]()
+    with ExitStack() as opened:
+        for url in docker.addresses:
+            try:
+                engines.append(Engine(url, timeout=10, tls=docker.tls))
+                opened.callback(engines[-1].close)
+            except PublishError as error:
+                away[url] = error
+        for url, said in away.items():
+            yield _away(url, said, needed=config.builder.use == "docker", others=bool(engines))
+        for engine in engines:
+            yield _examine_reached(engine, accounts)
         for name, base in config.base.items():
-            yield _examine_base(engine, config, name, base)
+            yield _examine_base(engines, config, name, base)
+
+
+def _away(url: str, error: PublishError, *, needed: bool, others: bool) -> Finding:
+    """The finding that an engine does not answer."""
+    hint = "without one no module is started before it is published, and none built of source"
+    if needed:
+        hint = "start it, correct [builder.docker] url, or let the hook's account reach it"
+    if others:
+        hint = "start it, or take it out of [builder.docker] engines; the others do its work"
+    state = "error" if needed and not others else "warning"
+    return Finding(about=url, state=state, message=error.message, hint=hint)
+
+
+def _examine_reached(engine: Engine, accounts: Sequence[Account]) -> Finding:
+    try:
+        return _examine_socket(engine.url, accounts) or _examine_store(engine)
     except PublishError as error:
-        yield Finding(about=url, state="error", message=error.message, hint=error.hint)
-    finally:
-        if engine is not None:
-            engine.close()
+        return Finding(about=engine.url, state="error", message=error.message, hint=error.hint)
 
 
 def _examine_socket(url: str, accounts: Sequence[Account]) -> Finding | None:
@@ -147,7 +159,7 @@ def _examine_store(engine: Engine) -> Finding:
     return Finding(about=engine.url, state="error", message=message, hint=hint)
 
 
-def _examine_base(engine: Engine | None, config: Config, name: str, base: Base) -> Finding:
+def _examine_base(engines: Sequence[Engine], config: Config, name: str, base: Base) -> Finding:
     about, image = f"base.{name}", base.image
     if config.builder.use != "docker" and find_compiler(base.python) is None:
         message = f"this server has no python{base.python}, so that images have no bytecode"
@@ -155,10 +167,16 @@ def _examine_base(engine: Engine | None, config: Config, name: str, base: Base) 
         return Finding(about=about, state="warning", message=message, hint=hint)
     if OciLayouts(config.images_path).find(BASES, image):
         return Finding(about=about, state="ok", message=f"{image} is stored")
-    if engine is not None and engine.image(image):
+    if any(_has_image(engine, image) for engine in engines):
         return Finding(about=about, state="ok", message=f"{image} is in the engine")
     hint = "the first publish fetches it; or make one with mlreef-hooks base"
     return Finding(about=about, state="warning", message=f"{image} is not here yet", hint=hint)
+
+
+def _has_image(engine: Engine, image: str) -> bool:
+    with suppress(PublishError):
+        return engine.image(image) is not None
+    return False
 
 
 def _examine_index(config: Config) -> Finding:

@@ -16,7 +16,8 @@ def plan(request: PublishRequest, repository: GitRepository, site: Site) -> None
         site.tell(report.already_published(request, manifest.name))
         return
     base = site.config.base[manifest.base]
-    known = site.builder(site.output).knows(base, manifest.requirements_files)
+    required = manifest.requirements_files
+    known = site.build(site.output, manifest, lambda builder: builder.knows(base, required))
     place = (site.config.registry.prefix, request.repository.namespace, manifest.name)
     reference = image_reference(*place, request.version)
     site.tell(report.planned(request, manifest, reference, known=known))

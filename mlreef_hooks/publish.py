@@ -48,12 +48,15 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
 def _publish_new(
     job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
 ) -> BuiltImage:
-    builder = site.builder(site.output)
-    dependencies = _prepare(job.request, manifest, builder, site)
-    entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
-    spec = plan_image(entry, tree, created, site.config.registry.prefix)
-    image = _build(spec, manifest, builder, site)
+
+    def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:
+        dependencies = _prepare(job.request, manifest, builder, site)
+        entry = _describe(job.request, manifest, dependencies, repository, site)
+        spec = plan_image(entry, tree, created, site.config.registry.prefix)
+        return entry, _build(spec, manifest, builder, site)
+
+    entry, image = site.build(site.output, manifest, build)
     _write(entry, image, repository, site)
     return image
 

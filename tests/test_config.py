@@ -42,6 +42,11 @@ use = "layers"
 start = "never"
 [builder.docker]
 url = "tcp://engine.example:2376"
+engines = ["tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"]
+builds_per_engine = 2
+tls_ca = "/etc/ca.pem"
+tls_cert = "/etc/cert.pem"
+tls_key = "/etc/key.pem"
 network = "host"
 memory = "512m"
 processes = 1
@@ -90,6 +95,11 @@ DEFAULTS = {
     "builder.use": "auto",
     "builder.layers.start": "changed",
     "builder.docker.url": "unix:///var/run/docker.sock",
+    "builder.docker.engines": (),
+    "builder.docker.builds_per_engine": 4,
+    "builder.docker.tls_ca": "",
+    "builder.docker.tls_cert": "",
+    "builder.docker.tls_key": "",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
     "builder.docker.processes": 512,
@@ -165,6 +175,11 @@ def test_every_key_can_be_set() -> None:
         "builder.use": "layers",
         "builder.layers.start": "never",
         "builder.docker.url": "tcp://engine.example:2376",
+        "builder.docker.engines": ("tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"),
+        "builder.docker.builds_per_engine": 2,
+        "builder.docker.tls_ca": "/etc/ca.pem",
+        "builder.docker.tls_cert": "/etc/cert.pem",
+        "builder.docker.tls_key": "/etc/key.pem",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
         "builder.docker.processes": 1,
@@ -291,6 +306,33 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         (
             "builder.docker.url = '/var/run/docker.sock'",
             "builder.docker.url: write it as in unix:///var/run/docker.sock",
+        ),
+        (
+            "builder.docker.engines = ['unix://docker.sock']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "builder.docker.engines = ['ssh://-oProxyCommand=x']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "registry.prefix = 'r.example/m'\nbuilder.docker.engines = ['tcp://a', 'tcp://a']",
+            "builder.docker.engines[1]: the same engine again",
+        ),
+        (
+            "builder.docker.engines = ['tcp://a', 'tcp://b']",
+            "builder.docker.engines: several engines need a registry that all of them reach,"
+            " write its host into registry.prefix",
+        ),
+        (
+            "builder.docker.tls_ca = '/a'\nbuilder.docker.tls_cert = '/b'",
+            "builder.docker.tls_cert: write tls_cert and tls_key, or neither",
+        ),
+        (
+            "builder.docker.tls_cert = '/a'\nbuilder.docker.tls_key = '/b'",
+            "builder.docker.tls_ca: write it too, for tls_cert",
         ),
         ("builder.docker.memory = '4 GB'", 'builder.docker.memory: write it as in "4g"'),
         ("builder = 3", "builder: write a table"),

@@ -27,7 +27,8 @@ LAYERS = {
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image event_log"
+    " committed_tree docker_credentials durable_files engine engine_api engine_image engine_pool"
+    " engine_ssh event_log"
     " folder_memory git hook_check hook_files index_document index_files installation"
     " interruption job_log job_table jobs module_run object_store oci_layout process registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
@@ -52,8 +53,9 @@ EDGES = {
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
-    " container durable_files engine process",
-    "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
+    " container durable_files engine engine_image",
+    "builders.into_engine": "bases builders.start_check builders.stored_image engine engine_image"
+    " engine_pool oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
     "builders.built_wheel": "bases container wheels.layer",
     "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
@@ -62,14 +64,17 @@ EDGES = {
     "builders.pip_failure": "builders.pip_install container",
     "builders.pip_install": "container",
     "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
-    " builders.pip_failure builders.pip_install container durable_files engine oci_layout"
-    " wheels.source_search wheels.unfinished",
+    " builders.pip_failure builders.pip_install container durable_files engine engine_pool"
+    " oci_layout wheels.source_search wheels.unfinished",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
     "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "engine_api": "engine_ssh",
+    "engine_image": "process",
+    "engine_pool": "durable_files engine",
     "event_log": "durable_files jobs",
     "folder_memory": "durable_files",
     "git": "git_objects",
@@ -102,7 +107,7 @@ EDGES = {
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {
     "click": "cli.*",
-    "docker": "engine_api",
+    "docker": "engine_api engine_ssh",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
@@ -120,8 +125,8 @@ OUTSIDE = {
     "http": "registry_http wheels.access",
     "sqlite3": "build_cache job_table jobs",
     "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials git hook_check wheels.bytecode"
-    " wheels.resolution",
+    "subprocess": "base_image cli.worker docker_credentials engine_ssh git hook_check"
+    " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

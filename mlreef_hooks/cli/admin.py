@@ -166,26 +166,26 @@ def base(
 ) -> None:
     """Make a base image out of Debian packages, where no registry can be reached.
 
-    It is stored beside the site's images, and brought to the engine where one answers.
+    It is stored beside the site's images, and brought to every engine that answers.
     """
-    from functools import cache
-
-    from mlreef_hooks.cli.site import find_engine, open_bases
+    from mlreef_hooks.cli.site import open_bases, open_pool
     from mlreef_hooks.oci_layout import OciLayouts
 
     if sum((pull, layout is not None, bool(mirror or packages))) > 1:
         raise click.UsageError("--pull and --layout go with no other option but --image")
     config = load_config(config_file)
-    layouts, engine = OciLayouts(config.images_path), cache(lambda: find_engine(config))
+    layouts = OciLayouts(config.images_path)
     if pull:
-        open_bases(config, layouts, engine, click.echo).fetch(image)
+        open_bases(config, layouts, click.echo).fetch(image)
         click.echo(f"fetched {image}")
         return
     if layout is not None:
         manifest = _take_base(layouts, layout, image)
     else:
         manifest = _make_base(layouts, image, mirror, packages)
-    _load_base(layouts, engine(), image, manifest)
+    pool = open_pool(config, click.echo)
+    for address in pool.addresses:
+        _load_base(layouts, pool.reach(address), image, manifest)
     made = "made" if layout is None else "took"
     click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
 
