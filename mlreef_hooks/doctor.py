@@ -10,7 +10,7 @@ from mlreef_hooks.bases import BASES
 from mlreef_hooks.config import Base, Config
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import hooks_path_of
+from mlreef_hooks.git_settings import last_of, read_settings
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
@@ -52,9 +52,9 @@ def examine(config: Config, config_file: Path, git_dirs: Sequence[Path]) -> Iter
 def _examine_hook(git_dir: Path, config: Config, config_file: Path) -> Finding:
     about = str(git_dir)
     fault, hint = hook_fault(git_dir, config, config_file), "run mlreef-hooks install again"
-    elsewhere = hooks_path_of(git_dir)
+    elsewhere = last_of(read_settings(git_dir), "core.hookspath")
     if elsewhere:
-        fault, hint = f"git looks for hooks in {elsewhere}", "unset core.hooksPath there"
+        fault, hint = f"git looks for hooks in {elsewhere.value}", "unset core.hooksPath there"
     if fault:
         return Finding(about=about, state="error", message=fault, hint=hint)
     return Finding(about=about, state="ok", message="the hook is installed")

@@ -28,9 +28,10 @@ LAYERS = {
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git hook_check hook_files index_document index_files installation job_log"
-    " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* waiting_room wheels.access"
+    " folder_memory git git_settings hook_check hook_files index_document index_files"
+    " installation job_log"
+    " jobs module_run object_store oci_layout process push_option_setting registry"
+    " registry_blobs registry_http registry_login registry_session repository servers.* waiting_room wheels.access"
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
     " working_tree",
@@ -71,7 +72,8 @@ EDGES = {
     "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
     "folder_memory": "durable_files",
-    "git": "git_objects",
+    "git": "account git_objects",
+    "git_settings": "account git",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
     "index_files": "durable_files index_document",
@@ -81,6 +83,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",

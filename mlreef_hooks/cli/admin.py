@@ -24,6 +24,7 @@ from mlreef_hooks.hook_files import (
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.push_option_setting import switch_on, take_back
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
@@ -82,7 +83,13 @@ def install(
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
-    return _each(git_dirs, lambda git_dir: install_hook(git_dir, text, dry_run=dry_run), dry_run)
+    return _each(git_dirs, lambda git_dir: _install(git_dir, text, dry_run=dry_run), dry_run)
+
+
+def _install(git_dir: Path, text: str, *, dry_run: bool) -> str:
+    said = install_hook(git_dir, text, dry_run=dry_run)
+    switched = switch_on(git_dir, dry_run=dry_run)
+    return f"{said}, push options are on" if switched else said
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
@@ -115,7 +122,13 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
     Index, images and configuration stay as they are.
     """
     git_dirs = _repositories(repos, root)
-    return _each(git_dirs, lambda git_dir: uninstall_hook(git_dir, dry_run=dry_run), dry_run)
+    return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
+
+
+def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
+    said = uninstall_hook(git_dir, dry_run=dry_run)
+    switched = take_back(git_dir, dry_run=dry_run)
+    return f"{said}, push options are off again" if switched else said
 
 
 @click.command("doctor")
