@@ -3,7 +3,8 @@
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -62,6 +63,15 @@ class Account:
                 return folder
         end = path.resolve(strict=True)
         return None if self.may(end, wanted) else end
+
+
+def owner_of_most(folders: Iterable[Path]) -> Account:
+    """The account that most of the folders belong to, not root where others have some; our own
+    where there is no folder.
+    """
+    owners = [folder.stat().st_uid for folder in folders if folder.is_dir()]
+    found = Counter(filter(None, owners) if any(owners) else owners).most_common(1)
+    return Account.of(found[0][0] if found else os.geteuid())
 
 
 def become(account: Account) -> None:

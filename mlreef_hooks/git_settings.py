@@ -1,6 +1,7 @@
 """The settings that hold in a repository (git-config(1)), and changes of its own ones."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,17 +34,15 @@ def read_settings(git_dir: Path) -> list[Setting]:
     """
     said = ask_git(git_dir, "config", "--list", "--show-origin", "-z").stdout
     words = os.fsdecode(said).split("\0")
-    pairs = [
-        (origin, *entry.partition("\n"))
-        for origin, entry in zip(words[::2], words[1::2], strict=False)
-    ]
+    entries = zip(words[::2], words[1::2], strict=False)
+    pairs = [(origin, *entry.partition("\n")) for origin, entry in entries]
     return [
         Setting(name=name, value=value if has_value else "true", origin=origin.partition(":")[2])
         for origin, name, has_value, value in pairs
     ]
 
 
-def last_of(settings: list[Setting], name: str) -> Setting | None:
+def last_of(settings: Sequence[Setting], name: str) -> Setting | None:
     """The setting of this name that counts, None where there is none."""
     return next((each for each in reversed(settings) if each.name == name), None)
 

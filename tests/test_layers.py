@@ -28,14 +28,15 @@ LAYERS = {
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git git_settings hook_check hook_files index_document index_files"
-    " installation job_log"
+    " folder_memory git git_settings hook_files index_document index_files"
+    " installation job_log job_records"
     " jobs module_run object_store oci_layout process push_option_setting registry"
-    " registry_blobs registry_http registry_login registry_session repository servers.* waiting_room wheels.access"
+    " registry_blobs registry_http registry_login registry_session repository servers.*"
+    " waiting_room wheels.access"
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
     " working_tree",
-    "flow": "checking doctor intake publish receive site verification",
+    "flow": "checking doctor.* intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -74,7 +75,6 @@ EDGES = {
     "folder_memory": "durable_files",
     "git": "account git_objects",
     "git_settings": "account git",
-    "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
     "index_files": "durable_files index_document",
     "installation": "durable_files",
@@ -117,11 +117,11 @@ LIBRARIES = {
     "uv": "wheels.resolution",
 }
 OUTSIDE = {
-    "fcntl": "durable_files",
+    "fcntl": "doctor.folder durable_files",
     "http": "registry_http wheels.access",
-    "sqlite3": "build_cache jobs",
-    "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.ready docker_credentials git hook_check wheels.bytecode"
+    "sqlite3": "build_cache job_records jobs",
+    "ssl": "doctor.machine registry_http wheels.access",
+    "subprocess": "base_image cli.ready docker_credentials doctor.hook git wheels.bytecode"
     " wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

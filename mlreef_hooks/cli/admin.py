@@ -1,7 +1,6 @@
 """Commands for administrators of the git server."""
 
 import contextlib
-import json
 import os
 import platform
 import sys
@@ -33,15 +32,18 @@ if TYPE_CHECKING:
     from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.site import Site
 
-_repo = click.option(
+repo_option = click.option(
     "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
 )
-_all = click.option("--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                    help="Every repository below this folder.")  # fmt: skip
+all_option = click.option(
+    "--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Every repository below this folder.",
+)  # fmt: skip
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def _repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+    """The git directories that the options name."""
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
     found = [git_dir_of(path) for path in repos]
@@ -49,8 +51,8 @@ def _repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
 
 
 @click.command("install")
-@_repo
-@_all
+@repo_option
+@all_option
 @_dry_run
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
@@ -69,7 +71,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = _repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -113,15 +115,15 @@ def _common_root(git_dirs: list[Path]) -> Path:
 
 
 @click.command("uninstall")
-@_repo
-@_all
+@repo_option
+@all_option
 @_dry_run
 def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
     """Take the hook out of repositories; what was there before comes back.
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = _repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 
@@ -129,32 +131,6 @@ def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
     said = uninstall_hook(git_dir, dry_run=dry_run)
     switched = take_back(git_dir, dry_run=dry_run)
     return f"{said}, push options are off again" if switched else said
-
-
-@click.command("doctor")
-@_repo
-@_all
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
-    """Look for everything that would keep a push from being published.
-
-    Exit status 1 where something is wrong.
-    """
-    from mlreef_hooks.doctor import examine
-
-    config = load_config(config_file)
-    if root is None and not repos and config.server.root:
-        root = Path(config.server.root)
-    git_dirs = _repositories(repos, root) if repos or root else []
-    findings = list(examine(config, config_path(config_file), git_dirs))
-    if form == "json":
-        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
-    else:
-        for finding in findings:
-            hint = f": {finding.hint}" if finding.hint else ""
-            click.echo(f"{finding.state}: {finding.about}: {finding.message}{hint}")
-    return int(any(finding.state == "error" for finding in findings))
 
 
 @click.command("retry")

@@ -1,0 +1,88 @@
+"""What images are made with: the engine and who may reach it, bases, their compilers."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from mlreef_hooks.account import READ, WRITE
+from mlreef_hooks.bases import BASES
+from mlreef_hooks.config import Base, Config
+from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
+from mlreef_hooks.engine import Engine
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.wheels.bytecode import find_compiler
+
+_ANSWER_SECONDS = 10
+_OLDEST = (20, 10)
+_WITHOUT = "without one no module is started before it is published, and none built of source"
+
+
+def look_at_engine(visit: Visit) -> Iterator[Finding]:
+    """Whether the engine can be used, and what else its being reached means."""
+    url, needed = visit.config.builder.docker.url, visit.config.builder.use == "docker"
+    weight = {} if needed else {"state": "warning", "hint": _WITHOUT}
+    closed = _closed(visit, url)
+    if closed:
+        yield closed.but(**weight)
+        return
+    try:
+        with closing(Engine(url, timeout=_ANSWER_SECONDS)) as engine:
+            yield from _faults(engine, visit)
+    except PublishError as error:
+        yield fault("engine-away", url, error.message).but(**weight)
+
+
+def _closed(visit: Visit, url: str) -> Finding | None:
+    """The finding that the account cannot reach the engine's socket."""
+    socket = Path(url.removeprefix("unix://"))
+    try:
+        closed = url.startswith("unix://") and visit.account.obstacle(socket, READ | WRITE)
+    except OSError:
+        return None  # it is away
+    if not closed:
+        return None
+    said = f"uid {visit.account.user} cannot use the engine's socket because of {closed}"
+    return fault("engine-closed", url, said)
+
+
+def _faults(engine: Engine, visit: Visit) -> Iterator[Finding]:
+    version = f"Docker engine {engine.version()}"
+    numbers = tuple(map(int, re.findall(r"\d+", engine.version())[:2]))
+    found = []
+    if numbers < _OLDEST:
+        found.append(fault("engine-old", engine.url, f"{version} is too old"))
+    if not engine.keeps_layers():
+        said = f"{version} with containerd's image store"
+        found.append(fault("engine-store", engine.url, said))
+    yield from found or [fine(engine.url, version)]
+    if engine.url.startswith("unix://"):
+        if visit.account.user != 0 and not engine.is_rootless():
+            said = f"uid {visit.account.user} can use it, and is root on this machine by it"
+            yield fault("engine-root", engine.url, said)
+    elif engine.url.startswith(("tcp://", "http://")):
+        said = "whoever reaches its address is root on its machine"
+        yield fault("engine-open", engine.url, said)
+
+
+def look_at_bases(visit: Visit) -> Iterator[Finding]:
+    """Of each base whether its image is here, and whether bytecode can be compiled for it."""
+    for name, base in visit.config.base.items():
+        about = f"base.{name}"
+        if visit.config.builder.use != "docker" and find_compiler(base.python) is None:
+            said = f"this server has no python{base.python}, so that images have no bytecode"
+            yield fault("bytecode-missing", about, said)
+        yield _base(about, visit.config, base)
+
+
+def _base(about: str, config: Config, base: Base) -> Finding:
+    if OciLayouts(config.images_path).find(BASES, base.image):
+        return fine(about, f"{base.image} is stored")
+    try:
+        with closing(Engine(config.builder.docker.url, timeout=_ANSWER_SECONDS)) as engine:
+            if engine.image(base.image):
+                return fine(about, f"{base.image} is in the engine")
+    except PublishError:
+        pass  # told of by the check of the engine
+    return fault("base-missing", about, f"{base.image} is not here yet")
