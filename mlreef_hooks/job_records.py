@@ -33,7 +33,7 @@ class JobRecord:
 
 def read_records(path: Path) -> Sequence[JobRecord]:
     """All jobs, none where there is no table yet; PublishError where it is damaged or closed."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return ()
     # Without a log nobody writes just now, and reading must not make one.
     log = path.with_name(f"{path.name}-wal")

@@ -262,6 +262,17 @@ def test_packages_that_the_owner_may_not_read_are_found(
 # the whole
 
 
+@root_only
+def test_root_sees_what_the_account_sees(foreign_site: GitSite) -> None:
+    as_root = foreign_site.command("doctor", expect=1).stdout
+    words = ("-m", "mlreef_hooks", "--config", str(foreign_site.config), "doctor")
+    account = subprocess.run(
+        [sys.executable, *words], user=NOBODY, group=NOBODY, extra_groups=[], cwd="/",
+        env={"PATH": os.environ["PATH"], "HOME": "/"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (account.stdout, account.stderr, account.returncode) == (as_root, "", 1)
+
+
 @pytest.mark.engine
 def test_everything_in_order(site: GitSite, engine: str, base_image: str) -> None:
     GitSite(site.folder, engine, base_image)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import mlreef_hooks
-from mlreef_hooks.doctor.folder import file_system_of, lock_holders
+from mlreef_hooks.doctor.disk import file_system_of
+from mlreef_hooks.doctor.folder import lock_holders
 from mlreef_hooks.doctor.processes import started_at
 from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
 from tests.support.odd_file_system import odd_file_system
@@ -150,10 +151,24 @@ def test_a_state_that_root_once_wrote_to_is_found(site: GitSite, name: str) -> N
         place.write_text("")
         place.chmod(0o600)
     os.chown(place, 0, 0)
-    (found, *_) = look(site, "folders")
+    (found,) = [each for each in look(site, "folders") if each.id]
     assert (found.id, found.state) == ("folder-closed", "error")
     assert found.message == f"uid {NOBODY} cannot write {place}"
-    assert found.hint.endswith(f"chown -R {NOBODY} {site.state}")
+    assert found.hint.endswith(f"chown -R {NOBODY} {found.about}")
+    assert found.about == str(site.index if name.startswith("index") else site.state)
+
+
+@root_only
+def test_a_folder_on_the_way_that_is_closed(site: GitSite) -> None:
+    give_to(NOBODY, site.state, site.repositories / "text" / "upper.git")
+    site.folder.chmod(0o700)
+    found = {each.about: each for each in look(site, "folders", "hooks", "jobs", "index")}
+    state, git_dir = found[str(site.state)], found[f"{site.repositories}/text/upper.git"]
+    assert state.message == f"uid {NOBODY} cannot write {site.folder}"
+    assert state.hint == f"let the account through: chmod o+x {site.folder}"
+    assert (git_dir.id, git_dir.message) == (
+        "repository-unreadable", f"uid {NOBODY} cannot use it: {site.folder} is closed"
+    )  # fmt: skip
 
 
 @root_only
@@ -187,11 +202,30 @@ def test_a_disk_without_inodes(site: GitSite) -> None:
 def test_a_folder_for_passing_files_without_room(
     site: GitSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "small"))
     with mounted(tmp_path / "small", "size=1m"):
         about = {each.about: each.id for each in look(site, "folders")}
     assert about[str(tmp_path / "small")] == "disk-low"
+
+
+@root_only
+def test_a_folder_for_passing_files_that_the_account_may_not_write(
+    site: GitSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "closed"))
+    (tmp_path / "closed").mkdir()
+    give_to(NOBODY, site.state)
+    said = f"uid {NOBODY} cannot write {tmp_path / 'closed'}"
+    assert faults(site, "folders") == {"folder-closed": said}
+
+
+def test_a_folder_of_images_that_everybody_may_read(site: GitSite) -> None:
+    images = site.state / "images"
+    images.mkdir(mode=0o755)
+    said = "everybody may read the code of private modules in it"
+    assert faults(site, "folders") == {"images-open": said}
+    images.chmod(0o750)
+    assert not faults(site, "folders")
 
 
 @root_only
@@ -248,7 +282,6 @@ def test_what_a_killed_process_left_is_found(site: GitSite) -> None:
 
 
 def test_a_file_of_a_time_to_come_is_found(site: GitSite) -> None:
-    os.utime(site.index, times=(0, 0))
     (site.index / "file").touch()
     assert not faults(site, "folders")
     ahead = time.time() + 3600

@@ -83,8 +83,34 @@ def test_replaced_objects_are_found(site: GitSite, author: Author) -> None:
     author.commit({"a": "2"})
     author.git("replace", first, "HEAD")
     author.push("refs/replace/*:refs/replace/*")
-    said = f"refs/replace/{first} shows objects as other ones"
+    said = f"refs/replace/{first} shows an object as another"
     assert faults(site, "repositories") == {"refs-replaced": said}
+
+
+def test_a_main_branch_that_is_called_otherwise_is_found(site: GitSite, author: Author) -> None:
+    path = repository_of(site)
+    assert look(site, "repositories") == []
+    set_own(path, "mlreef.mainBranch", "main")
+    said = "it has no branch main, which published commits must be on"
+    assert faults(site, "repositories") == {"branch-missing": said}
+    author.tag("publish/1.0")
+    assert "is not on main" in author.push("publish/1.0")
+    author.push("master:main")
+    assert look(site, "repositories") == []
+
+
+def test_an_empty_repository_lacks_no_branch(site: GitSite) -> None:
+    set_own(repository_of(site), "mlreef.mainBranch", "main")
+    assert look(site, "repositories") == []
+
+
+@pytest.mark.parametrize(
+    ("word", "known"), [("public", True), (" Internal", True), ("privat", False), ("", False)]
+)
+def test_a_visibility_that_means_nothing_is_found(site: GitSite, word: str, known: bool) -> None:
+    set_own(repository_of(site), "mlreef.visibility", word)
+    said = f"its visibility is {word!r}, which counts as private"
+    assert faults(site, "repositories") == ({} if known else {"visibility-unknown": said})
 
 
 @pytest.mark.parametrize("place", ["packed-refs.lock", "refs/tags/x.lock", "config.lock"])

@@ -117,7 +117,7 @@ LIBRARIES = {
     "uv": "wheels.resolution",
 }
 OUTSIDE = {
-    "fcntl": "doctor.folder durable_files",
+    "fcntl": "doctor.disk durable_files",
     "http": "registry_http wheels.access",
     "sqlite3": "build_cache job_records jobs",
     "ssl": "doctor.machine registry_http wheels.access",

@@ -49,6 +49,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "hook-twice": ("warning", "take one of the two away"),
     "hooks-path": ("error", "unset core.hooksPath there"),
     # the repository
+    "branch-missing": ("warning", "push that branch, or set mlreef.mainBranch in the repository"),
     "git-lock": ("warning", "remove it, if no git process is at work in the repository"),
     "mark-missing": ("error", "let the mark be made as the account: touch mlreef-parked in it"),
     "mark-without-jobs": ("warning", "nothing: the next push of a branch takes it away"),
@@ -56,6 +57,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "refs-replaced": ("warning", "none of it is published: publish what the commits really hold"),
     "repository-owner": ("error", "give all repositories and the state to one account"),
     "repository-unreadable": ("error", "see that git works there, as the account of the hook"),
+    "visibility-unknown": ("warning", "set mlreef.visibility to public, internal or private"),
     "tags-unseen": ("warning", "run mlreef-hooks sweep"),
     "updates-kept": ("warning", "nothing: the next push to the repository does what they ask for"),
     # folders
@@ -69,6 +71,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "folder-network": ("error", "use a disk of this machine: tables and locks are not safe there"),
     "folder-no-locks": ("error", "use a file system that has flock and fsync"),
     "folder-read-only": ("error", "mount it for writing, or write another folder"),
+    "images-open": ("error", "close it to all others: chmod o="),
     "inodes-low": ("warning", "remove small files, or use a file system with more inodes"),
     "left-over": ("warning", "remove it, if no publish is at work"),
     "lock-held": ("warning", "look at the process; end it if it hangs"),

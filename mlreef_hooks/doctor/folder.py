@@ -1,141 +1,95 @@
-"""What is wrong with the folders that are written: modes, room, locks, what was left in them."""
+"""What is wrong with the folders that are written: modes, what was left in them, locks."""
 
-import errno
-import fcntl
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
+from mlreef_hooks.doctor.disk import disk_faults
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.doctor.processes import started_at
 from mlreef_hooks.plain_text import counted
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
-_LOW_BYTES, _LOW_INODES = 1 << 30, 10_000
-_TRIED_BYTES = 1 << 16
 _OLD_SECONDS = 86_400
 _AHEAD_SECONDS = 60
-_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs", "fuse.glusterfs", "afs")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OTHERS = 0o005  # read and enter
+_ALL = READ | WRITE | EXECUTE
 
 
 def look_at_folders(visit: Visit) -> Iterator[Finding]:
     """What is wrong with the folders of state, index and images, and with that of passing files."""
-    config, account = visit.config, visit.account
-    for folder in dict.fromkeys((config.state_path, config.index_path, config.images_path)):
-        if not folder.is_dir():
+    config = visit.config
+    folders = dict.fromkeys((config.state_path, config.index_path, config.images_path))
+    for folder in folders:
+        try:
+            closed = visit.account.obstacle(folder, _ALL)
+        except FileNotFoundError:
             if folder != config.images_path:
                 yield fault("folder-missing", folder, "is not there yet")
             continue
-        found = [*_closed(folder, account), *_faults(folder, visit)]
+        if closed:
+            yield _closed(folder, closed, visit.account)
+            continue
+        found = [*_faults(folder, visit, others=folders.keys() - {folder})]
         yield from found or [fine(folder, "can be written")]
-    passing = Path(tempfile.gettempdir())
-    yield from _room(passing, os.statvfs(passing))
+    yield from _passing(Path(os.environ.get("TMPDIR") or "/tmp"), visit)  # noqa: S108
 
 
-def _faults(folder: Path, visit: Visit) -> Iterator[Finding]:
-    mounts = Path("/proc/self/mountinfo").read_text(errors="replace")
-    kind = file_system_of(str(folder.resolve()), mounts)
-    if kind in _NETWORK:
-        yield fault("folder-network", folder, f"it is on the network ({kind})")
-    yield from _room(folder, os.statvfs(folder))
-    if os.access(folder, os.W_OK | os.X_OK):
-        yield from _tried(folder, visit.now)
-    yield from _left(folder, visit.now)
+def _passing(folder: Path, visit: Visit) -> Iterator[Finding]:
+    """What is wrong with the folder of passing files, which is everybody's."""
+    closed = visit.account.obstacle(folder, _ALL)
+    if closed:
+        hint = f"let everybody write it: chmod 1777 {folder}"
+        yield _closed(folder, closed, visit.account).but(hint=hint)
+    yield from disk_faults(folder, visit.now)
+
+
+def _faults(folder: Path, visit: Visit, *, others: Collection[Path]) -> Iterator[Finding]:
+    place = _unwritable(folder, visit.account, others)
+    if place and not os.statvfs(folder).f_flag & os.ST_RDONLY:
+        yield _closed(folder, place, visit.account)
+    yield from disk_faults(folder, visit.now)
+    yield from _left(folder, visit.now, others)
     yield from _held(folder, visit)
+    if folder == visit.config.images_path and folder.stat().st_mode & _OTHERS:
+        yield fault("images-open", folder, "everybody may read the code of private modules in it")
 
 
-def _closed(folder: Path, account: Account) -> Iterator[Finding]:
-    """The finding that the account cannot write something there."""
-    place = _unwritable(folder, account)
-    if place is None or os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return
+def _closed(folder: Path, place: Path, account: Account) -> Finding:
+    """The finding that the account cannot write a place at, above or below the folder."""
     hint = f"give it to the repositories' owner: chown -R {account.user} {folder}"
-    if folder.stat().st_uid not in (0, account.user):
+    if not place.is_relative_to(folder):
+        hint = f"let the account through: chmod o+x {place}"
+    elif folder.stat().st_uid not in (0, account.user):
         hint = "it is another account's: write another folder into the configuration"
-    yield fault("folder-closed", folder, f"uid {account.user} cannot write {place}").but(hint=hint)
+    return fault("folder-closed", folder, f"uid {account.user} cannot write {place}").but(hint=hint)
 
 
-def _unwritable(folder: Path, account: Account) -> Path | None:
-    """What the account would have to write at or below the folder, and cannot."""
-    obstacle = account.obstacle(folder, READ | WRITE | EXECUTE)
-    if obstacle is not None:
-        return obstacle
-    for parent, folders, files in os.walk(folder):
+def _unwritable(folder: Path, account: Account, others: Collection[Path]) -> Path | None:
+    """What the account would have to write below the folder, and cannot."""
+    for parent, folders, files in _walk(folder, others):
         below = [Path(parent, name) for name in folders]
         changed = [path for name in files if any(map((path := Path(parent, name)).match, _WRITTEN))]
-        wanted = [(path, READ | WRITE | EXECUTE) for path in below]
+        wanted = [(path, _ALL) for path in below]
         for path, bits in [*wanted, *((path, READ | WRITE) for path in changed)]:
             if not account.may(path, bits):
                 return path
     return None
 
 
-def _room(folder: Path, found: os.statvfs_result) -> Iterator[Finding]:
-    """What there is too little of; what cannot be had at all is found by trying."""
-    if found.f_flag & os.ST_RDONLY:
-        yield fault("folder-read-only", folder, "its file system is mounted read-only")
-        return
-    free = found.f_bavail * found.f_frsize
-    if free < _LOW_BYTES:
-        yield fault("disk-low", folder, f"{free >> 20} MiB are free")
-    if found.f_files and found.f_favail < _LOW_INODES:
-        yield fault("inodes-low", folder, f"{counted(found.f_favail, 'inode')} are free")
+def _walk(
+    folder: Path, others: Collection[Path]
+) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+    """All folders below one with what is in them, but the others, which have turns of their own."""
+    skipped = {str(path) for path in others}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if f"{parent}/{name}" not in skipped]
+        yield parent, folders, files
 
 
-def _tried(folder: Path, now: float) -> Iterator[Finding]:
-    """What fails with a file that has no name: it is gone with its descriptor, whatever happens.
-
-    Where the file system has no such files, what can be tried with the folder.
-    """
-    try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        content = bytes(_TRIED_BYTES)
-    except OSError as error:
-        if error.errno in _FULL:
-            yield fault("disk-full", folder, f"no file can be made: {error.strerror}")
-            return
-        descriptor, content = os.open(folder, os.O_RDONLY | os.O_DIRECTORY), b""
-    try:
-        yield from _used(folder, descriptor, content, now)
-    finally:
-        os.close(descriptor)
-
-
-def _used(folder: Path, descriptor: int, content: bytes, now: float) -> Iterator[Finding]:
-    try:
-        if content:
-            os.write(descriptor, content)
-        os.fsync(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    except OSError as error:
-        name = "disk-full" if error.errno in _FULL else "folder-no-locks"
-        said = f"a file cannot be written, synced and locked: {error.strerror}"
-        yield fault(name, folder, said)
-        return
-    ahead = os.fstat(descriptor).st_mtime - now
-    if content and abs(ahead) > _AHEAD_SECONDS:
-        said = f"the time of files in {folder} is {ahead:+.0f} s from that of this machine"
-        yield fault("clock-wrong", "clock", said)
-
-
-def file_system_of(path: str, mounts: str) -> str:
-    """The type of the file system that a path is on, by the text of /proc/PID/mountinfo."""
-    found: Mapping[str, str] = {}
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
-        if path == point or path.startswith(point.rstrip("/") + "/"):
-            found = {**found, point: after.split(" ")[0]}
-    return found[max(found, key=len)] if found else ""
-
-
-def _left(folder: Path, now: float) -> Iterator[Finding]:
+def _left(folder: Path, now: float, others: Collection[Path]) -> Iterator[Finding]:
     """Files that a killed process left beside their places, and files of a time to come."""
     old, ahead = [], []
     for parent, _, files in os.walk(folder):
@@ -153,6 +107,13 @@ def _left(folder: Path, now: float) -> Iterator[Finding]:
         yield fault("left-over", folder, said)
     if ahead:
         yield fault("clock-wrong", "clock", f"{ahead[0]} was changed in a time to come")
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:  # it was moved meanwhile
+        return 0.0
 
 
 def _held(folder: Path, visit: Visit) -> Iterator[Finding]:

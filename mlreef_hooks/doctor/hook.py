@@ -16,8 +16,11 @@ from mlreef_hooks.git import ask_git
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
 from mlreef_hooks.hook_files import HOOK, PROGRAM, HookState, hook_text, read_hook
 
-_TRIAL = "import sys, mlreef_hooks.cli.post_receive; [open(path).close() for path in sys.argv[1:]]"
-_TRIAL_SECONDS = 60
+_TRIAL = """\
+import sys, mlreef_hooks.cli.post_receive, mlreef_hooks.builders.layers, mlreef_hooks.registry
+[open(path).close() for path in sys.argv[1:]]
+"""
+_TRIAL_SECONDS = 20
 _CONFIG_HOOKS = (2, 54)  # the git that runs hooks of its configuration
 Trial = Callable[[str, str, Account], str]
 
@@ -37,6 +40,11 @@ def look_at_hooks(visit: Visit) -> Iterator[Finding]:
 
 
 def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -> Iterator[Finding]:
+    closed = visit.account.obstacle(git_dir, READ | EXECUTE)
+    if closed:
+        said = f"uid {visit.account.user} cannot use it: {closed} is closed"
+        yield fault("repository-unreadable", git_dir, said)
+        return
     ask_git(git_dir, "rev-parse", "--git-dir")
     settings = read_settings(git_dir)
     elsewhere = last_of(settings, "core.hookspath")

@@ -9,6 +9,7 @@ from mlreef_hooks.doctor.finding import Finding, Visit, fault
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, first_line, run_git
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
+from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push_option_setting import SETTING
 from mlreef_hooks.servers.table import SERVERS
@@ -28,7 +29,7 @@ _TRACES: Mapping[str, Callable[[Path], bool]] = {
 def look_at_repositories(visit: Visit) -> Iterator[Finding]:
     """What is wrong with each repository; one that git does not read is told of by its hook."""
     state = visit.config.state_path
-    home = state.stat().st_uid if state.is_dir() else 0
+    home = state.stat().st_uid if os.path.isdir(state) else 0
     for git_dir in visit.git_dirs:
         with suppress(OSError, PublishError):  # told of by the check of its hook
             yield from _faults(git_dir, visit, read_settings(git_dir))
@@ -45,15 +46,29 @@ def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterato
     said = last_of(settings, SETTING.lower())
     if said is None or not said.on:
         yield fault("push-options-off", git_dir, f"it takes no push options: {SETTING} is not true")
-    replaced = ask_git(git_dir, "for-each-ref", "--count=1", "refs/replace/").stdout
-    if replaced:
-        ref = os.fsdecode(replaced).split()[-1]
-        yield fault("refs-replaced", git_dir, f"{plain(ref)} shows objects as other ones")
+    yield from _faults_of_refs(git_dir, visit, settings)
+    visibility = last_of(settings, "mlreef.visibility")
+    if visibility and visibility.value.strip().lower() not in VISIBILITIES:
+        said_ = f"its visibility is {plain(visibility.value)!r}, which counts as private"
+        yield fault("visibility-unknown", git_dir, said_)
     for name, is_there in _TRACES.items():
         if name not in SERVERS and is_there(git_dir):
             said_ = f"{name} keeps it, whose names and visibility are not known here"
             yield fault("server-unknown", git_dir, said_)
     yield from _old_locks(git_dir, visit.now)
+
+
+def _faults_of_refs(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterator[Finding]:
+    words = ("for-each-ref", "--format=%(refname)", "refs/heads/", "refs/replace/")
+    refs = os.fsdecode(ask_git(git_dir, *words).stdout).splitlines()
+    replaced = [ref for ref in refs if ref.startswith("refs/replace/")]
+    if replaced:
+        yield fault("refs-replaced", git_dir, f"{plain(replaced[0])} shows an object as another")
+    own = last_of(settings, "mlreef.mainbranch")
+    branch = (own.value if own else "") or visit.config.publish.main_branch
+    if len(refs) > len(replaced) and f"refs/heads/{branch}" not in refs:
+        said = f"it has no branch {plain(branch)}, which published commits must be on"
+        yield fault("branch-missing", git_dir, said)
 
 
 def _target(link: Path) -> str:

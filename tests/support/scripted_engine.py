@@ -30,15 +30,8 @@ def scripted_engine(path: Path, version: str, info: Mapping[str, Any]) -> Iterat
         def log_message(self, *_: Any) -> None:
             """Print nothing."""
 
-    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield f"unix://{path}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with _serving(socketserver.ThreadingUnixStreamServer(str(path), Handler)):
+        yield f"unix://{path}"
 
 
 @contextmanager
@@ -52,15 +45,22 @@ def relay(url: str) -> Iterator[str]:
                 threading.Thread(target=_copy, args=(self.request, engine), daemon=True).start()
                 _copy(engine, self.request)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield f"tcp://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    with _serving(server):
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+
+
+@contextmanager
+def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Have the server answer in a thread of its own."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
