@@ -74,6 +74,12 @@ class Engine:
             drivers = self._client.info().get("DriverStatus") or []
             return not any("io.containerd.snapshotter" in str(pair) for pair in drivers)
 
+    def is_rootless(self) -> bool:
+        """True where the engine itself has no root's rights on its machine."""
+        with translated(self.url):
+            options = self._client.info().get("SecurityOptions") or []
+            return any("name=rootless" in str(option) for option in options)
+
     # images
 
     def image(self, name: str) -> EngineImage | None:

@@ -29,13 +29,14 @@ LAYERS = {
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image engine_pool"
     " engine_ssh event_log"
-    " folder_memory git hook_check hook_files index_document index_files installation"
-    " interruption job_log job_table jobs module_run object_store oci_layout process registry"
+    " folder_memory git git_settings hook_files index_document index_files installation"
+    " interruption job_log job_records job_table jobs module_run object_store oci_layout process"
+    " push_option_setting registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
     " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
     " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking doctor intake plan publish receive site sweep verification work",
+    "flow": "checking doctor.* intake plan publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -77,8 +78,8 @@ EDGES = {
     "engine_pool": "durable_files engine",
     "event_log": "durable_files jobs",
     "folder_memory": "durable_files",
-    "git": "git_objects",
-    "hook_check": "account hook_files",
+    "git": "account git_objects",
+    "git_settings": "account git",
     "hook_files": "durable_files waiting_room",
     "index_files": "durable_files index_document",
     "installation": "durable_files",
@@ -88,6 +89,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
@@ -121,11 +123,11 @@ LIBRARIES = {
     "uv": "wheels.resolution",
 }
 OUTSIDE = {
-    "fcntl": "durable_files",
+    "fcntl": "doctor.disk durable_files",
     "http": "registry_http wheels.access",
-    "sqlite3": "build_cache job_table jobs",
-    "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials engine_ssh git hook_check"
+    "sqlite3": "build_cache job_records job_table jobs",
+    "ssl": "doctor.machine registry_http wheels.access",
+    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
     " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -1,6 +1,5 @@
 """Commands for administrators of the git server."""
 
-import json
 import os
 import platform
 import sys
@@ -23,6 +22,7 @@ from mlreef_hooks.hook_files import (
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.push_option_setting import switch_on, take_back
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
@@ -39,7 +39,8 @@ all_option = click.option(
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def chosen_repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+    """The git directories that the options name."""
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
     found = [git_dir_of(path) for path in repos]
@@ -67,7 +68,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = chosen_repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -81,7 +82,13 @@ def install(
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
-    return _each(git_dirs, lambda git_dir: install_hook(git_dir, text, dry_run=dry_run), dry_run)
+    return _each(git_dirs, lambda git_dir: _install(git_dir, text, dry_run=dry_run), dry_run)
+
+
+def _install(git_dir: Path, text: str, *, dry_run: bool) -> str:
+    said = install_hook(git_dir, text, dry_run=dry_run)
+    switched = switch_on(git_dir, dry_run=dry_run)
+    return f"{said}, push options are on" if switched else said
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
@@ -113,34 +120,14 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = chosen_repositories(repos, root)
-    return _each(git_dirs, lambda git_dir: uninstall_hook(git_dir, dry_run=dry_run), dry_run)
+    git_dirs = find_git_dirs(repos, root)
+    return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 
-@click.command("doctor")
-@repo_option
-@all_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
-    """Look for everything that would keep a push from being published.
-
-    Exit status 1 where something is wrong.
-    """
-    from mlreef_hooks.doctor import examine
-
-    config = load_config(config_file)
-    if root is None and not repos and config.server.root:
-        root = Path(config.server.root)
-    git_dirs = chosen_repositories(repos, root) if repos or root else []
-    findings = list(examine(config, config_path(config_file), git_dirs))
-    if form == "json":
-        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
-    else:
-        for finding in findings:
-            hint = f": {finding.hint}" if finding.hint else ""
-            click.echo(f"{finding.state}: {finding.about}: {finding.message}{hint}")
-    return int(any(finding.state == "error" for finding in findings))
+def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
+    said = uninstall_hook(git_dir, dry_run=dry_run)
+    switched = take_back(git_dir, dry_run=dry_run)
+    return f"{said}, push options are off again" if switched else said
 
 
 @click.command("base")
