@@ -169,6 +169,21 @@ class Pip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """`[provenance]`: who says how a version was made, and by which key. `allowed_signers` are those
+    whom `verify --provenance` believes.
+    """
+
+    builder_id: str = text_key(
+        "https://mlreef-hooks.example/builder",
+        r"[a-z][a-z0-9+.-]*:[!-~]+",
+        "a URI as in https://git.example/mlreef-hooks",
+    )
+    key: str = path_key()
+    allowed_signers: str = path_key()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """`[limits]`: what a pushed tree may hold. Sizes in bytes."""
 
@@ -194,6 +209,7 @@ class Config:
         default_factory=lambda: {"default": Base()}, metadata={"check": _check_bases}
     )
     pip: Pip = field(default_factory=Pip)
+    provenance: Provenance = field(default_factory=Provenance)
     limits: Limits = field(default_factory=Limits)
     rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})
 

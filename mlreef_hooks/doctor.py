@@ -15,6 +15,7 @@ from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.plain_text import counted
+from mlreef_hooks.ssh_signature import sign
 from mlreef_hooks.wheels.bytecode import find_compiler
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
@@ -45,6 +46,7 @@ def examine(config: Config, config_file: Path, git_dirs: Sequence[Path]) -> Iter
     for folder in dict.fromkeys((config.state_path, config.index_path)):
         yield _examine_folder(folder, accounts)
     yield from _examine_pip(config)
+    yield from _examine_signatures(config, accounts)
     yield from _examine_engine(config, accounts)
     yield _examine_index(config)
 
@@ -68,6 +70,32 @@ def _examine_pip(config: Config) -> Iterator[Finding]:
             yield Finding(
                 about=f"pip.{key}", state="error", message=f"{path} is not there", hint=hint
             )
+
+
+def _examine_signatures(config: Config, accounts: Sequence[Account]) -> Iterator[Finding]:
+    """Whether the site's key signs, for the hook too."""
+    if config.provenance.key:
+        about, path = "provenance.key", Path(config.provenance.key)
+        yield _unreadable(about, path, accounts) or _examine_key(about, path)
+
+
+def _unreadable(about: str, path: Path, accounts: Sequence[Account]) -> Finding | None:
+    for account in accounts if path.is_file() else ():
+        obstacle = account.obstacle(path, READ)
+        if obstacle is not None:
+            message = f"uid {account.user} cannot read {path} because of {obstacle}"
+            hint = "give it to the account that publishes"
+            return Finding(about=about, state="error", message=message, hint=hint)
+    return None
+
+
+def _examine_key(about: str, path: Path) -> Finding:
+    try:
+        sign(path, b"")
+    except PublishError as error:
+        hint = "make one without a passphrase, for the account that publishes alone: ssh-keygen"
+        return Finding(about=about, state="error", message=error.message, hint=hint)
+    return Finding(about=about, state="ok", message="signs")
 
 
 def _examine_folder(folder: Path, accounts: Sequence[Account]) -> Finding:

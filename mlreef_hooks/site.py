@@ -15,7 +15,8 @@ from mlreef_hooks.servers.table import GitServer
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """One site. `builder` makes the builder for a job's number, when one is needed; `say` shows
-    the pusher one line; `clock` gives the time in UTC.
+    the pusher one line; `clock` gives the time in UTC. `sign` makes signatures of statements,
+    None where the site wants none.
     """
 
     config: Config
@@ -26,6 +27,7 @@ class Site:
     builder: Callable[[int], Builder]
     say: Callable[[str], None]
     clock: Callable[[], datetime]
+    sign: Callable[[bytes], bytes] | None = None
 
     def tell(self, lines: Iterable[str]) -> None:
         """Show the pusher lines."""

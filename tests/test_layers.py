@@ -24,17 +24,18 @@ LAYERS = {
     " module_toml required_package requirement_lines requirements source.* toml_lines tree_listing"
     " tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
-    " index_check index_claims oci registry_url report wheels.facts wheels.lock"
+    " index_check index_claims oci provenance provenance_check registry_url report sbom"
+    " wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git hook_check hook_files index_document index_files installation job_log"
-    " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* waiting_room wheels.access"
-    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
-    " working_tree",
-    "flow": "checking doctor intake publish receive site verification",
+    " folder_memory git hook_check hook_files index_attachments index_document index_files"
+    " installation job_log jobs module_run object_store oci_layout process registry registry_blobs"
+    " registry_http registry_login registry_session repository servers.*"
+    " ssh_signature waiting_room wheels.access wheels.bytecode wheels.bytecode_worker"
+    " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.unfinished"
+    " wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
+    "flow": "attestation checking doctor intake publish receive site verification",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -74,7 +75,8 @@ EDGES = {
     "git": "git_objects",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
-    "index_files": "durable_files index_document",
+    "index_attachments": "durable_files",
+    "index_files": "durable_files index_attachments index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
     "jobs": "durable_files process",
@@ -118,8 +120,8 @@ OUTSIDE = {
     "http": "registry_http wheels.access",
     "sqlite3": "build_cache jobs",
     "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.ready docker_credentials git hook_check wheels.bytecode"
-    " wheels.resolution",
+    "subprocess": "base_image cli.ready docker_credentials git hook_check ssh_signature"
+    " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -17,6 +17,7 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
+from mlreef_hooks.ssh_signature import sign
 
 if TYPE_CHECKING:
     from mlreef_hooks.bases import BaseImages, BaseSource
@@ -62,6 +63,7 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
         builder=lambda job_id: open_builder(config, cache, _job_log(config, say, job_id)),
         say=say,
         clock=lambda: datetime.now(UTC),
+        sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
     )
 
 
