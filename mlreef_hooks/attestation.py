@@ -1,4 +1,4 @@
-"""The provenance of a version that is about to be published: made, signed."""
+"""The provenance of a version that is about to be published: made, signed, sent with its image."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from mlreef_hooks import __version__
 from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.index_document import encode_document
-from mlreef_hooks.oci import sha256
+from mlreef_hooks.oci import Artifact, ArtifactFile, sha256
 from mlreef_hooks.provenance import (
+    BILL_MEDIA,
+    SIGNATURE_MEDIA,
+    STATEMENT_MEDIA,
     Places,
     Run,
     encode_file,
@@ -16,6 +19,13 @@ from mlreef_hooks.provenance import (
 )
 from mlreef_hooks.sbom import make_bill
 from mlreef_hooks.site import Site
+
+# By how a file's name ends: of which artifact it is part, and of which type itself.
+_MEDIA: Mapping[str, tuple[str, str]] = {
+    ".intoto.json": (STATEMENT_MEDIA, STATEMENT_MEDIA),
+    ".sig": (STATEMENT_MEDIA, SIGNATURE_MEDIA),
+    ".cdx.json": (BILL_MEDIA, BILL_MEDIA),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +51,23 @@ def attest(entry: IndexEntry, job_id: int, started: str, site: Site) -> Attested
         contents["signature"] = site.sign(statement)
     places = vars(Places.of(document["namespace"], document["name"], version["version"]))
     files = {places[key]: content for key, content in contents.items()}
+    if site.attach:
+        site.attach(version["image"], list_artifacts(files))
     version["provenance"] = {
         key: {"path": places[key], "sha256": sha256(content).partition(":")[2]}
         for key, content in contents.items()
     }
     return AttestedEntry(document=document, files=files)
+
+
+def list_artifacts(files: Mapping[str, bytes]) -> list[Artifact]:
+    """What goes with the image: the statement with its signature, and the bill of materials."""
+    found: dict[str, list[ArtifactFile]] = {STATEMENT_MEDIA: [], BILL_MEDIA: []}
+    for place, content in files.items():
+        type_, media_type = next(_MEDIA[end] for end in _MEDIA if place.endswith(end))
+        name = place.rpartition("/")[2]
+        found[type_].append(ArtifactFile(name=name, media_type=media_type, content=content))
+    return [Artifact(type=type_, files=members) for type_, members in found.items()]
 
 
 def describe_run(entry: IndexEntry, job_id: int, started: str, site: Site) -> Run:

@@ -170,8 +170,8 @@ class Pip:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """`[provenance]`: who says how a version was made, and by which key. `allowed_signers` are those
-    whom `verify --provenance` believes.
+    """`[provenance]`: who says how a version was made, by which key, and whether its image's
+    registry gets that too. `allowed_signers` are those whom `verify --provenance` believes.
     """
 
     builder_id: str = text_key(
@@ -181,6 +181,7 @@ class Provenance:
     )
     key: str = path_key()
     allowed_signers: str = path_key()
+    attach: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from mlreef_hooks.oci import encode, sha256
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://mlreef-hooks.example/build/v1"  # of another form, another number
+STATEMENT_MEDIA = "application/vnd.in-toto+json"
+SIGNATURE_MEDIA = "application/vnd.mlreef.ssh-signature"  # nobody has registered one
 BILL_MEDIA = "application/vnd.cyclonedx+json"
 PROGRAM = "mlreef-hooks"
 ENTRY = "index entry"  # what the byproduct is called that covers all other fields of the index

@@ -31,7 +31,7 @@ LAYERS = {
     " committed_tree docker_credentials durable_files engine engine_api engine_image"
     " folder_memory git hook_check hook_files index_attachments index_document index_files"
     " installation job_log jobs module_run object_store oci_layout process registry registry_blobs"
-    " registry_http registry_login registry_session repository servers.*"
+    " registry_http registry_login registry_referrers registry_session repository servers.*"
     " ssh_signature waiting_room wheels.access wheels.bytecode wheels.bytecode_worker"
     " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.unfinished"
     " wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
@@ -83,6 +83,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "registry_referrers": "registry",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",

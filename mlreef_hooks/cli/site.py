@@ -13,6 +13,7 @@ from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.image import Builder
+from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.servers.table import SERVERS
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mlreef_hooks.builders.source_wheels import SourceWheels
     from mlreef_hooks.builders.stored_image import CheckStart, Deliver
     from mlreef_hooks.engine import Engine
+    from mlreef_hooks.oci import Artifact
     from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.registry import Registry
 
@@ -54,6 +56,7 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
     user = os.getuid()
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
+    attaches = config.provenance.attach and config.registry.remote
     return Site(
         config=config,
         server=SERVERS["plain"](config, user),
@@ -64,7 +67,17 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
         say=say,
         clock=lambda: datetime.now(UTC),
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
+        attach=partial(_attach, config) if attaches else None,
     )
+
+
+def _attach(config: Config, image: Document, artifacts: "Sequence[Artifact]") -> None:
+    """Send what is said of an image to its registry."""
+    from mlreef_hooks.registry_referrers import attach
+
+    host = config.registry.prefix.partition("/")[0]
+    registry = partial(open_registry, config, host)
+    attach(registry, image["reference"], image["digest"], artifacts)
 
 
 def _job_log(config: Config, say: Callable[[str], None], job_id: int) -> Log:
