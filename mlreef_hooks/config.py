@@ -45,13 +45,16 @@ def _check_rules(table: Mapping[str, object]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Publish:
-    """`[publish]`: what publishes."""
+    """`[publish]`: what publishes. `signed_tags` names a file of those who may sign publish tags;
+    then a tag without their signature publishes nothing.
+    """
 
     tags: tuple[str, ...] = field(
         default=("publish/{version}", "publish/{module}/{version}"),
         metadata={"check": _check_tags},
     )
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
+    signed_tags: str = path_key()
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:

@@ -73,10 +73,13 @@ def _examine_pip(config: Config) -> Iterator[Finding]:
 
 
 def _examine_signatures(config: Config, accounts: Sequence[Account]) -> Iterator[Finding]:
-    """Whether the site's key signs, for the hook too."""
+    """Whether the site's key signs, and whether the hook can tell who signed tags."""
     if config.provenance.key:
         about, path = "provenance.key", Path(config.provenance.key)
         yield _unreadable(about, path, accounts) or _examine_key(about, path)
+    if config.publish.signed_tags:
+        about, path = "publish.signed_tags", Path(config.publish.signed_tags)
+        yield _unreadable(about, path, accounts) or _examine_signers(about, path)
 
 
 def _unreadable(about: str, path: Path, accounts: Sequence[Account]) -> Finding | None:
@@ -96,6 +99,13 @@ def _examine_key(about: str, path: Path) -> Finding:
         hint = "make one without a passphrase, for the account that publishes alone: ssh-keygen"
         return Finding(about=about, state="error", message=error.message, hint=hint)
     return Finding(about=about, state="ok", message="signs")
+
+
+def _examine_signers(about: str, path: Path) -> Finding:
+    if path.is_file():
+        return Finding(about=about, state="ok", message="is there")
+    hint = "write who may sign publish tags there, as in ssh-keygen(1), ALLOWED SIGNERS"
+    return Finding(about=about, state="error", message=f"{path} is not there", hint=hint)
 
 
 def _examine_folder(folder: Path, accounts: Sequence[Account]) -> Finding:
