@@ -56,13 +56,16 @@ def _check_engines(addresses: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Publish:
-    """`[publish]`: what publishes."""
+    """`[publish]`: what publishes. `signed_tags` names a file of those who may sign publish tags;
+    then a tag without their signature publishes nothing.
+    """
 
     tags: tuple[str, ...] = field(
         default=("publish/{version}", "publish/{module}/{version}"),
         metadata={"check": _check_tags},
     )
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
+    signed_tags: str = path_key()
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:
@@ -213,6 +216,22 @@ class Pip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """`[provenance]`: who says how a version was made, by which key, and whether its image's
+    registry gets that too. `allowed_signers` are those whom `verify --provenance` believes.
+    """
+
+    builder_id: str = text_key(
+        "https://mlreef-hooks.example/builder",
+        r"[a-z][a-z0-9+.-]*:[!-~]+",
+        "a URI as in https://git.example/mlreef-hooks",
+    )
+    key: str = path_key()
+    allowed_signers: str = path_key()
+    attach: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """`[limits]`: what a pushed tree may hold, and how large an image may be. Sizes in bytes."""
 
@@ -246,6 +265,7 @@ class Config:
         default_factory=lambda: {"default": Base()}, metadata={"check": _check_bases}
     )
     pip: Pip = field(default_factory=Pip)
+    provenance: Provenance = field(default_factory=Provenance)
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})

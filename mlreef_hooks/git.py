@@ -28,6 +28,7 @@ _REMEDIES = {
     ),
     b"not a git repository": "name a git repository",
 }
+_DOCTOR = "the administrator runs mlreef-hooks doctor"
 _REMEDY = "see that git status works there"
 _COMMITTED = ("rev-parse", "--absolute-git-dir", "--verify", "HEAD:./")
 _CHANGED = (
@@ -37,6 +38,20 @@ _CHANGED = (
     "--ignore-submodules=dirty", "HEAD", "--", ".",
 )  # fmt: skip
 _UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard")
+# Who signed a tag is told by ssh-keygen and the site's file: the repository's settings choose
+# neither, and no other program either, whatever form of signature is in the tag.
+_VERIFIED = (
+    "-c", "gpg.ssh.program=ssh-keygen",
+    "-c", "gpg.ssh.revocationFile=/dev/null",
+    "-c", "gpg.openpgp.program=false",
+    "-c", "gpg.x509.program=false",
+    "-c", "gpg.minTrustLevel=fully",
+)  # fmt: skip
+_UNSIGNED: Mapping[bytes, str] = {
+    b"no signature found": "it has no signature",
+    b"No principal matched": "the key is none that the site allows",
+}
+_SAID = 200  # characters of what git says of a signature
 _FILTERS = ("config", "-z", "--show-scope", "--name-only", "--get-regexp", r"^filter\.")
 
 
@@ -199,6 +214,27 @@ def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
 def origin_of(folder: Path) -> str | None:
     """The URL that a working tree was cloned from, None where it was not."""
     return _setting([*in_folder(folder), "config", "--get", "remote.origin.url"])
+
+
+def signature_fault(git_dir: Path, tag: str, signers: Path) -> str | None:
+    """Why the tag object of this id is not signed by one of `signers`, None where it is.
+
+    PublishError that may pass where this machine cannot tell.
+    """
+    if not os.access(signers, os.R_OK):
+        message = "the file of those who may sign publish tags cannot be read"
+        raise PublishError(message, _DOCTOR, passing=True)
+    allowed = f"gpg.ssh.allowedSignersFile={signers}"
+    words = (*_VERIFIED, "-c", allowed, "verify-tag", "--raw", tag)
+    done = run_git(f"--git-dir={git_dir}", *words)
+    if done.returncode == 0:
+        return None
+    if b"cannot run ssh-keygen" in done.stderr:
+        message = "ssh-keygen is not installed, so that signatures cannot be checked"
+        raise PublishError(message, _DOCTOR, passing=True)
+    known = next((_UNSIGNED[words] for words in _UNSIGNED if words in done.stderr), "")
+    said = first_line(done.stderr.strip().rpartition(b"\n")[2])[:_SAID]
+    return known or said or "its signature is none by an SSH key"
 
 
 def _setting(words: Sequence[str]) -> str | None:

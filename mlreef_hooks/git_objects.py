@@ -78,6 +78,12 @@ def commit_seconds(content: bytes) -> int:
     return 0
 
 
+def tag_name(content: bytes) -> str:
+    """What a tag object calls itself: its third line, as in git's parse_tag_buffer (tag.c)."""
+    line = (*content.split(b"\n", 3), b"", b"")[2]
+    return line.removeprefix(b"tag ").decode(errors="surrogateescape")
+
+
 def tag_message(content: bytes) -> str:
     """The message of a tag object, without its signature."""
     text = content.partition(b"\n\n")[2]

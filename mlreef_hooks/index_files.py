@@ -6,12 +6,19 @@ that is killed leaves a note (`.pending`), by which whoever comes next completes
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
-from mlreef_hooks.durable_files import beside_of, locked, make_folder, remove_file, replace_file
+from mlreef_hooks.durable_files import (
+    beside_of,
+    locked,
+    make_folder,
+    remove_file,
+    replace_file,
+    replace_files,
+)
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import (
     Document,
@@ -22,9 +29,11 @@ from mlreef_hooks.index import (
     listing_line,
     set_yanked,
 )
+from mlreef_hooks.index_attachments import read_attachments, remove_attachments
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.index_document import encode_document, read_document, read_if_allowed
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
+from mlreef_hooks.provenance import named_files
 from mlreef_hooks.push import RESERVED
 
 SCHEMAS = ("module", "listing", "index")
@@ -37,6 +46,7 @@ def audience_of(visibility: str, namespace: str) -> str:
     return f"private/{namespace}" if visibility == "private" else visibility
 
 
+NO_FILES: Mapping[str, bytes] = {}
 Check = Callable[[str, Document, str], Document]  # the kind of a document, itself, its path
 
 
@@ -97,16 +107,17 @@ class IndexFiles:
 
     # writing
 
-    def add(self, entry: Document) -> bool:
+    def add(self, entry: Document, files: Mapping[str, bytes] = NO_FILES) -> bool:
         """Add the one version of `entry`; False where just this version stands there already.
 
+        `files` are those that it names, by their places below the folder of its audience.
         PublishError where the version was published from another commit, or the module belongs to
         another repository.
         """
         namespace, name = entry["namespace"], entry["name"]
         (version,) = entry["versions"]
         with self._writing():
-            document = self._stored(namespace, name)
+            _, document = self._stored(namespace, name)
             check_owner(document, entry["repository"], name)
             check_namespace(self.neighbour(namespace), entry["repository"])
             published = document and find_version(document, version["version"])
@@ -114,7 +125,7 @@ class IndexFiles:
                 check_same(published, version["tag"], version["commit"])
                 self._write({**document, "visibility": entry["visibility"]})
                 return False
-            self._write(add_version(document, entry))
+            self._write(add_version(document, entry), files)
             return True
 
     def yank(
@@ -125,17 +136,21 @@ class IndexFiles:
         Where the repository's `visibility` has become narrower, the module's becomes so too.
         """
         with self._writing():
-            document = self._stored(namespace, name)
+            _, document = self._stored(namespace, name)
             if document is None or find_version(document, version) is None:
                 raise KeyError(version)
             visibility = min(visibility, document["visibility"], key=VISIBILITIES.index)
             document = set_yanked(document, version, yanked=reason is not None, reason=reason)
             self._write({**document, "visibility": visibility})
 
-    def _stored(self, namespace: str, name: str) -> Document | None:
-        """A module's document; one that cannot be read must not count as one that is not there."""
-        found = (read_document(path) for path in self._module_paths(namespace, name))
-        return next(filter(None, found), None)
+    def _stored(self, namespace: str, name: str) -> tuple[str, Document | None]:
+        """A module's audience and document; what cannot be read does not count as not there."""
+        audiences = [audience_of(visibility, namespace) for visibility in VISIBILITIES]
+        for audience in audiences:
+            document = read_document(self._module_path(audience, namespace, name))
+            if document is not None:
+                return audience, document
+        return audiences[0], None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -159,24 +174,32 @@ class IndexFiles:
             beside_of(path).unlink(missing_ok=True)
             self._refresh(**pending)
 
-    def _write(self, document: Document) -> None:
+    def _write(self, document: Document, files: Mapping[str, bytes] = NO_FILES) -> None:
         place = {"namespace": document["namespace"], "name": document["name"]}
         audience = audience_of(document["visibility"], document["namespace"])
         content = encode_document(document)
         replace_file(self._note, encode_document({**place, "audience": audience}), 0o600)
-        self._put(audience, self._module_path(audience, **place), content)
+        before, stored = self._stored(**place)
+        if stored is not None and before != audience:
+            files = {**read_attachments(self.root / before, stored), **files}
+        self._put(audience, {self.root / audience / name: files[name] for name in files})
+        self._put(audience, {self._module_path(audience, **place): content})
         self._refresh(**place, audience=audience)
 
     def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
         """Make everything that follows from a module's document in `audience` be so."""
         document = read_document(self._module_path(audience, namespace, name))
-        if document is not None:
-            for visibility in VISIBILITIES:
-                other = audience_of(visibility, namespace)
-                if other != audience:
-                    remove_file(self._module_path(other, namespace, name), self.root / other)
-                line = listing_line(document) if other == audience else None
-                self._refresh_listing(other, namespace, name, line)
+        if document is None:  # its writer did not come to that; what stands elsewhere stays so
+            audience, document = self._stored(namespace, name)
+        for visibility in VISIBILITIES:
+            other = audience_of(visibility, namespace)
+            its = document if other == audience else None
+            if its is None:
+                remove_file(self._module_path(other, namespace, name), self.root / other)
+            remove_attachments(
+                self.root / other, namespace, name, but=named_files(its) if its else set()
+            )
+            self._refresh_listing(other, namespace, name, listing_line(its) if its else None)
         self._note.unlink(missing_ok=True)
 
     def _refresh_listing(
@@ -194,7 +217,7 @@ class IndexFiles:
             "modules": len(listing["modules"]),
         }
         if listing["modules"]:
-            self._put(audience, path, content)
+            self._put(audience, {path: content})
         else:
             remove_file(path, folder)
         self._refresh_entrance(audience, namespace, facts)
@@ -210,20 +233,25 @@ class IndexFiles:
                 key: namespaces[key] for key in sorted(namespaces) if namespaces[key]["modules"]
             },
         }
-        self._put(audience, path, encode_document(entrance))
+        self._put(audience, {path: encode_document(entrance)})
 
     def _put_schema(self, audience: str, name: str) -> Document:
         content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
         place = f"schema/{name}.json"
-        self._put(audience, self.root / audience / place, content)
+        self._put(audience, {self.root / audience / place: content})
         return {"path": place, "sha256": hashlib.sha256(content).hexdigest()}
 
-    def _put(self, audience: str, path: Path, content: bytes) -> None:
-        """Write a file of an audience, unless it is there already as it should be."""
+    def _put(self, audience: str, contents: Mapping[Path, bytes]) -> None:
+        """Write files of an audience, unless they are there already as they should be."""
         folder_mode, mode = _PUBLIC_MODES if audience == "public" else _CLOSED_MODES
-        if not path.is_file() or path.read_bytes() != content:
-            make_folder(path.parent, folder_mode)
-            replace_file(path, content, mode)
+        new = {
+            path: content
+            for path, content in contents.items()
+            if not path.is_file() or path.read_bytes() != content
+        }
+        for folder in {path.parent for path in new}:
+            make_folder(folder, folder_mode)
+        replace_files(new, mode)
 
     def _module_path(self, audience: str, namespace: str, name: str) -> Path:
         return self.root / audience / "modules" / namespace / f"{name}.json"

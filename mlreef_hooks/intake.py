@@ -1,6 +1,7 @@
 """From a tag in a repository to a publish request, or to the finding why it is none."""
 
 import shlex
+from pathlib import Path
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
@@ -28,9 +29,12 @@ def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, Publ
 
 
 def read_request(
-    update: RefUpdate, tag: PublishTag, event: PushEvent, repository: GitRepository
+    update: RefUpdate, tag: PublishTag, event: PushEvent, repository: GitRepository, signers: str
 ) -> PublishRequest | Problem:
-    """The request of a tag that was made or moved, or what is wrong with the tag."""
+    """The request of a tag that was made or moved, or what is wrong with the tag.
+
+    Where `signers` names a file, the tag must be signed by one of those whom it allows.
+    """
     if tag.version is None or len(str(tag.version)) > _VERSION_LENGTH:
         return _problem(
             "tag-version-invalid", tag, "the tag does not end with a version",
@@ -42,6 +46,10 @@ def read_request(
     peeled = _peel(update.new, tag, repository)
     if isinstance(peeled, Problem):
         return peeled
+    fault = _signature_fault(update.new, tag, peeled, repository, signers) if signers else None
+    if fault is not None:
+        again = f"git tag --force --sign {shlex.quote(plain(tag.tag))} {peeled.id[:12]}"
+        return _problem("tag-signature", tag, fault, f"{again}, and push it with --force")
     return PublishRequest(
         repository=event.repository,
         tag=tag.tag,
@@ -67,6 +75,18 @@ def _peel(object_id: str, tag: PublishTag, repository: GitRepository) -> PeeledT
         message = f"the tag points to a {peeled.type}, not a commit"
         return _problem("tag-target", tag, message, again)
     return peeled
+
+
+def _signature_fault(
+    object_id: str, tag: PublishTag, peeled: PeeledTag, repository: GitRepository, signers: str
+) -> str | None:
+    """Why the tag is not one that somebody whom the site allows has signed."""
+    if peeled.name is None:
+        return "the tag is not signed: there is only a name"
+    if peeled.name != tag.tag:
+        return f"the tag was signed as {plain(peeled.name)[:_VERSION_LENGTH]}"
+    fault = repository.signature_fault(object_id, Path(signers))
+    return None if fault is None else f"the tag is not signed as the site wants: {plain(fault)}"
 
 
 def _problem(rule: str, tag: PublishTag, message: str, hint: str) -> Problem:

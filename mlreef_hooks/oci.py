@@ -111,3 +111,47 @@ def image_manifest(config: Descriptor, layers: Sequence[Layer]) -> bytes:
             "layers": [layer.blob.to_json() for layer in layers],
         }
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactFile:
+    """A file that goes with an image: its name, its media type, its content."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The descriptor of its content."""
+        return Descriptor.of(self.media_type, self.content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """Files that refer to an image together; `type` says what they are, as a media type."""
+
+    type: str
+    files: Sequence[ArtifactFile]
+
+
+# What stands where an image has its configuration (image-spec, "Guidance for an Empty Descriptor").
+EMPTY = ArtifactFile(name="", media_type="application/vnd.oci.empty.v1+json", content=b"{}")
+
+
+def artifact_manifest(artifact: Artifact, subject: Descriptor) -> bytes:
+    """The manifest of an artifact that refers to `subject` (image-spec, "Artifact Usage")."""
+    titles = [{"org.opencontainers.image.title": file.name} for file in artifact.files]
+    files = zip(artifact.files, titles, strict=True)
+    return encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": artifact.type,
+            "config": EMPTY.descriptor.to_json(),
+            "layers": [
+                {**file.descriptor.to_json(), "annotations": title} for file, title in files
+            ],
+            "subject": subject.to_json(),
+        }
+    )

@@ -31,6 +31,7 @@ RULES: Mapping[str, Rule] = {
     "tag-version-invalid": _error("The tag's version is not a public PEP 440 version."),
     "tag-target": _error("The tag does not point to a commit."),
     "tag-nested": _error("The tag points to a tag that points to a tag, and so on, too often."),
+    "tag-signature": _error("The tag is not signed by somebody whom the site allows."),
     "tag-moved": _error("The tag was moved, but its version is published and stays as it is."),
     "version-taken": _error("The version is already published from another tag."),
     "module-taken": _error("The module's name belongs to another repository of the namespace."),

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 
 from mlreef_hooks import report
+from mlreef_hooks.attestation import attest
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
@@ -39,14 +41,19 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
         if is_published(job.request, manifest, site):
             site.tell(report.already_published(job.request, manifest.name))
             return manifest.name
-        image = _publish_new(job, manifest, tree, repository, site)
+        image = _publish_new(job, manifest, tree, repository, site, began)
     seconds = (site.clock() - began).total_seconds()
     site.tell(report.published(job.request, manifest, image, seconds))
     return manifest.name
 
 
 def _publish_new(
-    job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
+    job: Job,
+    manifest: ModuleManifest,
+    tree: SourceTree,
+    repository: GitRepository,
+    site: Site,
+    began: datetime,
 ) -> BuiltImage:
     created = repository.commit_time(job.request.commit)
 
@@ -57,7 +64,10 @@ def _publish_new(
         return entry, _build(spec, manifest, builder, site)
 
     entry, image = site.build(site.output, manifest, build)
-    _write(entry, image, repository, site)
+    complete = _complete(entry, image, repository, site)
+    attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
+    go_through()
+    site.index.add(attested.document, attested.files)
     return image
 
 
@@ -184,14 +194,14 @@ def _check_size(image: BuiltImage, most: int) -> None:
         )
 
 
-def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:
-    """Add the entry. Visibility is asked anew: it may have changed while the image was built."""
-    complete = replace(
+def _complete(
+    entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site
+) -> IndexEntry:
+    """The whole entry. Visibility is asked anew: it may have changed while the image was built."""
+    return replace(
         entry,
         visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),
     )
-    go_through()
-    site.index.add(complete.document())

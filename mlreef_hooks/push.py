@@ -10,7 +10,8 @@ from packaging.version import InvalidVersion, Version
 from mlreef_hooks.errors import PublishError
 
 TAGS = "refs/tags/"
-RESERVED = ("listing", "modules", "schema")  # folders of the index; no namespace may be named so
+# Folders of the index; no namespace may be named so.
+RESERVED = ("listing", "modules", "provenance", "schema")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")  # git-check-ref-format(1)
 _TAG_LENGTH = 1000  # no publish tag is longer
 _VERSION_LENGTH = 128  # of a docker tag, which the version becomes

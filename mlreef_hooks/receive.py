@@ -85,7 +85,7 @@ def _receive_tag(
     if update.deleted:
         withdraw(event.repository.key, tag.tag, repository, site)
         return None
-    request = read_request(update, tag, event, repository)
+    request = read_request(update, tag, event, repository, site.config.publish.signed_tags)
     if isinstance(request, Problem):
         site.tell([*report.findings([request]), report.STORED])
         return None

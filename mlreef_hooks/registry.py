@@ -14,7 +14,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_name import DIGEST, REFERENCE, REPOSITORY
 from mlreef_hooks.oci import INDEX, MANIFEST, Descriptor, sha256
 from mlreef_hooks.registry_blobs import BlobDownload, BlobUpload, check_digest, place_of
-from mlreef_hooks.registry_http import Body, Connections, text
+from mlreef_hooks.registry_http import Answer, Body, Connections, text
 from mlreef_hooks.registry_session import ImageRepository, Session
 from mlreef_hooks.registry_url import Url
 
@@ -126,7 +126,22 @@ class Registry:
 
         MissingBlobs where the repository lacks some that it names.
         """
-        place, digest = self._at(repository, "pull,push"), sha256(content)
+        self._put_manifest(repository, reference, content, media_type)
+        return sha256(content)
+
+    def put_referrer(self, repository: str, content: bytes) -> bool:
+        """Bring a manifest that has a `subject`; True where the registry lists it as one of that's.
+
+        Where it does not, the client keeps the list (distribution-spec, "Pushing Manifests with
+        Subject").
+        """
+        answer = self._put_manifest(repository, sha256(content), content, MANIFEST)
+        return "OCI-Subject" in answer.headers
+
+    def _put_manifest(
+        self, repository: str, reference: str, content: bytes, media_type: str
+    ) -> Answer:
+        place = self._at(repository, "pull,push")
         url = place.url(f"manifests/{_checked(REFERENCE, reference)}")
         answer = self._session.persist(
             lambda: place.request(
@@ -141,8 +156,8 @@ class Registry:
         if answer.status != 201:
             hint = "the administrator finds out what the registry cannot take"
             raise MissingBlobs(f"{url.address} does not take manifest {reference}", hint)
-        check_digest(answer, digest)
-        return digest
+        check_digest(answer, sha256(content))
+        return answer
 
     def get_manifest(self, repository: str, reference: str) -> tuple[bytes, str] | None:
         """A manifest or an index of manifests with its media type, None where there is none."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git, in_folder, run_git, unreadable
+from mlreef_hooks.git import ask_git, in_folder, run_git, signature_fault, unreadable
 from mlreef_hooks.git_objects import (
     CHECK,
     commit_seconds,
     object_of_tag,
     tag_message,
+    tag_name,
     tree_of_commit,
 )
 from mlreef_hooks.object_store import ObjectStore
@@ -30,14 +31,16 @@ _LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes 
 
 @dataclass(frozen=True, kw_only=True)
 class PeeledTag:
-    """Where a tag leads: the type of the last object, its id, and the outer tag's message.
+    """Where a tag leads: the type of the last object, its id, and the outer tag's message and name.
 
-    `type` is `commit`, `tree` or `blob`, or `tag` where tags are nested deeper than `TAG_DEPTH`.
+    `type` is `commit`, `tree` or `blob`, or `tag` where tags are nested deeper than `TAG_DEPTH`;
+    `name` is what the tag object calls itself, None where there is no tag object.
     """
 
     type: str
     id: str
     message: str
+    name: str | None = None
 
 
 class GitRepository:
@@ -114,7 +117,7 @@ class GitRepository:
 
     def peel(self, object_id: str) -> PeeledTag:
         """Where the tag object (or any other object) leads; bounded, whatever was pushed."""
-        message, depth = "", 0
+        message, name, depth = "", None, 0
         while True:
             kind, size = self._objects.facts([object_id])[0].split()
             if not size.isdigit():
@@ -125,11 +128,18 @@ class GitRepository:
                     "write a shorter message",
                 )
             if kind != "tag" or depth == TAG_DEPTH:
-                return PeeledTag(type=kind, id=object_id, message=message)
+                return PeeledTag(type=kind, id=object_id, message=message, name=name)
             content = self._objects.read(object_id)
-            message = message if depth else tag_message(content)
+            if not depth:
+                message, name = tag_message(content), tag_name(content)
             object_id = object_of_tag(object_id, content)
             depth += 1
+
+    def signature_fault(self, tag: str, signers: Path) -> str | None:
+        """Why the tag object of this id is not signed by one of those whom the file `signers`
+        allows, None where it is; PublishError that may pass where this machine cannot tell.
+        """
+        return signature_fault(self.git_dir, tag, signers)
 
     def commit_time(self, commit: str) -> int:
         """When the commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""

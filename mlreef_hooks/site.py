@@ -1,6 +1,6 @@
 """What every flow works with: the site's configuration and the outside things it has chosen."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -9,10 +9,12 @@ from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
 from mlreef_hooks.event_log import EventLog, write_metrics
 from mlreef_hooks.image import Builder
+from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_log import JobLog, Told, log_path
 from mlreef_hooks.jobs import Job, Jobs
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.oci import Artifact
 from mlreef_hooks.servers.table import GitServer
 
 _Result = TypeVar("_Result")
@@ -36,7 +38,8 @@ class Build(Protocol):
 class Site:
     """One site. `build` lets a builder work; `say` shows the pusher one line,
     `output` takes what a build prints; `clock` gives the time in UTC; `keep_mistake` keeps what
-    only a developer understands.
+    only a developer understands. `sign` makes signatures of statements, and `attach` sends what a
+    version says of its image along with it; None where the site wants none.
     """
 
     config: Config
@@ -50,6 +53,8 @@ class Site:
     clock: Callable[[], datetime]
     keep_mistake: Callable[[Exception], None]
     events: EventLog
+    sign: Callable[[bytes], bytes] | None = None
+    attach: Callable[[Document, Sequence[Artifact]], None] | None = None
 
     def tell(self, lines: Iterable[str]) -> None:
         """Show the pusher lines."""

@@ -18,6 +18,12 @@ state = "/srv/state"
 [publish]
 tags = ["v{version}", "{module}@v{version}"]
 main_branch = "main"
+signed_tags = "/etc/signers"
+[provenance]
+key = "/etc/key"
+builder_id = "https://site.example/builder"
+attach = true
+allowed_signers = "/etc/site-signers"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
@@ -119,6 +125,11 @@ DEFAULTS = {
     "limits.tree_bytes": 4 << 30,
     "limits.image_bytes": 30 << 30,
     "metrics.path": "",
+    "publish.signed_tags": "",
+    "provenance.key": "",
+    "provenance.builder_id": "https://mlreef-hooks.example/builder",
+    "provenance.attach": False,
+    "provenance.allowed_signers": "",
     "rules": {},
 }
 BASE_DEFAULTS = {
@@ -161,6 +172,11 @@ def test_every_key_can_be_set() -> None:
         "state": "/srv/state",
         "publish.tags": ("v{version}", "{module}@v{version}"),
         "publish.main_branch": "main",
+        "publish.signed_tags": "/etc/signers",
+        "provenance.key": "/etc/key",
+        "provenance.builder_id": "https://site.example/builder",
+        "provenance.attach": True,
+        "provenance.allowed_signers": "/etc/site-signers",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
         "worker.stay": False,
@@ -369,7 +385,8 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, worker, index, "
-            "registry, images, builder, base, pip, limits, metrics, rules",
+            "registry, images, builder, base, pip, provenance, limits, metrics, "
+            "rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

@@ -23,6 +23,7 @@ from tests.support.pages import TEXTS, Block, blocks, code, opening, sections, t
 
 PAGE = "docs/rules.md"
 NOT_RUN = {
+    "tag-signature": "needs a site that wants signed tags",
     "tag-moved": "needs a version that is published",
     "version-taken": "needs a version that is published",
     "module-taken": "needs a module of another repository",
@@ -111,7 +112,7 @@ def tag_problems(repository: GitRepository, found: Validation) -> Iterator[Probl
     name = RepositoryName(key="vision/turn", namespace="vision", name="turn")
     event = PushEvent(repository=name, pusher="ada", updates=updates)
     for update, tag in publish_tags(event, CONFIG):
-        request = read_request(update, tag, event, repository)
+        request = read_request(update, tag, event, repository, "")
         outcome = request if isinstance(request, Problem) else choose_manifest(found, request)
         if isinstance(outcome, Problem):
             yield outcome

@@ -15,6 +15,7 @@ from mlreef_hooks.doctor.folder import lock_holders
 from mlreef_hooks.doctor.processes import started_at
 from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
 from tests.support.odd_file_system import odd_file_system
+from tests.support.processes import find_program
 from tests.support.publishing import publish
 from tests.support.site import CA_BUNDLE, PROJECT, GitSite
 
@@ -79,12 +80,23 @@ def test_a_file_that_the_account_may_not_read(tmp_path: Path) -> None:
     assert faults(site, "configuration") == {"file-closed": said}
 
 
+@pytest.mark.parametrize("passphrase", ["", "secret"])
+def test_a_key_that_does_not_sign(tmp_path: Path, passphrase: str) -> None:
+    words = ["-q", "-t", "ed25519", "-N", passphrase, "-f", tmp_path / "key"]
+    subprocess.run([find_program("ssh-keygen"), *words], check=True)
+    site = configured(tmp_path, provenance={"key": str(tmp_path / "key")})
+    if passphrase:
+        assert [*faults(site, "key")] == ["key-unusable"]
+    else:
+        assert [each.state for each in look(site, "key")] == ["ok"]
+
+
 def test_passwords_that_everybody_can_read(tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine pypi.example login a password b\n")
     site = configured(tmp_path, pip={"netrc": str(netrc)})
     netrc.chmod(0o644)
-    said = f"everybody can read the passwords in {netrc}"
+    said = f"everybody can read the secrets in {netrc}"
     assert faults(site, "configuration") == {"secret-open": said}
     netrc.chmod(0o640)
     assert look(site, "configuration") == []

@@ -40,7 +40,7 @@ def read(repository: GitRepository, tag: str, object_id: str) -> PublishRequest 
     event = PushEvent(repository=NAME, pusher="ada", updates=(update,))
     ((found, publish_tag),) = publish_tags(event, Config())
     assert found == update
-    return read_request(update, publish_tag, event, repository)
+    return read_request(update, publish_tag, event, repository, "")
 
 
 def test_a_tag_becomes_a_request(author: Author, repository: GitRepository) -> None:

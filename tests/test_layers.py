@@ -21,22 +21,24 @@ LAYERS = {
     "values": "config config_table errors manifest plain_text problems push tree tree_entry"
     " wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects missing_imports module_keys"
-    " module_toml required_package requirement_lines requirements source.* toml_lines tree_listing"
-    " tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
-    " index_check index_claims oci registry_url report wheels.facts wheels.lock"
-    " wheels.platform wheels.pylock wheels.sources wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image engine_pool"
-    " engine_ssh event_log"
-    " folder_memory git git_settings hook_files index_document index_files installation"
-    " interruption job_log job_records job_table jobs module_run object_store oci_layout process"
-    " push_option_setting registry"
-    " registry_blobs registry_http registry_login registry_session repository servers.*"
-    " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
-    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " module_toml required_package requirement_lines requirements source.* toml_lines"
+    " tree_listing tree_rules tree_summary validation",
+    "writing": "base_facts base_reading code_layers command_line image image_name image_plan"
+    " index index_check index_claims oci provenance provenance_check registry_url"
+    " report sbom wheels.facts wheels.lock wheels.platform wheels.pylock wheels.sources"
+    " wheels.wanted",
+    "edges": "account base_image base_sources bases build_cache builders.* committed_tree"
+    " container docker_credentials durable_files engine engine_api engine_image"
+    " engine_pool engine_ssh event_log folder_memory git git_settings hook_files"
+    " index_attachments index_document index_files installation interruption job_log"
+    " job_records job_table jobs module_run object_store oci_layout process"
+    " push_option_setting registry registry_blobs registry_http registry_login"
+    " registry_referrers registry_session repository servers.* ssh_signature waiting_room"
+    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
+    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking doctor.* intake plan publish receive site sweep verification work",
+    "flow": "attestation checking doctor.* intake plan publish receive site sweep verification"
+    " work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -81,7 +83,8 @@ EDGES = {
     "git": "account git_objects",
     "git_settings": "account git",
     "hook_files": "durable_files waiting_room",
-    "index_files": "durable_files index_document",
+    "index_attachments": "durable_files",
+    "index_files": "durable_files index_attachments index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
     "job_table": "durable_files",
@@ -90,6 +93,7 @@ EDGES = {
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "push_option_setting": "git_settings",
+    "registry_referrers": "registry",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
@@ -128,7 +132,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " wheels.bytecode wheels.resolution",
+    " ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

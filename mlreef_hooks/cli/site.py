@@ -18,11 +18,13 @@ from mlreef_hooks.durable_files import appended
 from mlreef_hooks.engine_pool import EnginePool
 from mlreef_hooks.event_log import EventLog
 from mlreef_hooks.image import Builder
+from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
+from mlreef_hooks.ssh_signature import sign
 
 if TYPE_CHECKING:
     from mlreef_hooks.bases import BaseImages, BaseSource
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mlreef_hooks.builders.source_wheels import SourceWheels
     from mlreef_hooks.builders.stored_image import CheckStart, Deliver, StoredImage
     from mlreef_hooks.engine import Engine
+    from mlreef_hooks.oci import Artifact
     from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.registry import Registry
 
@@ -45,6 +48,7 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
     clock = partial(datetime.now, UTC)
+    attaches = config.provenance.attach and config.registry.remote
     return Site(
         config=config,
         server=SERVERS["plain"](config, user),
@@ -57,6 +61,8 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
         clock=clock,
         events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
         keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
+        sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
+        attach=partial(_attach, config) if attaches else None,
     )
 
 
@@ -65,6 +71,15 @@ def keep_mistake(path: Path, error: Exception) -> None:
     said = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")
     with suppress(OSError), appended(path) as log:
         log.write(said)
+
+
+def _attach(config: Config, image: Document, artifacts: "Sequence[Artifact]") -> None:
+    """Send what is said of an image to its registry."""
+    from mlreef_hooks.registry_referrers import attach
+
+    host = config.registry.prefix.partition("/")[0]
+    registry = partial(open_registry, config, host)
+    attach(registry, image["reference"], image["digest"], artifacts)
 
 
 @dataclass(frozen=True)

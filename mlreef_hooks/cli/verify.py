@@ -17,6 +17,7 @@ from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.config import Config, LayersBuilder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.index import Document
 from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.repository import GitRepository
@@ -33,15 +34,42 @@ from mlreef_hooks.verification import PublishedVersion, first_difference, make_a
     "--index", "index_path", type=click.Path(file_okay=False, path_type=Path),
     help="The index's folder (default: the configuration's).",
 )  # fmt: skip
+@click.option(
+    "--provenance", is_flag=True,
+    help="Only check what the index says of how it was made; offline, and nothing is made again.",
+)  # fmt: skip
+@click.option(
+    "--allowed-signers", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Whose signatures count (default: the configuration's).",
+)  # fmt: skip
 @click.pass_obj
-def verify(config_file: str | None, module: str, repo: Path | None, index_path: Path | None) -> int:
+def verify(
+    config_file: str | None,
+    module: str,
+    repo: Path | None,
+    index_path: Path | None,
+    provenance: bool,
+    allowed_signers: Path | None,
+) -> int:
     """Make a published version again from its commit, and compare it bit for bit.
 
     All is made anew but the base image, and wheels that an engine built. Exit status 1 where
     something differs.
     """
+    if allowed_signers and not provenance:
+        raise click.UsageError("--allowed-signers goes with --provenance")
     config = load_config(config_file)
     document, version = find_module(config, index_path, module)
+    if provenance:
+        from mlreef_hooks.cli.provenance import verify_provenance
+
+        allowed = allowed_signers or config.provenance.allowed_signers
+        index = index_path or config.index_path
+        return verify_provenance(index, document, version, str(allowed or ""))
+    return _verify_image(config, document, version, repo)
+
+
+def _verify_image(config: Config, document: Document, version: Document, repo: Path | None) -> int:
     published = PublishedVersion(document=document, version=version)
     wanted = version["image"]["digest"]
     with tempfile.TemporaryDirectory(prefix="mlreef-verify-") as folder:

@@ -11,6 +11,7 @@ from mlreef_hooks.doctor.modules import look_at_index
 from mlreef_hooks.doctor.network import look_at_packages, look_at_registry
 from mlreef_hooks.doctor.processes import look_at_processes
 from mlreef_hooks.doctor.repository import look_at_repositories
+from mlreef_hooks.doctor.signing import look_at_key
 from mlreef_hooks.doctor.waiting import look_at_jobs, look_at_tags
 
 CHECK_SECONDS = 60.0  # of each check; with many repositories, those of theirs find what they can
@@ -28,5 +29,6 @@ CHECKS: Mapping[str, Check] = {
     "engine": look_at_engines,
     "bases": look_at_bases,
     "registry": look_at_registry,
+    "key": look_at_key,
     "index": look_at_index,
 }

@@ -29,6 +29,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "file-closed": ("error", "let the account read it, by its group and mode"),
     "file-missing": ("error", _CONFIGURATION),
     "git-old": ("error", "install git 2.31 or newer"),
+    "key-unusable": (
+        "error",
+        "make one without a passphrase, for the account that publishes alone: ssh-keygen",
+    ),
     "secret-open": ("warning", "close it to all others: chmod o="),
     "server-unknown": (
         "warning",

@@ -15,6 +15,7 @@ from mlreef_hooks.git import run_git
 _OLDEST_GIT = (2, 31)  # the first with rev-parse --path-format
 _EARLIEST = 1_767_225_600  # 2026-01-01, in seconds since 1970: this program is not older
 _OTHERS = 0o007
+_CERTIFICATES, _SECRETS, _NAMES = "certificates", "secrets", "names"  # what files hold
 
 
 def git_version() -> tuple[int, ...]:
@@ -44,8 +45,8 @@ def look_at_configuration(visit: Visit) -> Iterator[Finding]:
         yield fault("config-open", visit.config_file, said).but(
             hint=f"put it into pip.netrc, or close the file: chmod o= {visit.config_file}"
         )
-    for key, path, secret in _named_files(visit.config):
-        found = _fault_of_file(visit, path, secret=secret)
+    for key, path, holds in _named_files(visit.config):
+        found = _fault_of_file(visit, path, holds)
         if found:
             yield fault(found[0], key, found[1])
 
@@ -64,18 +65,20 @@ def _holds_password(url: str) -> bool:
         return False
 
 
-def _named_files(config: Config) -> Iterator[tuple[str, Path, bool]]:
-    """Key, path, and whether what it holds is secret."""
+def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
+    """Key, path, and what it holds."""
     pip, registry = config.pip, config.registry
     named = (
-        ("pip.ca_bundle", pip.ca_bundle, False), ("pip.netrc", pip.netrc, True),
-        ("registry.ca_bundle", registry.ca_bundle, False),
-        ("registry.docker_config", registry.docker_config, True),
+        ("pip.ca_bundle", pip.ca_bundle, _CERTIFICATES), ("pip.netrc", pip.netrc, _SECRETS),
+        ("registry.ca_bundle", registry.ca_bundle, _CERTIFICATES),
+        ("registry.docker_config", registry.docker_config, _SECRETS),
+        ("provenance.key", config.provenance.key, _SECRETS),
+        ("publish.signed_tags", config.publish.signed_tags, _NAMES),
     )  # fmt: skip
-    yield from ((key, Path(path), secret) for key, path, secret in named if path)
+    yield from ((key, Path(path), holds) for key, path, holds in named if path)
 
 
-def _fault_of_file(visit: Visit, path: Path, *, secret: bool) -> tuple[str, str] | None:
+def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | None:
     try:
         obstacle = visit.account.obstacle(path, READ)
     except FileNotFoundError:
@@ -87,9 +90,9 @@ def _fault_of_file(visit: Visit, path: Path, *, secret: bool) -> tuple[str, str]
         return "file-closed", said
     if not path.is_file():
         return "file-missing", f"{path} is not a file"
-    if secret and path.stat().st_mode & _OTHERS:
-        return "secret-open", f"everybody can read the passwords in {path}"
-    if not secret and not _is_bundle(path):
+    if holds == _SECRETS and path.stat().st_mode & _OTHERS:
+        return "secret-open", f"everybody can read the secrets in {path}"
+    if holds == _CERTIFICATES and not _is_bundle(path):
         return "file-missing", f"{path} holds no certificates"
     return None
 

@@ -67,7 +67,9 @@ def _check_tables(state: Path, copies: Path) -> None:
 
 
 def _check_index(index: Path) -> None:
-    """Every document of an index is JSON as its schema says, and has each version once."""
+    """Every document of an index is JSON as its schema says, has each version once, and what its
+    versions name is beside it.
+    """
     for kind, pattern in _DOCUMENTS.items():
         validator = jsonschema_rs.Draft202012Validator(_json(_SCHEMAS / f"{kind}.json"))
         for path in index.glob(pattern):
@@ -76,6 +78,16 @@ def _check_index(index: Path) -> None:
                 validator.validate(document)
                 versions = [each["version"] for each in document.get("versions", ())]
                 assert len(versions) == len({*versions})
+                _check_attached(path, document)
+
+
+def _check_attached(path: Path, document: Any) -> None:
+    """What the versions of a module's document at `path` name is there as they say."""
+    for version in document.get("versions", ()):
+        audience = path.parents[len(document["namespace"].split("/")) + 1]
+        for named in version["provenance"].values():
+            content = (audience / named["path"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == named["sha256"]
 
 
 def _json(path: Path) -> Any:
