@@ -133,6 +133,11 @@ def gitolite(git_dir: Path) -> None:
     (git_dir / "hooks" / "update").symlink_to("/home/git/.gitolite/hooks/common/update")
 
 
+def gitlab(git_dir: Path) -> None:
+    (git_dir / "hooks").rename(git_dir / "hooks.before")
+    (git_dir / "hooks").symlink_to("/opt/gitlab/embedded/service/gitlab-shell/hooks")
+
+
 def forge(name: str) -> Callable[[Path], None]:
     """A hook beside ours as this forge has it in each repository."""
 
@@ -145,8 +150,11 @@ def forge(name: str) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [(name, forge(name)) for name in ("gitea", "forgejo", "soft-serve")] + [("gitolite", gitolite)],
-)
+    [
+        ("gitea", forge("gitea")), ("forgejo", forge("forgejo")), ("gitlab", gitlab),
+        ("gitolite", gitolite), ("soft-serve", forge("soft-serve")),
+    ],
+)  # fmt: skip
 def test_a_git_server_that_is_not_known_is_found(
     site: GitSite, name: str, make: Callable[[Path], None]
 ) -> None:

@@ -69,20 +69,22 @@ def look_at_tags(visit: Visit) -> Iterator[Finding]:
         records = read_records(jobs_path(visit.config))
     except PublishError:
         return  # told of by the check of the jobs
+    known: dict[str, list[JobRecord]] = {}
+    for record in records:
+        for place in {record.repository, str(record.git_dir)}:
+            known.setdefault(place, []).append(record)
     for git_dir in visit.git_dirs:
         with suppress(OSError, PublishError):  # told of by the check of its hook
-            own = _records_of(git_dir, visit, records)
+            own = [each for place in _names(git_dir, visit) for each in known.get(place, ())]
             yield from _unseen(git_dir, visit.config, {record.tag for record in own})
             yield from _mark(git_dir, [each for each in own if each.state == PARKED])
 
 
-def _records_of(git_dir: Path, visit: Visit, records: Sequence[JobRecord]) -> list[JobRecord]:
-    server = SERVERS["plain"](visit.config, visit.account.user)
-    try:
-        key = server.repository_name(git_dir, {}).key
-    except PublishError:
-        key = ""
-    return [each for each in records if each.git_dir == git_dir or each.repository == key]
+def _names(git_dir: Path, visit: Visit) -> Iterator[str]:
+    """What jobs call a repository: its place, and what its server calls it."""
+    yield str(git_dir)
+    with suppress(PublishError):
+        yield SERVERS["plain"](visit.config, visit.account.user).repository_name(git_dir, {}).key
 
 
 def _unseen(git_dir: Path, config: Config, known: Collection[str]) -> Iterator[Finding]:
