@@ -69,7 +69,7 @@ def main() -> None:
     wrap_edges(clock)
     os.register_at_fork(after_in_child=clock.restart)
     os._exit = end_clocked  # type: ignore[assignment]
-    runpy.run_module("mlreef_hooks.cli.ready", run_name="__main__", alter_sys=True)
+    runpy.run_module("mlreef_hooks.cli.worker", run_name="__main__", alter_sys=True)
 
 
 def wrap_edges(clock: Clock) -> None:

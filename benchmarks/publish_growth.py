@@ -63,7 +63,7 @@ def make_site(folder: Path, registry: str, largest: int) -> GitSite:
         "registry": {"prefix": f"{registry}/growth"},
         "builder": {"use": "layers", "layers": {"start": "never"}},
         "limits": {"files": max(250_000, largest + 1000)},
-        "hook": {"stay_ready": True},
+        "worker": {"stay": True},
     }
     site = GitSite(folder / "site", base_image=BASE_IMAGE, settings=settings)
     store_base(site.state / "images")

@@ -138,7 +138,7 @@ class OurPeer(Peer):
         self._stay_ready = stay_ready
         settings = {
             "registry": {"prefix": f"{self._prefix}0"},
-            "hook": {"stay_ready": stay_ready},
+            "worker": {"stay": stay_ready},
             "builder": {"use": "layers", "layers": {"start": "never"}},
         }
         self.site = GitSite(place.folder / f"{name}-site", base_image=BASE_IMAGE, settings=settings)

@@ -11,9 +11,9 @@ if sys.argv[1:2] == ["--config"] and sys.argv[3:] == ["post-receive"]:  # as the
 
     run_hook(sys.argv[2] or None)
 
-    from mlreef_hooks.cli.ready import stay_ready
+    from mlreef_hooks.cli.worker import start_worker
 
-    stay_ready(sys.argv[2])
+    start_worker(sys.argv[2])
 else:
     from mlreef_hooks.cli.main import main
 

@@ -1,42 +1,98 @@
-"""The output of one job's build: to its log, and to the pusher; bounded in both places."""
+"""What is said of one try to publish a job: to its log, and to those who follow; bounded in both.
+
+The output of the build stands in it behind a mark; all other lines are as the pusher sees them.
+"""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mlreef_hooks import report
 from mlreef_hooks.durable_files import appended
 from mlreef_hooks.plain_text import plain
 
-FILE_BYTES = 8 << 20  # of a log; a job that is tried again writes into the same one
-LINES_TOLD = 200  # to the pusher, who waits for them
+FILE_BYTES = 8 << 20  # of the build's output in one log
+LINES_TOLD = 200  # of the build's output to the pusher, who waits for them
+MARK = "    | "
+_KEPT = 5  # logs of one job, of its last tries
+
+
+def log_path(state: Path, job_id: int, attempt: int) -> Path:
+    """Where the log of one try is."""
+    return state / "logs" / f"job-{job_id}-{attempt}.log"
+
+
+class Told:
+    """Shows the lines of a log to the pusher: of the build's output only so many."""
+
+    def __init__(self, tell: Callable[[str], None], job_id: int) -> None:
+        self._tell = tell
+        self._job_id = job_id
+        self._count = 0
+
+    def __call__(self, line: str) -> None:
+        """Show the next line of the log."""
+        if not line.startswith(MARK):
+            self._tell(line)
+            return
+        self._count += 1
+        if self._count <= LINES_TOLD:
+            self._tell(report.step("build", line.removeprefix(MARK)))
+        elif self._count == LINES_TOLD + 1:
+            more = f"... mlreef-hooks logs {self._job_id} shows the rest"
+            self._tell(report.step("build", more))
 
 
 class JobLog:
-    """Takes lines that came from outside; control characters are not kept.
-
-    A log that cannot be written is no reason to stop: what is built is worth more.
+    """Takes the lines of one try. What cannot be written is no reason to stop: what is built is
+    worth more.
     """
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        """`tell` shows the pusher a line; the folder of `path` is made."""
+    def __init__(self, path: Path, told: Callable[[str], None]) -> None:
+        """The folder of `path` is made; a log that is there is gone on with."""
         self._path = path
-        self._tell = tell
-        self._told = 0
+        self._told = told
+        self._room = FILE_BYTES
 
-    def __call__(self, line: str) -> None:
-        """Take the next line."""
-        said = plain(line)
-        self._told += 1
-        if self._told <= LINES_TOLD:
-            self._tell(said)
-        elif self._told == LINES_TOLD + 1:
-            self._tell(f"... the rest is in {self._path.name} on the server")
+    def say(self, line: str) -> None:
+        """Take a line that the pusher is to see as it is."""
+        self._take(line)
+
+    def output(self, line: str) -> None:
+        """Take a line that the build printed; control characters are not kept."""
         indent = " " * (len(line) - len(line.lstrip(" ")))
-        with contextlib.suppress(OSError):
-            self._append(f"{indent}{said}\n".encode())
+        self._take(f"{MARK}{indent}{plain(line)}", bounded=True)
 
-    def _append(self, line: bytes) -> None:
-        with appended(self._path) as out:
-            room = FILE_BYTES - out.tell()
-            if room > 0:
-                out.write(line[:room])
+    def _take(self, line: str, *, bounded: bool = False) -> None:
+        content = f"{line}\n".encode(errors="replace")
+        if not bounded or len(content) <= self._room:
+            with contextlib.suppress(OSError), appended(self._path) as out:
+                out.write(content)
+        self._room = max(0, self._room - len(content)) if bounded else self._room
+        self._told(line)
+
+
+class LogReader:
+    """The lines of a log that somebody else writes, as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
+
+    def lines(self) -> Iterator[str]:
+        """The complete lines since the last look."""
+        try:
+            with self._path.open("rb") as log:
+                log.seek(self._place)
+                content = log.read(1 << 20)
+        except OSError:
+            return
+        whole, end, _ = content.rpartition(b"\n")
+        self._place += len(whole + end)
+        yield from whole.decode(errors="replace").split("\n") if end else ()
+
+
+def remove_old_logs(state: Path, job_id: int, attempt: int) -> None:
+    """Keep the logs of a job's last tries alone."""
+    with contextlib.suppress(OSError):
+        log_path(state, job_id, attempt - _KEPT).unlink(missing_ok=True)

@@ -1,59 +1,42 @@
 """The job table: what was asked to be published, and what became of it.
 
-One row per repository + tag + commit, in SQLite. A job that is being built is held by a living
-process; a process that died holds nothing.
+One row per repository + tag + commit. A job that is being built is held by a living process; a
+process that died holds nothing.
 """
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
 
-from mlreef_hooks.durable_files import make_folder, open_own
+from mlreef_hooks.config import Worker
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.process import start_time
+from mlreef_hooks.job_table import JobTable
+from mlreef_hooks.plain_text import counted
+from mlreef_hooks.process import process_name, process_of
 from mlreef_hooks.push import PublishRequest, RepositoryName
 
 PARKED, QUEUED, BUILDING = "parked", "queued", "building"
 PUBLISHED, FAILED, CANCELLED, SUPERSEDED = "published", "failed", "cancelled", "superseded"
+STATES = (PARKED, QUEUED, BUILDING, PUBLISHED, FAILED, CANCELLED, SUPERSEDED)
+UNFINISHED = (PARKED, QUEUED, BUILDING)
+DEATHS = 10  # processes that died of one job, until it is given up
+_FIRST_DELAY, _LONGEST_DELAY = 10.0, 3600.0  # seconds until a job is tried again
 
-# A path may hold bytes that are not UTF-8, which a TEXT cannot.
-_TABLE = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id INTEGER PRIMARY KEY,
-    repository TEXT NOT NULL,
-    namespace TEXT NOT NULL,
-    name TEXT NOT NULL,
-    git_dir BLOB NOT NULL,
-    tag TEXT NOT NULL,
-    commit_id TEXT NOT NULL,
-    module TEXT,
-    version TEXT NOT NULL,
-    pusher TEXT NOT NULL,
-    notes TEXT NOT NULL,
-    state TEXT NOT NULL,
-    message TEXT NOT NULL DEFAULT '',
-    module_name TEXT NOT NULL DEFAULT '',
-    holder TEXT,
-    created_at REAL NOT NULL,
-    updated_at REAL NOT NULL,
-    UNIQUE (repository, tag, commit_id)
-) STRICT
-"""
-_INDEX = "CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state)"
 _SUBMIT = """
 INSERT INTO jobs (repository, namespace, name, git_dir, tag, commit_id, module, version, pusher,
-                  notes, state, created_at, updated_at)
+                  notes, state, message, created_at, updated_at)
 VALUES (:repository, :namespace, :name, :git_dir, :tag, :commit_id, :module, :version, :pusher,
-        :notes, :state, :now, :now)
+        :notes, :state, :message, :now, :now)
 ON CONFLICT DO UPDATE SET
     namespace = excluded.namespace, name = excluded.name, git_dir = excluded.git_dir,
     module = excluded.module, version = excluded.version, pusher = excluded.pusher,
-    notes = excluded.notes, state = excluded.state, message = '', updated_at = excluded.updated_at
+    notes = excluded.notes, state = excluded.state, message = excluded.message, holder = NULL,
+    deaths = 0, due_at = 0, updated_at = excluded.updated_at
 WHERE state NOT IN ('published', 'building')
 """
 _SUPERSEDE = """
@@ -61,11 +44,34 @@ UPDATE jobs SET state = 'superseded', updated_at = :now
 WHERE repository = :repository AND tag = :tag AND commit_id != :commit_id
     AND state IN ('parked', 'queued')
 """
+# Who builds least comes first, then who came first; one job of a repository at a time. A clock that
+# was set back must not keep a job waiting.
+_NEXT = """
+SELECT * FROM jobs AS queued
+WHERE state = 'queued' AND (due_at <= :now OR due_at > :now + :longest)
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'building' AND repository = queued.repository)
+ORDER BY (SELECT count(*) FROM jobs WHERE state = 'building' AND namespace = queued.namespace), id
+LIMIT 1
+"""
+_PUBLISHED = """
+SELECT coalesce(sum(max(0, updated_at - created_at)), 0), coalesce(max(updated_at), 0)
+FROM jobs WHERE state = 'published'
+"""
+_OLDEST = "SELECT min(updated_at) FROM jobs WHERE state = 'queued'"
+_BURY = """
+UPDATE jobs SET holder = NULL, deaths = deaths + 1, updated_at = :now,
+    state = CASE WHEN deaths + 1 < :deaths THEN 'queued' ELSE 'failed' END,
+    message = CASE WHEN deaths + 1 < :deaths THEN message
+                   ELSE 'the processes that built it died, ' || :deaths || ' times' END
+WHERE id = :id
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. `module_name` is the module's name in the index once it is published."""
+    """One job. `module_name` is the module's name in the index once it is published; `holder` is
+    the process that builds it; times are in seconds since 1970.
+    """
 
     id: int
     request: PublishRequest
@@ -73,68 +79,67 @@ class Job:
     state: str
     message: str
     module_name: str
+    holder: str | None
+    attempts: int
+    due_at: float
+    created_at: float
+    updated_at: float
+
+    @property
+    def put_off(self) -> bool:
+        """True where it was tried, and is to be tried again later."""
+        return self.state == QUEUED and self.due_at > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFigures:
+    """How many jobs are in each state; the seconds that all published ones took from the push, when
+    the last of them was (in seconds since 1970, or 0), and for how long the oldest one waits.
+    """
+
+    counts: Mapping[str, int]
+    seconds: float
+    last_published: float
+    oldest_waiting: float
+
+
+def delay_after(attempts: int) -> float:
+    """In how many seconds a job is tried again that could not be published so often."""
+    return min(_FIRST_DELAY * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
 
 
 class Jobs:
     """The table in the SQLite file at `path`; `clock` gives seconds since 1970."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, clock: Callable[[], float], limits: Worker | None = None
+    ) -> None:
+        self._table = JobTable(path)
         self._clock = clock
-        self._opened: tuple[int, sqlite3.Connection] | None = None
-
-    def close(self) -> None:
-        """Close the file."""
-        opened, self._opened = self._opened, None
-        if opened is not None and opened[0] == os.getpid():
-            opened[1].close()
+        self._limits = limits or Worker()
+        self.close = self._table.close
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection within a transaction of its own; jobs whose process died wait again by then.
+        """A connection within a transaction; jobs whose process died wait again by then."""
+        with self._table.writing() as connection:
+            self._release_abandoned(connection)
+            yield connection
 
-        SQLite waits for other processes in `BEGIN IMMEDIATE`; elsewhere it may give up at once.
-        """
-        try:
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
-                connection.execute(_TABLE)
-                connection.execute(_INDEX)
-                _release_abandoned(connection)
-                yield connection
-        except (OSError, sqlite3.Error) as error:
-            self.close()
-            raise PublishError(
-                f"the job table {self._path} cannot be written: {error}",
-                "ask the administrator to run mlreef-hooks doctor",
-                passing=True,
-            ) from error
+    def _release_abandoned(self, connection: sqlite3.Connection) -> None:
+        held = connection.execute("SELECT id, holder FROM jobs WHERE state = ?", (BUILDING,))
+        lost = [row["id"] for row in held if process_of(row["holder"]) is None]
+        now = self._clock() if lost else 0.0
+        values = [{"id": id_, "now": now, "deaths": DEATHS} for id_ in lost]
+        connection.executemany(_BURY, values)
 
-    def _connection(self) -> sqlite3.Connection:
-        """The connection of this process; one that was there before a fork is its parent's.
+    # what pushes do
 
-        A transaction of a write-ahead log is one write to be waited for; the file is closed by the
-        end of the process, for that copies the log.
-        """
-        if self._opened is None or self._opened[0] != os.getpid():
-            self._make_file()
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            self._opened = os.getpid(), connection
-        return self._opened[1]
-
-    def _make_file(self) -> None:
-        """Make the file before SQLite does, which would let everybody read it."""
-        if not self._path.exists():
-            make_folder(self._path.parent, 0o755)
-            os.close(open_own(self._path, os.O_RDWR, 0o600))
-
-    def submit(self, request: PublishRequest, git_dir: Path, state: str) -> Job:
+    def submit(self, request: PublishRequest, git_dir: Path, state: str, message: str = "") -> Job:
         """The job for a request: a new one, or the one there is, queued anew if it had ended.
 
         What the same tag asked for at other commits, and is not built yet, is superseded.
+        PublishError that passes where too many jobs wait.
         """
         values = {
             "repository": request.repository.key,
@@ -148,41 +153,71 @@ class Jobs:
             "pusher": request.pusher,
             "notes": request.notes,
             "state": state,
+            "message": message,
             "now": self._clock(),
         }
         with self._writing() as connection:
             connection.execute(_SUPERSEDE, values)
             connection.execute(_SUBMIT, values)
+            self._check_queue(connection)
             where = "repository = ? AND tag = ? AND commit_id = ?"
             key = (request.repository.key, request.tag, request.commit)
             return _select(connection, where, key)[0]
 
+    def _check_queue(self, connection: sqlite3.Connection) -> None:
+        (waiting,) = connection.execute("SELECT count(*) FROM jobs WHERE state = ?", (QUEUED,))
+        if waiting[0] > self._limits.queue:
+            raise PublishError(
+                f"{counted(self._limits.queue, 'job')} wait already",
+                "push again later; the administrator sees them by mlreef-hooks status",
+                passing=True,
+            )
+
     def reopen(self, job_id: int) -> None:
         """Queue a job anew whose version is nowhere any more."""
         with self._writing() as connection:
-            values = (QUEUED, self._clock(), job_id, PUBLISHED)
             connection.execute(
-                "UPDATE jobs SET state = ?, updated_at = ? WHERE id = ? AND state = ?", values
+                "UPDATE jobs SET state = ?, updated_at = ? WHERE id = ? AND state = ?",
+                (QUEUED, self._clock(), job_id, PUBLISHED),
             )
 
-    def claim(self, job_id: int) -> bool:
-        """Hold the job for this process; False where a living process holds it or it has ended."""
+    # what those do who build
+
+    def claim(self, job_id: int) -> Job | None:
+        """The job, held by this process from now on; None while it is not its turn."""
+        return self._claim(job_id)
+
+    def claim_next(self) -> Job | None:
+        """The job whose turn it is, held by this process from now on; None where there is none."""
+        return self._claim(None)
+
+    def _claim(self, wanted: int | None) -> Job | None:
         with self._writing() as connection:
-            held = connection.execute(
-                "UPDATE jobs SET state = ?, holder = ?, updated_at = ? WHERE id = ? AND state = ?",
-                (BUILDING, _this_process(), self._clock(), job_id, QUEUED),
+            (building,) = connection.execute(
+                "SELECT count(*) FROM jobs WHERE state = ?", (BUILDING,)
             )
-            return held.rowcount == 1
+            values = {"now": self._clock(), "longest": _LONGEST_DELAY}
+            found = connection.execute(_NEXT, values).fetchone()
+            if building[0] >= self._limits.builds or not found or wanted not in (None, found["id"]):
+                return None
+            connection.execute(
+                "UPDATE jobs SET state = ?, holder = ?, updated_at = ?, message = '', due_at = 0,"
+                " attempts = attempts + 1 WHERE id = ?",
+                (BUILDING, process_name(os.getpid()), values["now"], found["id"]),
+            )
+            return _select(connection, "id = ?", (found["id"],))[0]
 
-    def end(self, job_id: int, state: str, message: str = "", name: str = "") -> str:
-        """Let go of the job in `state`, and say in which it was until then.
+    def end(self, job_id: int, state: str, message: str = "", name: str = "") -> Job:
+        """Let go of the job in `state`, and say what it was until then.
 
         `name` is the module's where it is published now.
         """
         with self._writing() as connection:
-            before = _select(connection, "id = ?", (job_id,))[0].state
-            if before == CANCELLED and state != PUBLISHED:
-                return before  # its tag was deleted meanwhile: nothing asks for it any more
+            before = _select(connection, "id = ?", (job_id,))[0]
+            if before.holder not in (None, process_name(os.getpid())):
+                return before  # it was cancelled and asked for again, and another process has it
+            if before.state == CANCELLED and state != PUBLISHED:
+                state, message = before.state, before.message  # nothing asks for it any more
             connection.execute(
                 "UPDATE jobs SET state = ?, message = ?, module_name = ?,"
                 " holder = NULL, updated_at = ? WHERE id = ?",
@@ -190,15 +225,36 @@ class Jobs:
             )
             return before
 
+    def put_off(self, job: Job, message: str) -> None:
+        """Let go of a job that is to be tried again later."""
+        before = self.end(job.id, QUEUED, message)
+        if before.state != CANCELLED:
+            with self._writing() as connection:
+                connection.execute(
+                    "UPDATE jobs SET due_at = ? WHERE id = ? AND state = ?",
+                    (self._clock() + delay_after(job.attempts), job.id, QUEUED),
+                )
+
+    def cancel(self, job_id: int, message: str) -> Job:
+        """Let a job not be built, unless it has ended; the job as it was, whose holder to stop.
+
+        A process that builds it holds it until it has stopped.
+        """
+        with self._writing() as connection:
+            before = _select(connection, "id = ?", (job_id,))[0]
+            if before.state in UNFINISHED:
+                connection.execute(
+                    "UPDATE jobs SET state = ?, message = ?, updated_at = ? WHERE id = ?",
+                    (CANCELLED, message, self._clock(), job_id),
+                )
+            return before
+
+    # what those do who look
+
     def get(self, job_id: int) -> Job | None:
         """The job of this number."""
-        with self._writing() as connection:
+        with self._table.reading() as connection:
             return next(iter(_select(connection, "id = ?", (job_id,))), None)
-
-    def state(self, job_id: int) -> str:
-        """The state of a job that exists."""
-        with self._writing() as connection:
-            return _select(connection, "id = ?", (job_id,))[0].state
 
     def of_repository(self, repository: str, *states: str) -> list[Job]:
         """The jobs of a repository that are in one of `states`, oldest first."""
@@ -212,11 +268,34 @@ class Jobs:
         with self._writing() as connection:
             return _select(connection, "state = ?", (QUEUED,))
 
+    def newest(self, count: int, *states: str) -> list[Job]:
+        """The newest jobs in one of `states` (none: in any), oldest of them first."""
+        chosen = states or STATES
+        where = f"state IN ({', '.join('?' * len(chosen))}) ORDER BY id DESC LIMIT ?"
+        question = f"id IN (SELECT id FROM jobs WHERE {where})"  # noqa: S608
+        with self._writing() as connection:
+            return _select(connection, question, (*chosen, count))
 
-def _release_abandoned(connection: sqlite3.Connection) -> None:
-    held = connection.execute("SELECT id, holder FROM jobs WHERE state = ?", (BUILDING,))
-    lost = [(QUEUED, row["id"]) for row in held if not _is_alive(row["holder"])]
-    connection.executemany("UPDATE jobs SET state = ?, holder = NULL WHERE id = ?", lost)
+    def ahead_of(self, job_id: int) -> int:
+        """How many jobs came before a queued one, and are not finished."""
+        question = "SELECT count(*) FROM jobs WHERE state IN (?, ?) AND id < ?"
+        with self._table.reading() as connection:
+            return int(connection.execute(question, (QUEUED, BUILDING, job_id)).fetchone()[0])
+
+    def figures(self) -> JobFigures:
+        """How it goes with all jobs."""
+        now = self._clock()
+        with self._table.reading() as connection:
+            states = connection.execute("SELECT state, count(*) FROM jobs GROUP BY state")
+            (seconds, last), (oldest,) = (
+                connection.execute(question).fetchone() for question in (_PUBLISHED, _OLDEST)
+            )
+            return JobFigures(
+                counts=dict.fromkeys(STATES, 0) | dict(states.fetchall()),
+                seconds=seconds,
+                last_published=last,
+                oldest_waiting=max(0.0, now - oldest) if oldest else 0.0,
+            )
 
 
 def _select(connection: sqlite3.Connection, where: str, values: Sequence[str | int]) -> list[Job]:
@@ -235,20 +314,10 @@ def _job(row: sqlite3.Row) -> Job:
         pusher=row["pusher"],
         notes=row["notes"],
     )
+    facts = ("id", "state", "message", "module_name", "holder", "attempts")
+    times = ("due_at", "created_at", "updated_at")
     return Job(
-        id=row["id"],
         request=request,
         git_dir=Path(os.fsdecode(row["git_dir"])),
-        state=row["state"],
-        message=row["message"],
-        module_name=row["module_name"],
+        **{name: row[name] for name in (*facts, *times)},
     )
-
-
-def _this_process() -> str:
-    return f"{os.getpid()}:{start_time(os.getpid())}"
-
-
-def _is_alive(holder: str | None) -> bool:
-    pid, _, start = (holder or "").partition(":")
-    return pid.isdigit() and start_time(int(pid)) == start

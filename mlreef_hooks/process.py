@@ -1,6 +1,8 @@
 """Which process holds something, so that what a killed one left can be told from what is in use."""
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -50,3 +52,30 @@ def start_time(process: int) -> str:
     except OSError:
         return ""
     return "" if state == b"Z" else numbers[18].decode()
+
+
+def process_name(process: int) -> str:
+    """A process of this machine, told apart from those that had the same id before."""
+    return f"{process}:{start_time(process)}"
+
+
+def process_of(name: str | None) -> int | None:
+    """The id of the process with this name, None where it has ended."""
+    pid, _, start = (name or "").partition(":")
+    return int(pid) if pid.isdigit() and start and start_time(int(pid)) == start else None
+
+
+def stop_process(name: str | None) -> None:
+    """Ask the process with this name to end; one that has ended, or is another's, is left alone."""
+    process = process_of(name)
+    if process is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGTERM)
+
+
+def kill_process(name: str | None) -> None:
+    """End the process with this name, whatever it is at."""
+    process = process_of(name)
+    if process is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGKILL)

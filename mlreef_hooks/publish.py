@@ -12,6 +12,7 @@ from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, tim
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
+from mlreef_hooks.interruption import go_through
 from mlreef_hooks.jobs import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
@@ -33,9 +34,9 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     began = site.clock()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
-    manifest = _validate(job.request, tree, site)
+    manifest = check(job.request, tree, site)
     with _turn(job.request, manifest, site):
-        if _is_published(job.request, manifest, site):
+        if is_published(job.request, manifest, site):
             site.tell(report.already_published(job.request, manifest.name))
             return manifest.name
         image = _publish_new(job, manifest, tree, repository, site)
@@ -47,12 +48,15 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
 def _publish_new(
     job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
 ) -> BuiltImage:
-    builder = site.builder(job.id)
-    dependencies = _prepare(job.request, manifest, builder, site)
-    entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
-    spec = plan_image(entry, tree, created, site.config.registry.prefix)
-    image = _build(spec, manifest, builder, site)
+
+    def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:
+        dependencies = _prepare(job.request, manifest, builder, site)
+        entry = _describe(job.request, manifest, dependencies, repository, site)
+        spec = plan_image(entry, tree, created, site.config.registry.prefix)
+        return entry, _build(spec, manifest, builder, site)
+
+    entry, image = site.build(site.output, manifest, build)
     _write(entry, image, repository, site)
     return image
 
@@ -67,7 +71,8 @@ def _turn(
     return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
 
 
-def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+def check(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+    """The module that a tag asks for; PublishError where it has errors, all of which are told."""
     name = request.repository.name
     validation = validate(tree, name=name, config=site.config, module=request.module)
     chosen = choose_manifest(validation, request)
@@ -101,7 +106,8 @@ def choose_manifest(
     )  # fmt: skip
 
 
-def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+def is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
+    """True where this version is in the index; PublishError where it may not be published."""
     _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)
@@ -162,11 +168,20 @@ def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Si
     image = builder.assemble(spec)
     site.tell(report.assembled(image))
     try:
+        _check_size(image, site.config.limits.image_bytes)
         builder.check_start(image, manifest)
     except PublishError:
         builder.discard(image)
         raise
     return builder.deliver(image)
+
+
+def _check_size(image: BuiltImage, most: int) -> None:
+    if image.size > most:
+        raise PublishError(
+            f"the image has {report.size(image.size)} and {report.size(most)} are allowed",
+            "require less, or ask the administrator for a larger limits.image_bytes",
+        )
 
 
 def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:
@@ -178,4 +193,5 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),
     )
+    go_through()
     site.index.add(complete.document())

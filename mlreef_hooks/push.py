@@ -69,11 +69,27 @@ class RepositoryName:
 
 @dataclass(frozen=True, kw_only=True)
 class PushEvent:
-    """One push: to which repository, by whom, and what it changed."""
+    """One push: to which repository, by whom, what it changed, and its push options."""
 
     repository: RepositoryName
     pusher: str
     updates: tuple[RefUpdate, ...]
+    options: frozenset[str] = frozenset()
+
+    @property
+    def skip(self) -> bool:
+        """True where what was pushed is not to be published (`git push -o mlreef.skip`)."""
+        return "mlreef.skip" in self.options
+
+    @property
+    def plan(self) -> bool:
+        """True where the pusher only wants to know what would be published."""
+        return "mlreef.plan" in self.options
+
+    @property
+    def without_following(self) -> bool:
+        """True where the pusher does not want to wait for the build."""
+        return "mlreef.async" in self.options
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a push does: publish tags are published, parked or yanked; what was parked goes on."""
+"""What a push does: publish tags become jobs, are parked or yanked; what was parked goes on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,8 +9,9 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
+from mlreef_hooks.plan import plan
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import publish
+from mlreef_hooks.process import stop_process
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
@@ -24,33 +25,35 @@ from mlreef_hooks.waiting_room import (
 )
 
 TAG_DELETED = "the publish tag was deleted"
+SKIPPED = "its pusher wanted no publish"
 
 
-def receive(event: PushEvent, repository: GitRepository, site: Site) -> None:
-    """Do what a push asks for; what goes wrong with one tag does not hold up the others.
+def receive(event: PushEvent, repository: GitRepository, site: Site) -> list[Job]:
+    """The jobs that a push asks for, each written down by now and to be built.
 
-    ExceptionGroup where it was by a mistake of ours.
+    What goes wrong with one tag does not hold up the others; the pusher is told of all that is
+    settled already.
     """
     branch = main_branch(repository, site.config)
     waited = _waited(repository, site)
     event = replace(event, updates=(*_still_so(waited, repository), *event.updates))
     kept: set[RefUpdate] = set()
-    bugs: list[Exception] = []
+    jobs: list[Job | None] = []
     for update, tag in publish_tags(event, site.config):
         try:
-            _receive_tag(update, tag, event, repository, branch, site)
+            jobs.append(_receive_tag(update, tag, event, repository, branch, site))
         except PublishError as error:
-            # What became a job is kept by the job table, and told of by whoever runs it.
+            # What became a job is kept by the job table, and told of by whoever builds it.
             if error.passing and keep_updates(repository.git_dir, [update]):
                 kept.add(update)
             site.tell(report.failed(error, waits=update in kept))
         except Exception as error:
-            bugs.append(error)
+            site.keep_mistake(error)
+            site.tell(report.mistaken())
     drop_updates(repository.git_dir, {*waited} - kept)
     if not kept:
-        release_parked(event, repository, branch, site)
-    if bugs:
-        raise ExceptionGroup("publishing failed", bugs)
+        jobs += release_parked(event, repository, branch, site)
+    return [*{job.id: job for job in jobs if job}.values()]
 
 
 def _waited(repository: GitRepository, site: Site) -> tuple[RefUpdate, ...]:
@@ -78,29 +81,47 @@ def _receive_tag(
     repository: GitRepository,
     branch: str,
     site: Site,
-) -> None:
+) -> Job | None:
     if update.deleted:
         withdraw(event.repository.key, tag.tag, repository, site)
-        return
+        return None
     request = read_request(update, tag, event, repository)
     if isinstance(request, Problem):
         site.tell([*report.findings([request]), report.STORED])
-    elif repository.is_on_branch(request.commit, branch):
-        submit(request, repository, site)
-    else:
-        park(request, repository, branch, site)
+        return None
+    if event.plan or event.skip:
+        _put_aside(request, event, repository, site)
+        return None
+    if repository.is_on_branch(request.commit, branch):
+        return submit(request, repository, site)
+    park(request, repository, branch, site)
+    return None
 
 
-def submit(request: PublishRequest, repository: GitRepository, site: Site) -> None:
-    """Make the request a job and run it, unless it is published or being built already."""
-    job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
-    if job.state == states.PUBLISHED and _published(job, site) is None:
-        site.jobs.reopen(job.id)  # the index lost it: the same commit makes the same version
-        run(job, repository, site)
-    elif job.state == states.PUBLISHED:
+def _put_aside(
+    request: PublishRequest, event: PushEvent, repository: GitRepository, site: Site
+) -> None:
+    """Do not publish what the pusher does not want to be published, and remember that."""
+    job = site.jobs.submit(request, repository.git_dir, states.CANCELLED, SKIPPED)
+    if job.state == states.PUBLISHED:
         restore(job, repository, site)
+    elif event.plan:
+        plan(request, repository, site)
     else:
-        run(job, repository, site)
+        site.tell(report.skipped(request))
+
+
+def submit(request: PublishRequest, repository: GitRepository, site: Site) -> Job | None:
+    """The job that the request is now; None where it is published already."""
+    job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
+    if job.state != states.PUBLISHED:
+        site.events.write("asked", job)
+        return job
+    if _published(job, site) is not None:
+        restore(job, repository, site)
+        return None
+    site.jobs.reopen(job.id)  # the index lost it: the same commit makes the same version
+    return site.jobs.get(job.id)
 
 
 def park(request: PublishRequest, repository: GitRepository, branch: str, site: Site) -> None:
@@ -113,10 +134,13 @@ def park(request: PublishRequest, repository: GitRepository, branch: str, site: 
     site.tell(report.parked(request, branch))
 
 
-def release_parked(event: PushEvent, repository: GitRepository, branch: str, site: Site) -> None:
-    """Publish the parked requests whose commits the main branch contains by now."""
+def release_parked(
+    event: PushEvent, repository: GitRepository, branch: str, site: Site
+) -> list[Job | None]:
+    """The jobs of parked requests whose commits the main branch contains by now."""
     if not is_marked(repository.git_dir):
-        return
+        return []
+    released = []
     for job in site.jobs.of_repository(event.repository.key, states.PARKED):
         try:
             arrived = repository.is_on_branch(job.request.commit, branch)
@@ -124,23 +148,37 @@ def release_parked(event: PushEvent, repository: GitRepository, branch: str, sit
             site.jobs.end(job.id, states.CANCELLED, error.message)
             continue
         if arrived:
-            submit(job.request, repository, site)
+            released.append(submit(job.request, repository, site))
     if not site.jobs.of_repository(event.repository.key, states.PARKED):
         unmark(repository.git_dir)
+    return released
 
 
 def withdraw(key: str, tag: str, repository: GitRepository, site: Site) -> None:
     """Yank what a deleted tag published, and cancel what it still asks for."""
-    unfinished = (states.PARKED, states.QUEUED, states.BUILDING)
-    for job in site.jobs.of_repository(key, states.PUBLISHED, *unfinished):
+    for job in site.jobs.of_repository(key, states.PUBLISHED, *states.UNFINISHED):
         if job.request.tag != tag:
             continue
-        if job.state in unfinished:
-            site.jobs.end(job.id, states.CANCELLED, TAG_DELETED)
+        if job.state in states.UNFINISHED:
+            stop_process(site.jobs.cancel(job.id, TAG_DELETED).holder)
             site.tell(report.cancelled(job.request))
         elif (_published(job, site) or {}).get("tag") == tag:  # and not only an alias of it
             _set_yanked(job, repository, site, TAG_DELETED)
             site.tell(report.yanked(job.request, job.module_name))
+
+
+def retry(job: Job, repository: GitRepository, site: Site) -> Job | None:
+    """The job again, to be built at once; None where nothing is to be done.
+
+    PublishError where nothing asks for it any more.
+    """
+    if job.state in (states.CANCELLED, states.SUPERSEDED):
+        raise PublishError(f"it is {job.state}: its tag was deleted or moved", "push the tag again")
+    branch = main_branch(repository, site.config)
+    if repository.is_on_branch(job.request.commit, branch):
+        return submit(job.request, repository, site)
+    park(job.request, repository, branch, site)
+    return None
 
 
 def restore(job: Job, repository: GitRepository, site: Site) -> None:
@@ -162,35 +200,3 @@ def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | N
     place = (job.request.repository.namespace, job.module_name, str(job.request.version))
     visibility = site.server.visibility(repository.settings(anew=True))
     site.index.yank(*place, reason=reason, visibility=visibility)
-
-
-def retry(job: Job, repository: GitRepository, site: Site) -> None:
-    """Run a job again that failed or was kept; PublishError where nothing asks for it any more."""
-    if job.state in (states.CANCELLED, states.SUPERSEDED):
-        raise PublishError(f"it is {job.state}: its tag was deleted or moved", "push the tag again")
-    branch = main_branch(repository, site.config)
-    if repository.is_on_branch(job.request.commit, branch):
-        submit(job.request, repository, site)
-    else:
-        park(job.request, repository, branch, site)
-
-
-def run(job: Job, repository: GitRepository, site: Site) -> None:
-    """Publish one job; whatever happens, the table says how it ended."""
-    if not site.jobs.claim(job.id):
-        site.tell(report.busy(job.request, job.id))
-        return
-    try:
-        name = publish(job, repository, site)
-    except PublishError as error:
-        site.jobs.end(job.id, states.QUEUED if error.passing else states.FAILED, error.message)
-        site.tell(report.failed(error, job.id))
-    except BaseException as error:
-        # An interrupt ends the push, not what it asked for; a bug would only come again.
-        state = states.FAILED if isinstance(error, Exception) else states.QUEUED
-        site.jobs.end(job.id, state, f"{type(error).__name__}: {error}")
-        raise
-    else:
-        if site.jobs.end(job.id, states.PUBLISHED, name=name) == states.CANCELLED:
-            # The tag was deleted while its version was being published.
-            withdraw(job.request.repository.key, job.request.tag, repository, site)

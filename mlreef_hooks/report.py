@@ -153,13 +153,19 @@ def published(
     ]
 
 
-def failed(error: PublishError, job_id: int | None = None, *, waits: bool = False) -> list[str]:
-    """The end of what a person, or time, has to help; `job_id` where there is a job by then,
-    `waits` where the next push to the repository does it.
+def failed(
+    error: PublishError,
+    job_id: int | None = None,
+    *,
+    delay: float | None = None,
+    waits: bool = False,
+) -> list[str]:
+    """The end of what a person, or time, has to help; `job_id` where there is a job by then, that
+    is tried again in `delay` seconds; `waits` where the next push to the repository does it.
     """
     lines = [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
-    if error.passing and job_id is not None:
-        lines += wrapped(f"hint: job {job_id} is kept; mlreef-hooks retry {job_id} runs it again")
+    if delay is not None:
+        lines += wrapped(f"hint: job {job_id} is kept and tried again in {delay:.0f} s")
     elif waits:
         lines += wrapped("hint: it is not forgotten; the next push to this repository does it")
     return [*lines, STORED]
@@ -184,6 +190,60 @@ def busy(request: PublishRequest, job_id: int) -> list[str]:
     """What is said where another process publishes the same."""
     what = f"{request.tag} ({request.commit[:7]})"
     return wrapped(f"mlreef: {what} is being published already, by job {job_id}")
+
+
+def queued(request: PublishRequest, job_id: int, ahead: int) -> list[str]:
+    """What is said while others are built first."""
+    jobs = counted(ahead, "job")
+    return wrapped(f"mlreef: {request.tag} is job {job_id} and waits for {jobs} before it")
+
+
+def goes_on(job_ids: Sequence[int]) -> list[str]:
+    """What is said where the push ends before its jobs do."""
+    which = ("job " if len(job_ids) == 1 else "jobs ") + ", ".join(map(str, job_ids))
+    verb = "goes" if len(job_ids) == 1 else "go"
+    return [
+        *wrapped(f"mlreef: {which} {verb} on in the background"),
+        *wrapped(f"hint: mlreef-hooks logs -f {job_ids[0]} on the server shows how"),
+    ]
+
+
+def planned(
+    request: PublishRequest, manifest: ModuleManifest, reference: str, *, known: bool
+) -> list[str]:
+    """What is said of a version that could be published."""
+    dependencies = "reused" if known else "to be found and installed"
+    return [
+        step("plan", f"dependencies {dependencies}, on base {manifest.base}"),
+        *wrapped(reference, " " * 10, first="  plan    "),
+        *wrapped(f"mlreef: {manifest.name} {request.version} could be published; it was not"),
+        *wrapped("hint: to publish it, delete the tag on the server and push it again"),
+    ]
+
+
+def skipped(request: PublishRequest) -> list[str]:
+    """What is said where the pusher wanted no publish."""
+    return [
+        *wrapped(f"mlreef: {request.tag} is not published, as you asked"),
+        *wrapped("hint: to publish it after all, delete the tag on the server and push it again"),
+    ]
+
+
+def stopped(request: PublishRequest) -> list[str]:
+    """What is said where a job is cancelled while it is built."""
+    return wrapped(f"mlreef: {request.tag} was cancelled and is not published")
+
+
+def mistaken(job_id: int | None = None) -> list[str]:
+    """What is said where something failed by a mistake of ours."""
+    job = "" if job_id is None else f" in job {job_id}"
+    return [*wrapped(f"error: mlreef-hooks failed by a mistake of its own{job}"), STORED]
+
+
+def ended(request: PublishRequest, state: str, message: str) -> list[str]:
+    """What is said of a job that another process ended, where nothing else is known of it."""
+    said = f": {message}" if message else ""
+    return wrapped(f"mlreef: {request.tag} is {state}{said}")
 
 
 def waiting(name: str) -> list[str]:

@@ -90,6 +90,18 @@ class GitRepository:
         pairs = (line.split(b" ", 1) for line in said.splitlines())
         return {ref.decode(errors="surrogateescape"): id_.decode() for id_, ref in pairs}
 
+    def tags(self) -> dict[str, tuple[str, str]]:
+        """The tags: by their full ref names, the id of each and of what it points to in the end."""
+        fields = "%(objectname) %(*objectname) %(refname)"
+        found = {}
+        for line in self._git("for-each-ref", f"--format={fields}", "refs/tags/").stdout.split(
+            b"\n"
+        ):
+            id_, peeled, ref = line.split(b" ", 2) if line else (b"", b"", b"")
+            if ref:
+                found[ref.decode(errors="surrogateescape")] = id_.decode(), (peeled or id_).decode()
+        return found
+
     def is_on_branch(self, commit: str, branch: str) -> bool:
         """True where the commit is reachable from the branch; False where there is no branch."""
         ref = f"refs/heads/{branch}"

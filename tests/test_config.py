@@ -21,9 +21,13 @@ main_branch = "main"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
-[hook]
-stay_ready = false
-ready_seconds = 60
+[worker]
+stay = false
+stay_seconds = 60
+follow_seconds = 30
+builds = 2
+queue = 10
+job_seconds = 600
 [index]
 path = "/srv/www"
 [registry]
@@ -38,6 +42,11 @@ use = "layers"
 start = "never"
 [builder.docker]
 url = "tcp://engine.example:2376"
+engines = ["tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"]
+builds_per_engine = 2
+tls_ca = "/etc/ca.pem"
+tls_cert = "/etc/cert.pem"
+tls_key = "/etc/key.pem"
 network = "host"
 memory = "512m"
 processes = 1
@@ -59,6 +68,9 @@ files = 1
 depth = 2
 file_bytes = 3
 tree_bytes = 4
+image_bytes = 5
+[metrics]
+path = "/srv/metrics.prom"
 [rules]
 requirement-unpinned = "warning"
 """
@@ -69,8 +81,12 @@ DEFAULTS = {
     "publish.main_branch": "master",
     "server.root": "",
     "server.url": "",
-    "hook.stay_ready": True,
-    "hook.ready_seconds": 600,
+    "worker.stay": True,
+    "worker.stay_seconds": 600,
+    "worker.follow_seconds": 300,
+    "worker.builds": 4,
+    "worker.queue": 1000,
+    "worker.job_seconds": 7200,
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -79,6 +95,11 @@ DEFAULTS = {
     "builder.use": "auto",
     "builder.layers.start": "changed",
     "builder.docker.url": "unix:///var/run/docker.sock",
+    "builder.docker.engines": (),
+    "builder.docker.builds_per_engine": 4,
+    "builder.docker.tls_ca": "",
+    "builder.docker.tls_cert": "",
+    "builder.docker.tls_key": "",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
     "builder.docker.processes": 512,
@@ -94,6 +115,8 @@ DEFAULTS = {
     "limits.depth": 100,
     "limits.file_bytes": 200 << 20,
     "limits.tree_bytes": 4 << 30,
+    "limits.image_bytes": 30 << 30,
+    "metrics.path": "",
     "rules": {},
 }
 BASE_DEFAULTS = {
@@ -138,8 +161,12 @@ def test_every_key_can_be_set() -> None:
         "publish.main_branch": "main",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
-        "hook.stay_ready": False,
-        "hook.ready_seconds": 60,
+        "worker.stay": False,
+        "worker.stay_seconds": 60,
+        "worker.follow_seconds": 30,
+        "worker.builds": 2,
+        "worker.queue": 10,
+        "worker.job_seconds": 600,
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",
@@ -148,6 +175,11 @@ def test_every_key_can_be_set() -> None:
         "builder.use": "layers",
         "builder.layers.start": "never",
         "builder.docker.url": "tcp://engine.example:2376",
+        "builder.docker.engines": ("tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"),
+        "builder.docker.builds_per_engine": 2,
+        "builder.docker.tls_ca": "/etc/ca.pem",
+        "builder.docker.tls_cert": "/etc/cert.pem",
+        "builder.docker.tls_key": "/etc/key.pem",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
         "builder.docker.processes": 1,
@@ -170,6 +202,8 @@ def test_every_key_can_be_set() -> None:
         "limits.depth": 2,
         "limits.file_bytes": 3,
         "limits.tree_bytes": 4,
+        "limits.image_bytes": 5,
+        "metrics.path": "/srv/metrics.prom",
         "rules": {"requirement-unpinned": "warning"},
     }
 
@@ -273,6 +307,33 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
             "builder.docker.url = '/var/run/docker.sock'",
             "builder.docker.url: write it as in unix:///var/run/docker.sock",
         ),
+        (
+            "builder.docker.engines = ['unix://docker.sock']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "builder.docker.engines = ['ssh://-oProxyCommand=x']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "registry.prefix = 'r.example/m'\nbuilder.docker.engines = ['tcp://a', 'tcp://a']",
+            "builder.docker.engines[1]: the same engine again",
+        ),
+        (
+            "builder.docker.engines = ['tcp://a', 'tcp://b']",
+            "builder.docker.engines: several engines need a registry that all of them reach,"
+            " write its host into registry.prefix",
+        ),
+        (
+            "builder.docker.tls_ca = '/a'\nbuilder.docker.tls_cert = '/b'",
+            "builder.docker.tls_cert: write tls_cert and tls_key, or neither",
+        ),
+        (
+            "builder.docker.tls_cert = '/a'\nbuilder.docker.tls_key = '/b'",
+            "builder.docker.tls_ca: write it too, for tls_cert",
+        ),
         ("builder.docker.memory = '4 GB'", 'builder.docker.memory: write it as in "4g"'),
         ("builder = 3", "builder: write a table"),
         ("[[base]]", "base: write a table"),
@@ -304,8 +365,8 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
         (
             "zzz = 3",
-            "zzz: unknown key, write one of state, publish, server, hook, index, "
-            "registry, images, builder, base, pip, limits, rules",
+            "zzz: unknown key, write one of state, publish, server, worker, index, "
+            "registry, images, builder, base, pip, limits, metrics, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

@@ -84,7 +84,7 @@ def test_passwords_that_everybody_can_read(tmp_path: Path) -> None:
     netrc.write_text("machine pypi.example login a password b\n")
     site = configured(tmp_path, pip={"netrc": str(netrc)})
     netrc.chmod(0o644)
-    said = f"everybody can read the passwords in {netrc}"
+    said = f"everybody can read the secrets in {netrc}"
     assert faults(site, "configuration") == {"secret-open": said}
     netrc.chmod(0o640)
     assert look(site, "configuration") == []
@@ -299,7 +299,7 @@ def test_a_lock_that_is_held_for_long_is_found(site: GitSite) -> None:
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert not faults(site, "folders")
-        seconds = 3600  # twice what a build may take by default
+        seconds = 14_400  # twice what a job may take by default
         later = time.time() + seconds + 1
         found = faults(site, "folders", now=later)
         said = f"process {os.getpid()} holds locks/a.lock for long"
@@ -320,7 +320,7 @@ def test_locks_are_read_as_the_kernel_writes_them() -> None:
 
 
 def test_a_process_of_an_older_version_is_found(tmp_path: Path) -> None:
-    site = GitSite(tmp_path / "site", settings={"hook": {"stay_ready": True}})
+    site = GitSite(tmp_path / "site", settings={"worker": {"stay": True}})
     publish(site.author("text/upper"), {**PROJECT, "requirements.txt": "numpy\n"})
     process = site.wait_ready()
     try:

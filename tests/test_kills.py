@@ -165,7 +165,7 @@ def test_a_push_whose_hook_was_over_before_it_was_seen_was_not_killed(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("goal", "stay_ready", "seed"),
+    ("goal", "stay", "seed"),
     [
         ("layout", False, 1), ("layout", True, 2), ("layout", True, 3),
         ("registry", False, 4), ("registry", True, 5),
@@ -176,14 +176,14 @@ def test_publishes_that_are_killed_leave_what_undisturbed_ones_leave(
     index: PackageIndex,
     request: pytest.FixtureRequest,
     goal: str,
-    stay_ready: bool,
+    stay: bool,
     seed: int,
 ) -> None:
     registry = request.getfixturevalue("registry") if goal == "registry" else ""
     sites = Sites(
         tmp_path, seed, pip={"index_url": index.url}, images={"path": ""},
         registry={"prefix": f"{registry}/kills/{seed}" if registry else "mlreef"},
-        builder={"layers": {"start": "never"}}, hook={"stay_ready": stay_ready},
+        builder={"layers": {"start": "never"}}, worker={"stay": stay},
     )  # fmt: skip
     try:
         disturb(sites)

@@ -27,16 +27,16 @@ LAYERS = {
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git git_settings hook_files index_document index_files"
-    " installation job_log job_records"
-    " jobs module_run object_store oci_layout process push_option_setting registry"
+    " committed_tree docker_credentials durable_files engine engine_api engine_image engine_pool"
+    " engine_ssh event_log"
+    " folder_memory git git_settings hook_files index_document index_files installation"
+    " interruption job_log job_records job_table jobs module_run object_store oci_layout process"
+    " push_option_setting registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
-    " waiting_room wheels.access"
-    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
-    " working_tree",
-    "flow": "checking doctor.* intake publish receive site verification",
+    " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
+    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
+    "flow": "checking doctor.* intake plan publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -54,8 +54,9 @@ EDGES = {
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
-    " container durable_files engine process",
-    "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
+    " container durable_files engine engine_image",
+    "builders.into_engine": "bases builders.start_check builders.stored_image engine engine_image"
+    " engine_pool oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
     "builders.built_wheel": "bases container wheels.layer",
     "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
@@ -64,14 +65,18 @@ EDGES = {
     "builders.pip_failure": "builders.pip_install container",
     "builders.pip_install": "container",
     "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
-    " builders.pip_failure builders.pip_install container durable_files engine oci_layout"
-    " wheels.source_search wheels.unfinished",
+    " builders.pip_failure builders.pip_install container durable_files engine engine_pool"
+    " oci_layout wheels.source_search wheels.unfinished",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
     "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "engine_api": "engine_ssh",
+    "engine_image": "process",
+    "engine_pool": "durable_files engine",
+    "event_log": "durable_files jobs",
     "folder_memory": "durable_files",
     "git": "account git_objects",
     "git_settings": "account git",
@@ -79,7 +84,8 @@ EDGES = {
     "index_files": "durable_files index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
-    "jobs": "durable_files process",
+    "job_table": "durable_files",
+    "jobs": "job_table process",
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
@@ -103,7 +109,7 @@ EDGES = {
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {
     "click": "cli.*",
-    "docker": "engine_api",
+    "docker": "engine_api engine_ssh",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
@@ -119,10 +125,10 @@ LIBRARIES = {
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
     "http": "registry_http wheels.access",
-    "sqlite3": "build_cache job_records jobs",
+    "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
-    "subprocess": "base_image cli.ready docker_credentials doctor.hook git wheels.bytecode"
-    " wheels.resolution",
+    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
+    " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

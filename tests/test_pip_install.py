@@ -13,7 +13,7 @@ from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Ended
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.job_log import FILE_BYTES, LINES_TOLD, JobLog
+from mlreef_hooks.job_log import LINES_TOLD
 from tests.support.docker_cli import docker, image_names, leftovers
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import free_port, wait_until
@@ -335,26 +335,3 @@ def test_a_build_that_failed_is_named(ended: Ended, output: str, message: str) -
         printed.add(line)
     error = printed.explain(ended, DockerEngine(), wheels_only=False)
     assert error.message.startswith(message)
-
-
-# the log
-
-
-def test_a_log_is_bounded_for_the_pusher_and_on_disk(tmp_path: Path) -> None:
-    told: list[str] = []
-    path = tmp_path / "logs" / "job-7.log"
-    path.parent.mkdir()
-    path.write_bytes(bytes(FILE_BYTES - 1000))  # of an earlier try
-    log = JobLog(path, told.append)
-    for number in range(LINES_TOLD + 100):
-        log(f"line {number}")
-    assert len(told) == LINES_TOLD + 1
-    assert told[-2:] == ["line 199", "... the rest is in job-7.log on the server"]
-    assert path.stat().st_size == FILE_BYTES
-
-
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    (tmp_path / "logs").write_text("a file, not a folder")
-    told: list[str] = []
-    JobLog(tmp_path / "logs" / "job-7.log", told.append)("  Collecting six\x1b[2J")
-    assert told == ["Collecting six[2J"]

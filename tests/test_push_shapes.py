@@ -22,7 +22,7 @@ def make_site(tmp_path: Path, engine: str, base_image: str) -> Iterator[MakeSite
     with ExitStack() as ends:
 
         def make(**settings: Any) -> GitSite:
-            tables = {"hook": {"stay_ready": True}, **settings}
+            tables = {"worker": {"stay": True}, **settings}
             site = GitSite(tmp_path / "site", engine, base_image, tables)
             ends.callback(site.end_ready)
             return site

@@ -1,6 +1,5 @@
 """Commands for administrators of the git server."""
 
-import contextlib
 import os
 import platform
 import sys
@@ -27,10 +26,8 @@ from mlreef_hooks.push_option_setting import switch_on, take_back
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
-    from mlreef_hooks.jobs import Job
     from mlreef_hooks.oci import Descriptor
     from mlreef_hooks.oci_layout import OciLayouts
-    from mlreef_hooks.site import Site
 
 repo_option = click.option(
     "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
@@ -42,7 +39,7 @@ all_option = click.option(
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def chosen_repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     """The git directories that the options name."""
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
@@ -71,7 +68,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = find_git_dirs(repos, root)
+    git_dirs = chosen_repositories(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -123,7 +120,7 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = find_git_dirs(repos, root)
+    git_dirs = chosen_repositories(repos, root)
     return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 
@@ -131,42 +128,6 @@ def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
     said = uninstall_hook(git_dir, dry_run=dry_run)
     switched = take_back(git_dir, dry_run=dry_run)
     return f"{said}, push options are off again" if switched else said
-
-
-@click.command("retry")
-@click.argument("jobs", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every job that waits.")
-@click.pass_obj
-def retry(config_file: str | None, jobs: tuple[int, ...], everything: bool) -> int:
-    """Run jobs again that were kept because engine, disk or registry was away."""
-    from mlreef_hooks.cli.site import open_site
-
-    if not jobs and not everything:
-        raise click.UsageError("name jobs by their numbers, or --all")
-    site = open_site(load_config(config_file), click.echo)
-    unknown = [number for number in jobs if site.jobs.get(number) is None]
-    if unknown:
-        raise PublishError(
-            f"there is no job {unknown[0]}", "its number is in the output of the push"
-        )
-    chosen = [site.jobs.get(number) for number in jobs]
-    waiting = site.jobs.waiting() if everything else []
-    done = [_retry(job, site) for job in (*waiting, *chosen) if job]  # every one is tried
-    return int(not all(done))
-
-
-def _retry(job: "Job", site: "Site") -> bool:
-    """True where the job is published in the end; a job that cannot run does not stop others."""
-    from mlreef_hooks.jobs import PUBLISHED
-    from mlreef_hooks.receive import retry as retry_job
-    from mlreef_hooks.repository import GitRepository
-
-    try:
-        with contextlib.closing(GitRepository(job.git_dir)) as repository:
-            retry_job(job, repository, site)
-    except PublishError as error:
-        click.echo(f"error: job {job.id}: {plain(error.message)}")
-    return site.jobs.state(job.id) == PUBLISHED
 
 
 @click.command("base")
@@ -192,26 +153,26 @@ def base(
 ) -> None:
     """Make a base image out of Debian packages, where no registry can be reached.
 
-    It is stored beside the site's images, and brought to the engine where one answers.
+    It is stored beside the site's images, and brought to every engine that answers.
     """
-    from functools import cache
-
-    from mlreef_hooks.cli.site import find_engine, open_bases
+    from mlreef_hooks.cli.site import open_bases, open_pool
     from mlreef_hooks.oci_layout import OciLayouts
 
     if sum((pull, layout is not None, bool(mirror or packages))) > 1:
         raise click.UsageError("--pull and --layout go with no other option but --image")
     config = load_config(config_file)
-    layouts, engine = OciLayouts(config.images_path), cache(lambda: find_engine(config))
+    layouts = OciLayouts(config.images_path)
     if pull:
-        open_bases(config, layouts, engine, click.echo).fetch(image)
+        open_bases(config, layouts, click.echo).fetch(image)
         click.echo(f"fetched {image}")
         return
     if layout is not None:
         manifest = _take_base(layouts, layout, image)
     else:
         manifest = _make_base(layouts, image, mirror, packages)
-    _load_base(layouts, engine(), image, manifest)
+    pool = open_pool(config, click.echo)
+    for address in pool.addresses:
+        _load_base(layouts, pool.reach(address), image, manifest)
     made = "made" if layout is None else "took"
     click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
 

@@ -13,7 +13,7 @@ import sys
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, getrlimit
 
-SOCKET = "ready.sock"  # in the state folder
+SOCKET = "worker.sock"  # in the state folder
 DONE = b"."
 LARGEST = 1 << 17  # bytes of a message; less than a socket takes at once
 _PATIENCE_SECONDS = 5.0  # for a process that is stopped or starved

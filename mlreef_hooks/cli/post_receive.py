@@ -5,50 +5,105 @@ Imported without click, which would cost a push that publishes a tenth of its ti
 
 import os
 import sys
-import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Timer
+from time import sleep
 
 from mlreef_hooks import report
+from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.site import GitHookOutput, open_site
-from mlreef_hooks.durable_files import appended
+from mlreef_hooks.cli.pusher import Pusher
+from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.jobs import Job
 from mlreef_hooks.push import PushEvent, parse_ref_updates
 from mlreef_hooks.receive import receive
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.site import Site
+from mlreef_hooks.work import see_through
 
 
-def run_hook(config_file: str | None) -> None:
-    """Publish what the push on standard input asks for; nothing that fails gets out of here."""
-    output = GitHookOutput(sys.stdout.fileno())
+def run_hook(config_file: str | None, release: Callable[[], None] | None = None) -> bool:
+    """Publish what the push on standard input asks for; nothing that fails gets out of here. True
+    where jobs wait then.
+
+    By `release` a process that is not the hook's own lets the push end, and builds the jobs; a hook
+    leaves that to a process of its own.
+    """
+    pusher = Pusher(sys.stdout.fileno(), release or (lambda: None))
+    waits = False
     try:
-        _receive(config_file, output)
+        waits = _receive(config_file, pusher, resident=release is not None)
     except PublishError as error:
         for line in report.failed(error):
-            output.say(line)
-    except Exception:
-        output.say("error: mlreef-hooks failed by a mistake of its own")
-        output.say(report.STORED)
-        _keep_traceback(config_file, output)
+            pusher.say(line)
+    pusher.let_go()
+    return waits
 
 
-def _receive(config_file: str | None, output: GitHookOutput) -> None:
+def _receive(config_file: str | None, pusher: Pusher, *, resident: bool) -> bool:
     updates = parse_ref_updates(sys.stdin.buffer.read())
     config = load_config(config_file)
-    repository = GitRepository(Path(os.environ.get("GIT_DIR", ".")))
+    site = open_site(config, pusher.say)
     try:
-        site = open_site(config, output.say)
-        name = site.server.repository_name(repository.git_dir, os.environ)
-        pusher = site.server.pusher(os.environ)
-        receive(PushEvent(repository=name, pusher=pusher, updates=updates), repository, site)
+        with closing(GitRepository(Path(os.environ.get("GIT_DIR", ".")))) as repository:
+            event = PushEvent(
+                repository=site.server.repository_name(repository.git_dir, os.environ),
+                pusher=site.server.pusher(os.environ),
+                updates=updates,
+                options=_push_options(),
+            )
+            jobs = receive(event, repository, site)
+            if jobs and event.without_following:
+                pusher.let_go(report.goes_on([job.id for job in jobs]))
+            if jobs:
+                _see_to(jobs, repository, site, pusher, resident=resident)
+                pusher.let_go()
+                site.show_figures()
+            return bool(jobs and site.jobs.waiting())
+    except PublishError:
+        raise
+    except Exception as error:
+        site.keep_mistake(error)
+        site.tell(report.mistaken())
+        return False
+
+
+def _push_options() -> frozenset[str]:
+    """The options of `git push -o` (githooks(5))."""
+    count = os.environ.get("GIT_PUSH_OPTION_COUNT", "")
+    numbers = range(int(count) if count.isdecimal() and len(count) < 4 else 0)
+    return frozenset(os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in numbers)
+
+
+def _see_to(
+    jobs: Sequence[Job], repository: GitRepository, site: Site, pusher: Pusher, *, resident: bool
+) -> None:
+    """Have the jobs built, and tell the pusher of them as long as it may take."""
+    left = [job.id for job in jobs]
+    with _let_go_after(site.config, pusher, left):
+        if resident:
+            ended = see_through(jobs, repository, site, sleep)
+        else:
+            ended = follow_background(jobs, site, lambda: pusher.listens)
+        for job in ended:
+            left.remove(job.id)
+
+
+@contextmanager
+def _let_go_after(config: Config, pusher: Pusher, left: Sequence[int]) -> Iterator[None]:
+    """Let the push end before the jobs do, where they take long."""
+
+    def let_go() -> None:
+        pusher.let_go(report.goes_on([*left]))
+
+    timer = Timer(config.worker.follow_seconds, let_go)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
     finally:
-        repository.close()
-
-
-def _keep_traceback(config_file: str | None, output: GitHookOutput) -> None:
-    """Write what the pusher must not see to the log; to nowhere where even that fails."""
-    try:
-        with appended(load_config(config_file).state_path / "logs" / "errors.log") as log:
-            log.write(traceback.format_exc().encode(errors="backslashreplace"))
-    except (OSError, PublishError):
-        output.say("hint: and its log could not be written: mlreef-hooks doctor")
+        timer.cancel()

@@ -54,7 +54,7 @@ def _urls(config: Config) -> Iterator[tuple[str, str]]:
     yield "pip.index_url", config.pip.index_url
     yield from (("pip.extra_index_urls", url) for url in config.pip.extra_index_urls)
     yield "server.url", config.server.url
-    yield "builder.docker.url", config.builder.docker.url
+    yield from (("builder.docker.url", url) for url in config.builder.docker.addresses)
 
 
 def _holds_password(url: str) -> bool:
@@ -66,11 +66,14 @@ def _holds_password(url: str) -> bool:
 
 def _named_files(config: Config) -> Iterator[tuple[str, Path, bool]]:
     """Key, path, and whether what it holds is secret."""
-    pip, registry = config.pip, config.registry
+    pip, registry, docker = config.pip, config.registry, config.builder.docker
     named = (
         ("pip.ca_bundle", pip.ca_bundle, False), ("pip.netrc", pip.netrc, True),
         ("registry.ca_bundle", registry.ca_bundle, False),
         ("registry.docker_config", registry.docker_config, True),
+        ("builder.docker.tls_ca", docker.tls_ca, False),
+        ("builder.docker.tls_cert", docker.tls_cert, False),
+        ("builder.docker.tls_key", docker.tls_key, True),
     )  # fmt: skip
     yield from ((key, Path(path), secret) for key, path, secret in named if path)
 
@@ -88,7 +91,7 @@ def _fault_of_file(visit: Visit, path: Path, *, secret: bool) -> tuple[str, str]
     if not path.is_file():
         return "file-missing", f"{path} is not a file"
     if secret and path.stat().st_mode & _OTHERS:
-        return "secret-open", f"everybody can read the passwords in {path}"
+        return "secret-open", f"everybody can read the secrets in {path}"
     if not secret and not _is_bundle(path):
         return "file-missing", f"{path} holds no certificates"
     return None

@@ -89,7 +89,7 @@ def _publishing(site: GitSite) -> Iterator[int]:
 
 def _of_site(site: GitSite, *, ready: bool) -> list[int]:
     """The processes of a site: those that are ready for pushes and their forks, or hooks' own."""
-    name = b"mlreef_hooks.cli.ready\0%b\0" if ready else b"mlreef_hooks\0--config\0%b\0post-"
+    name = b"mlreef_hooks.cli.worker\0%b\0" if ready else b"mlreef_hooks\0--config\0%b\0post-"
     words = name % os.fsencode(site.config)
     return [process for process in _processes() if words in _read(process, "cmdline")]
 

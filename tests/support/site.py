@@ -60,7 +60,7 @@ class GitSite:
         document: dict[str, Any] = {
             "state": str(self.state),
             "server": {"root": str(self.repositories)},
-            "hook": {"stay_ready": False},  # or every test would leave a process
+            "worker": {"stay": False},  # or every test would leave a process
             "builder": {"use": builder, "docker": {"url": engine, "network": "host"}},
             "base": {"default": {"image": base_image, "python": "3.11"}},
             "pip": {"ca_bundle": str(CA_BUNDLE)},
@@ -105,7 +105,7 @@ class GitSite:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"mlreef_hooks.cli.ready" in words and os.fsencode(self.config) in words:
+            if b"mlreef_hooks.cli.worker" in words and os.fsencode(self.config) in words:
                 return int(folder.name)
         return None
 

@@ -93,7 +93,7 @@ def kept_files(site: GitSite) -> list[str]:
     """
     ours = [path for path in site.repositories.rglob("*mlreef*") if path.parent.name != "hooks"]
     paths = [*site.state.rglob("*"), *ours, *(site.folder / "tmp").rglob("*")]
-    left_out = ("state/logs/job-", "state/ready.")
+    left_out = ("state/logs/job-", "state/worker.")
     names = (path.relative_to(site.folder).as_posix() for path in paths)
     return sorted(name for name in names if not name.startswith(left_out))
 

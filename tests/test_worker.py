@@ -23,11 +23,11 @@ NOBODY = 65534
 PUSHER = {"PATH": os.defpath, "GIT_DIR": ".", "REMOTE_USER": "mona", "HTTP_AUTHORIZATION": "s3cret"}
 LOADED = """\
 import sys
-from mlreef_hooks.cli import ready
+from mlreef_hooks.cli import worker
 from mlreef_hooks.cli.post_receive import run_hook
-ready.load()
+worker.load()
 before = {*sys.modules}
-run_hook(sys.argv[1])
+run_hook(sys.argv[1], lambda: None)
 print("more:", *sorted(name for name in {*sys.modules} - before))
 """
 
@@ -61,8 +61,8 @@ def make_site(tmp_path: Path, stored_base: Path) -> Iterator[MakeSite]:
     """Makes a site without an engine, whose process is killed at the end."""
     with ExitStack() as ends:
 
-        def make(**hook: Any) -> GitSite:
-            tables = {"images": {"path": str(stored_base)}, "hook": {"stay_ready": True, **hook}}
+        def make(**worker: Any) -> GitSite:
+            tables = {"images": {"path": str(stored_base)}, "worker": {"stay": True, **worker}}
             site = GitSite(
                 tmp_path / "site", "unix:///nowhere", "mlreef-base:bookworm", tables, "layers"
             )
@@ -181,7 +181,7 @@ def test_a_changed_configuration_is_not_what_it_was_started_with(
 
 
 def test_it_ends_when_no_push_comes(make_site: MakeSite) -> None:
-    site = make_site(ready_seconds=1)
+    site = make_site(stay_seconds=1)
     publish(site.author("text/upper"), "1.0")
     site.wait_ready()
     wait_until(lambda: site.ready_process is None)
@@ -189,7 +189,7 @@ def test_it_ends_when_no_push_comes(make_site: MakeSite) -> None:
 
 
 def test_a_site_may_want_none(make_site: MakeSite) -> None:
-    site = make_site(stay_ready=False)
+    site = make_site(stay=False)
     publish(site.author("text/upper"), "1.0")
     assert site.ready_process is None
 

@@ -1,0 +1,137 @@
+"""Processes that go on when the push that started them is over."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from time import monotonic, sleep
+
+from mlreef_hooks import jobs as states
+from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.config import Config
+from mlreef_hooks.durable_files import locked
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.jobs import Job
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.site import Site
+from mlreef_hooks.work import follow, work_off
+
+LOCK = "worker.lock"  # in the state folder: one process stays for what is to be tried again
+LOOK_SECONDS = 5.0  # between two looks for jobs that were put off
+_PATIENCE_SECONDS = 3.0  # for a process that is to take a job
+_STARTS = 5
+_TURN_SECONDS = 0.2  # between two looks for jobs whose turn it is not yet
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def detached(work: Callable[[], None]) -> None:
+    """Do `work` in a process with a session of its own, which nobody waits for (daemon(7)).
+
+    It holds nothing that is open here, and of the environment only where programs and settings
+    are: a hook's may hold a password.
+    """
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _let_go_of_all()
+            work()
+    finally:
+        os._exit(0)
+
+
+def _let_go_of_all() -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir("/")
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ}
+    os.environ.clear()
+    os.environ.update({"PATH": _PATH, **kept})
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def follow_background(
+    jobs: Sequence[Job], site: Site, goes_on: Callable[[], bool]
+) -> Iterator[Job]:
+    """Have jobs built by a process of their own, and tell of them; each once it has ended."""
+    numbers = [job.id for job in jobs]
+    left = _Background(site, numbers)
+    for job in follow(jobs, site, sleep, lambda: goes_on() and left.look()):
+        numbers.remove(job.id)
+        yield job
+
+
+class _Background:
+    """A process that builds jobs. Where it is killed another one takes its place, so often."""
+
+    def __init__(self, site: Site, numbers: Sequence[int]) -> None:
+        """`numbers` are those that are left."""
+        self._site = site
+        self._numbers = numbers
+        self._starts = 0
+        self._patience = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self._site.jobs.close()
+        self._site.cache.close()
+        config, numbers = self._site.config, [*self._numbers]
+        detached(lambda: work_until_idle(config, numbers))
+        self._starts += 1
+        self._patience = monotonic() + _PATIENCE_SECONDS
+
+    def look(self) -> bool:
+        """Start another process where jobs wait, and none has taken them for a while."""
+        if monotonic() < self._patience or self._starts == _STARTS:
+            return True
+        self._patience = monotonic() + _PATIENCE_SECONDS
+        waiting = self._site.jobs.waiting()  # those too whose process has died
+        if waiting and waiting[0].id in self._numbers and not waiting[0].put_off:
+            self._start()
+        return True
+
+
+def work_once(config: Config) -> bool:
+    """Build the jobs whose turn it is; True where others wait then."""
+    site = open_site(config, lambda line: None)
+    with suppress(PublishError):
+        work_off(site, open_repository)
+        return bool(site.jobs.waiting())
+    return True
+
+
+def open_repository(job: Job) -> GitRepository:
+    """The repository that a job is from."""
+    return GitRepository(job.git_dir)
+
+
+def work_until_idle(config: Config, job_ids: Sequence[int]) -> None:
+    """Build what waits, until these jobs have ended or are put off.
+
+    Where the site wants no worker that stays, this process does until nothing waits.
+    """
+    site = open_site(config, lambda line: None)
+    with suppress(PublishError):
+        work_off(site, open_repository)
+        while any(_waits(site, number) for number in job_ids):
+            sleep(_TURN_SECONDS)
+            work_off(site, open_repository)
+    if config.worker.stay:
+        return
+    with suppress(OSError, PublishError), locked(config.state_path / LOCK, wait=False):
+        while site.jobs.waiting():
+            sleep(LOOK_SECONDS)
+            work_off(site, open_repository)
+
+
+def _waits(site: Site, job_id: int) -> bool:
+    job = site.jobs.get(job_id)
+    return job is not None and (
+        job.state == states.BUILDING or (job.state == states.QUEUED and not job.put_off)
+    )

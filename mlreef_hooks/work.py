@@ -1,0 +1,159 @@
+"""Building jobs, and following those that another process builds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import chain, repeat
+
+from mlreef_hooks import jobs as states
+from mlreef_hooks import report
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.interruption import Cancelled, OutOfTime, interruptible
+from mlreef_hooks.job_log import LogReader, Told, log_path, remove_old_logs
+from mlreef_hooks.jobs import Job, delay_after
+from mlreef_hooks.publish import publish
+from mlreef_hooks.receive import TAG_DELETED, withdraw
+from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.site import Site
+
+Sleep = Callable[[float], None]
+_FIRST_PAUSES, _PAUSE = [0.005] * 100, 0.1  # seconds between two looks
+_LOOKS_A_TURN = 10  # between two questions whether it is one's own turn
+
+
+def build(job: Job, repository: GitRepository, site: Site) -> None:
+    """Publish a job that this process holds; whatever happens, the table says how it ended."""
+    told = site.logging(job)
+    remove_old_logs(site.config.state_path, job.id, job.attempts)
+    site.events.write("started", job)
+    began = site.clock()
+    _build(job, repository, told)
+    after = site.jobs.get(job.id) or job
+    seconds = (site.clock() - began).total_seconds()
+    site.events.write(after.state, after, seconds=seconds, message=after.message)
+
+
+def _build(job: Job, repository: GitRepository, told: Site) -> None:
+    try:
+        with interruptible(told.config.worker.job_seconds):
+            name = publish(job, repository, told)
+    except PublishError as error:
+        _fail(job, error, told)
+    except OutOfTime:
+        seconds = told.config.worker.job_seconds
+        message = f"it took longer than the {seconds} s that a job may take"
+        _fail(job, PublishError(message, "require less, or ask the administrator for more"), told)
+    except Cancelled:
+        told.tell(report.stopped(job.request))
+        told.jobs.end(job.id, states.CANCELLED, "it was cancelled")
+    except Exception as error:
+        told.keep_mistake(error)
+        told.tell(report.mistaken(job.id))
+        told.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
+    else:
+        before = told.jobs.end(job.id, states.PUBLISHED, name=name)
+        if before.state == states.CANCELLED and before.message == TAG_DELETED:
+            # The tag was deleted while its version was being published.
+            withdraw(job.request.repository.key, job.request.tag, repository, told)
+
+
+def _fail(job: Job, error: PublishError, told: Site) -> None:
+    """What is said is said before the job is let go, for those who follow look no further then."""
+    delay = delay_after(job.attempts) if error.passing else None
+    told.tell(report.failed(error, job.id, delay=delay))
+    if error.passing:
+        told.jobs.put_off(job, error.message)
+    else:
+        told.jobs.end(job.id, states.FAILED, error.message)
+
+
+def work_off(site: Site, repository: Callable[[Job], GitRepository]) -> None:
+    """Build the jobs whose turn it is, until there is none."""
+    while job := site.jobs.claim_next():
+        try:
+            with closing(repository(job)) as opened:
+                build(job, opened, site)
+        except PublishError as error:  # the repository is gone, or cannot be read
+            _fail(job, error, site.logging(job))
+        site.show_figures()
+
+
+class Follower:
+    """Tells what another process says of a job."""
+
+    def __init__(self, job: Job, site: Site) -> None:
+        """`job` as it was when it was asked for."""
+        self._job = job
+        self._site = site
+        self._seen = job.attempts - (job.state == states.BUILDING)
+        self._attempt = 0
+        self._waits = False
+        self._anything = False
+        if job.state == states.BUILDING:
+            site.tell(report.busy(job.request, job.id))
+
+    def look(self) -> bool:
+        """Tell what is new; True once the job has ended, or was put off."""
+        job = self._site.jobs.get(self._job.id)
+        if job is None:
+            return True
+        if job.attempts > self._seen:
+            self._tell_log(job)
+        elif not self._waits:
+            self._tell_place(job)
+        over = job.state not in (states.QUEUED, states.BUILDING) or (
+            job.put_off and job.attempts > self._seen
+        )
+        if over and not self._anything:  # its log could not be written
+            self._site.tell(report.ended(job.request, job.state, job.message))
+        return over
+
+    def _tell_log(self, job: Job) -> None:
+        if job.attempts > self._attempt:
+            self._attempt = job.attempts
+            self._log = LogReader(log_path(self._site.config.state_path, job.id, job.attempts))
+            self._told = Told(self._site.say, job.id)
+        for line in self._log.lines():
+            self._anything = True
+            self._told(line)
+
+    def _tell_place(self, job: Job) -> None:
+        ahead = self._site.jobs.ahead_of(job.id)
+        if ahead:
+            self._waits = True
+            self._site.tell(report.queued(job.request, job.id, ahead))
+
+
+def see_through(
+    jobs: Sequence[Job], repository: GitRepository, site: Site, sleep: Sleep
+) -> Iterator[Job]:
+    """Build the jobs of a push, or follow those whose turn it is not; each once it has ended."""
+    for job in jobs:
+        follower = Follower(job, site)
+        for look, pause in enumerate(_pauses()):
+            mine = site.jobs.claim(job.id) if look % _LOOKS_A_TURN == 0 else None
+            if mine:
+                build(mine, repository, site)
+                break
+            if follower.look():
+                break
+            sleep(pause)
+        yield job
+
+
+def follow(
+    jobs: Sequence[Job], site: Site, sleep: Sleep, goes_on: Callable[[], bool]
+) -> Iterator[Job]:
+    """Tell of jobs that others build; each once it has ended, as long as it `goes_on`."""
+    for job in jobs:
+        follower = Follower(job, site)
+        for pause in _pauses():
+            if follower.look():
+                break
+            if not goes_on():
+                return
+            sleep(pause)
+        yield job
+
+
+def _pauses() -> Iterator[float]:
+    return chain(_FIRST_PAUSES, repeat(_PAUSE))
