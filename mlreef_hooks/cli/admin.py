@@ -39,7 +39,7 @@ all_option = click.option(
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def chosen_repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     """The git directories that the options name."""
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
@@ -68,7 +68,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = chosen_repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -120,7 +120,7 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = chosen_repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, chosen_repositories, repo_option
+from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.plain_text import plain
 
@@ -29,7 +29,7 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
     config = load_config(config_file)
     if root is None and not repos and config.server.root:
         root = Path(config.server.root)
-    git_dirs = chosen_repositories(repos, root) if repos or root else []
+    git_dirs = find_git_dirs(repos, root) if repos or root else []
     visit = Visit(
         config=config, config_file=config_path(config_file), git_dirs=git_dirs,
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),

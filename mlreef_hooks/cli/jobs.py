@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, chosen_repositories, repo_option
+from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_site
@@ -246,7 +246,7 @@ def sweep(
     if not repos and root is None and site.config.server.root:
         root = Path(site.config.server.root)
     jobs, failed = [], False
-    for git_dir in chosen_repositories(repos, root):
+    for git_dir in find_git_dirs(repos, root):
         try:
             with contextlib.closing(GitRepository(git_dir)) as repository:
                 name = site.server.repository_name(repository.git_dir, {})

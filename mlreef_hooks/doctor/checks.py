@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mlreef_hooks.doctor.finding import Check
 from mlreef_hooks.doctor.folder import look_at_folders
 from mlreef_hooks.doctor.hook import look_at_hooks
-from mlreef_hooks.doctor.images import look_at_bases, look_at_engine
+from mlreef_hooks.doctor.images import look_at_bases, look_at_engines
 from mlreef_hooks.doctor.machine import look_at_configuration, look_at_machine
 from mlreef_hooks.doctor.modules import look_at_index
 from mlreef_hooks.doctor.network import look_at_packages, look_at_registry
@@ -25,7 +25,7 @@ CHECKS: Mapping[str, Check] = {
     "jobs": look_at_jobs,
     "tags": look_at_tags,
     "packages": look_at_packages,
-    "engine": look_at_engine,
+    "engine": look_at_engines,
     "bases": look_at_bases,
     "registry": look_at_registry,
     "index": look_at_index,

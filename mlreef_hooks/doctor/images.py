@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 
 from mlreef_hooks.account import READ, WRITE
@@ -16,35 +17,34 @@ from mlreef_hooks.wheels.bytecode import find_compiler
 
 _ANSWER_SECONDS = 10
 _OLDEST = (20, 10)
+_AWAY = ("engine-away", "engine-closed")
 _OTHERS = "start it, or take it out of [builder.docker] engines; the others do its work"
 _WITHOUT = "without one no module is started before it is published, and none built of source"
 
 
-def look_at_engine(visit: Visit) -> Iterator[Finding]:
+def look_at_engines(visit: Visit) -> Iterator[Finding]:
     """Whether each engine can be used, and what else its being reached means."""
-    docker, engines = visit.config.builder.docker, list[Engine]()
-    away = list[Finding]()
-    with ExitStack() as opened:
-        for url in docker.addresses:
-            closed = _closed(visit, url)
-            try:
-                if not closed:
-                    engines.append(Engine(url, timeout=_ANSWER_SECONDS, tls=docker.tls))
-                    opened.callback(engines[-1].close)
-            except PublishError as error:
-                closed = fault("engine-away", url, error.message)
-            away += [closed] if closed else []
-        needed = visit.config.builder.use == "docker"
-        yield from (_weighed(each, needed=needed, others=bool(engines)) for each in away)
-        for engine in engines:
-            yield from _faults(engine, visit)
+    found = [_look_at_engine(visit, url) for url in visit.config.builder.docker.addresses]
+    reached = any(all(each.id not in _AWAY for each in one) for one in found)
+    weight: dict[str, str] = {}
+    if reached:
+        weight = {"state": "warning", "hint": _OTHERS}
+    elif visit.config.builder.use != "docker":
+        weight = {"state": "warning", "hint": _WITHOUT}
+    for each in chain(*found):
+        yield each.but(**weight) if each.id in _AWAY else each
 
 
-def _weighed(found: Finding, *, needed: bool, others: bool) -> Finding:
-    """An engine less is worth an error only where all the work is its."""
-    if others:
-        return found.but(state="warning", hint=_OTHERS)
-    return found if needed else found.but(state="warning", hint=_WITHOUT)
+def _look_at_engine(visit: Visit, url: str) -> list[Finding]:
+    closed = _closed(visit, url)
+    if closed:
+        return [closed]
+    docker = visit.config.builder.docker
+    try:
+        with closing(Engine(url, timeout=_ANSWER_SECONDS, tls=docker.tls)) as engine:
+            return [*_faults(engine, visit)]
+    except PublishError as error:
+        return [fault("engine-away", url, error.message)]
 
 
 def _closed(visit: Visit, url: str) -> Finding | None:
@@ -61,14 +61,6 @@ def _closed(visit: Visit, url: str) -> Finding | None:
 
 
 def _faults(engine: Engine, visit: Visit) -> Iterator[Finding]:
-    """What an engine says of itself; one that fails now was there a moment ago."""
-    try:
-        yield from _faults_of(engine, visit)
-    except PublishError as error:
-        yield fault("engine-away", engine.url, error.message)
-
-
-def _faults_of(engine: Engine, visit: Visit) -> Iterator[Finding]:
     version = f"Docker engine {engine.version()}"
     numbers = tuple(map(int, re.findall(r"\d+", engine.version())[:2]))
     found = []
@@ -82,7 +74,7 @@ def _faults_of(engine: Engine, visit: Visit) -> Iterator[Finding]:
         if visit.account.user != 0 and not engine.is_rootless():
             said = f"uid {visit.account.user} can use it, and is root on this machine by it"
             yield fault("engine-root", engine.url, said)
-    elif engine.url.startswith("tcp://") and not visit.config.builder.docker.tls:
+    elif engine.url.startswith(("tcp://", "http://")) and not visit.config.builder.docker.tls:
         said = "whoever reaches its address is root on its machine"
         yield fault("engine-open", engine.url, said)
 
@@ -102,8 +94,9 @@ def _base(about: str, config: Config, base: Base) -> Finding:
         return fine(about, f"{base.image} is stored")
     docker = config.builder.docker
     for url in docker.addresses:
+        # one that is away is told of by the check of the engines
         with (
-            suppress(PublishError),  # told of by the check of the engine
+            suppress(PublishError),
             closing(Engine(url, timeout=_ANSWER_SECONDS, tls=docker.tls)) as engine,
         ):
             if engine.image(base.image):

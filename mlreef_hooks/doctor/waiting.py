@@ -54,9 +54,9 @@ def _failed(visit: Visit, records: Sequence[JobRecord]) -> Iterator[Finding]:
     failed = [each for each in recent if each.state == FAILED]
     if not failed:
         return
-    last, log = failed[-1], visit.config.state_path / "logs" / f"job-{failed[-1].id}.log"
+    last = failed[-1]
     said = f"{counted(len(failed), 'job')} failed within a week; the last: {_shown(last)}"
-    hint = f"read {log}; mlreef-hooks retry {last.id} runs it again"
+    hint = f"mlreef-hooks logs {last.id} says why, mlreef-hooks retry {last.id} runs it again"
     yield fault("jobs-failed", jobs_path(visit.config), said).but(hint=hint)
 
 
