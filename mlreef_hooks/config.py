@@ -84,7 +84,7 @@ class Server:
 class Worker:
     """`[worker]`: the process that publishes: whether it stays for the next push, and for how long;
     how many jobs are built at once, how many may wait, and how long one may take; how long a push
-    is told of it. Times in seconds.
+    is told of it; after how long one is first tried again. Times in seconds.
     """
 
     stay: bool = True
@@ -93,6 +93,7 @@ class Worker:
     builds: int = 4
     queue: int = 1000
     job_seconds: int = 7200
+    retry_seconds: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)

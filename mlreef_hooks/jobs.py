@@ -25,7 +25,7 @@ PUBLISHED, FAILED, CANCELLED, SUPERSEDED = "published", "failed", "cancelled", "
 STATES = (PARKED, QUEUED, BUILDING, PUBLISHED, FAILED, CANCELLED, SUPERSEDED)
 UNFINISHED = (PARKED, QUEUED, BUILDING)
 DEATHS = 10  # processes that died of one job, until it is given up
-_FIRST_DELAY, _LONGEST_DELAY = 10.0, 3600.0  # seconds until a job is tried again
+_LONGEST_DELAY = 3600.0  # seconds until a job is tried again
 
 _SUBMIT = """
 INSERT INTO jobs (repository, namespace, name, git_dir, tag, commit_id, module, version, pusher,
@@ -103,9 +103,9 @@ class JobFigures:
     oldest_waiting: float
 
 
-def delay_after(attempts: int) -> float:
+def delay_after(attempts: int, first: float) -> float:
     """In how many seconds a job is tried again that could not be published so often."""
-    return min(_FIRST_DELAY * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
+    return min(first * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
 
 
 class Jobs:
@@ -225,14 +225,14 @@ class Jobs:
             )
             return before
 
-    def put_off(self, job: Job, message: str) -> None:
-        """Let go of a job that is to be tried again later."""
+    def put_off(self, job: Job, message: str, delay: float) -> None:
+        """Let go of a job that is to be tried again in so many seconds."""
         before = self.end(job.id, QUEUED, message)
         if before.state != CANCELLED:
             with self._writing() as connection:
                 connection.execute(
                     "UPDATE jobs SET due_at = ? WHERE id = ? AND state = ?",
-                    (self._clock() + delay_after(job.attempts), job.id, QUEUED),
+                    (self._clock() + delay, job.id, QUEUED),
                 )
 
     def cancel(self, job_id: int, message: str) -> Job:

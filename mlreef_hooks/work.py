@@ -58,10 +58,10 @@ def _build(job: Job, repository: GitRepository, told: Site) -> None:
 
 def _fail(job: Job, error: PublishError, told: Site) -> None:
     """What is said is said before the job is let go, for those who follow look no further then."""
-    delay = delay_after(job.attempts) if error.passing else None
-    told.tell(report.failed(error, job.id, delay=delay))
+    delay = delay_after(job.attempts, told.config.worker.retry_seconds)
+    told.tell(report.failed(error, job.id, delay=delay if error.passing else None))
     if error.passing:
-        told.jobs.put_off(job, error.message)
+        told.jobs.put_off(job, error.message, delay)
     else:
         told.jobs.end(job.id, states.FAILED, error.message)
 

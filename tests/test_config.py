@@ -28,6 +28,7 @@ follow_seconds = 30
 builds = 2
 queue = 10
 job_seconds = 600
+retry_seconds = 5
 [index]
 path = "/srv/www"
 [registry]
@@ -87,6 +88,7 @@ DEFAULTS = {
     "worker.builds": 4,
     "worker.queue": 1000,
     "worker.job_seconds": 7200,
+    "worker.retry_seconds": 10,
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -167,6 +169,7 @@ def test_every_key_can_be_set() -> None:
         "worker.builds": 2,
         "worker.queue": 10,
         "worker.job_seconds": 600,
+        "worker.retry_seconds": 5,
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",

@@ -154,7 +154,7 @@ def test_a_job_says_what_became_of_it(jobs: Jobs) -> None:
     assert held
     assert (held.state, held.attempts) == (BUILDING, 1)
     assert process_of(held.holder) == os.getpid()
-    jobs.put_off(held, "the engine is away")
+    jobs.put_off(held, "the engine is away", 10)
     waits = jobs.get(job.id)
     assert waits
     assert (waits.state, waits.message, waits.put_off) == (QUEUED, "the engine is away", True)
@@ -416,11 +416,11 @@ def test_a_job_that_was_put_off_is_tried_later_and_later(tmp_path: Path) -> None
         job = at(now, tmp_path).claim_next()
         assert job
         assert job.attempts == attempt
-        at(now, tmp_path).put_off(job, "the registry is away")
-        assert at(now + delay_after(attempt) - 0.1, tmp_path).claim_next() is None
-        now += delay_after(attempt)
-    assert delay_after(1) == 10
-    assert delay_after(11) == delay_after(5000) == 3600
+        at(now, tmp_path).put_off(job, "the registry is away", delay_after(attempt, 10))
+        assert at(now + delay_after(attempt, 10) - 0.1, tmp_path).claim_next() is None
+        now += delay_after(attempt, 10)
+    assert delay_after(1, 10) == 10
+    assert delay_after(11, 10) == delay_after(5000, 10) == 3600
     assert at(now, tmp_path).claim(id_)
 
 
@@ -431,7 +431,7 @@ def test_a_clock_that_jumps_keeps_no_job_waiting(tmp_path: Path, jump: float) ->
     job = at(now, tmp_path).claim_next()
     assert job
     assert at(now + jump, tmp_path).claim_next() is None  # it is built, whatever the clock says
-    at(now, tmp_path).put_off(job, "away")
+    at(now, tmp_path).put_off(job, "away", 3600)
     assert at(now + jump, tmp_path).claim(id_)
 
 
