@@ -10,7 +10,8 @@ from pathlib import Path
 from mlreef_hooks.errors import PublishError
 
 _WANTED = """
-SELECT id, repository, namespace, git_dir, tag, version, state, message, module_name, updated_at
+SELECT id, repository, namespace, git_dir, tag, commit_id, version, state, message, module_name,
+    updated_at
 FROM jobs ORDER BY id
 """
 
@@ -24,6 +25,7 @@ class JobRecord:
     namespace: str
     git_dir: Path
     tag: str
+    commit: str
     version: str
     state: str
     message: str
@@ -51,16 +53,17 @@ def read_records(path: Path) -> Sequence[JobRecord]:
 
 
 def _record(row: Sequence[object]) -> JobRecord:
-    id_, repository, namespace, git_dir, tag, version, state, message, name, changed = row
+    id_, repository, namespace, git_dir, tag, commit, version, state, message, name, at = row
     return JobRecord(
         id=int(str(id_)),
         repository=str(repository),
         namespace=str(namespace),
         git_dir=Path(os.fsdecode(git_dir if isinstance(git_dir, bytes) else str(git_dir))),
         tag=str(tag),
+        commit=str(commit),
         version=str(version),
         state=str(state),
         message=str(message),
         module_name=str(name),
-        changed=float(str(changed)),
+        changed=float(str(at)),
     )

@@ -82,7 +82,7 @@ def test_a_file_that_the_account_may_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("passphrase", ["", "secret"])
 def test_a_key_that_does_not_sign(tmp_path: Path, passphrase: str) -> None:
-    words = ["-q", "-t", "ed25519", "-N", passphrase, "-f", tmp_path / "key"]
+    words = ["-q", "-t", "ed25519", "-N", passphrase, "-f", str(tmp_path / "key")]
     subprocess.run([find_program("ssh-keygen"), *words], check=True)
     site = configured(tmp_path, provenance={"key": str(tmp_path / "key")})
     if passphrase:
@@ -311,7 +311,7 @@ def test_a_lock_that_is_held_for_long_is_found(site: GitSite) -> None:
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert not faults(site, "folders")
-        seconds = 3600  # twice what a build may take by default
+        seconds = 14_400  # twice what a job may take by default
         later = time.time() + seconds + 1
         found = faults(site, "folders", now=later)
         said = f"process {os.getpid()} holds locks/a.lock for long"

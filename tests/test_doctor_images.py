@@ -21,9 +21,9 @@ from tests.support.site import GitSite
 AWAY = "unix:///nowhere/docker.sock"
 
 
-def site_of(tmp_path: Path, builder: str = "docker", **settings: Any) -> GitSite:
+def site_of(tmp_path: Path, use: str = "docker", **settings: Any) -> GitSite:
     """A site whose engine is away, with settings of its own."""
-    return GitSite(tmp_path / "site", builder=builder, settings=settings)
+    return GitSite(tmp_path / "site", builder=use, settings=settings)
 
 
 # the engine
@@ -44,6 +44,17 @@ def test_an_engine_that_is_silent_is_not_waited_for(tmp_path: Path) -> None:
         silent.listen()
         site = GitSite(tmp_path / "site", f"unix://{tmp_path}/e.sock")
         assert "engine-away" in faults(site, "engine")
+
+
+def test_of_several_engines_the_others_do_the_work(tmp_path: Path) -> None:
+    with scripted_engine(tmp_path / "e.sock", "28.0", {}) as url:
+        docker = {"engines": [AWAY, url], "network": "host"}
+        registry = {"prefix": "registry.example/x"}
+        site = site_of(tmp_path, builder={"use": "docker", "docker": docker}, registry=registry)
+        found = {each.about: each for each in look(site, "engine")}
+    assert (found[AWAY].id, found[AWAY].state) == ("engine-away", "warning")
+    assert found[AWAY].hint.endswith("the others do its work")
+    assert found[url].state == "ok"
 
 
 @pytest.mark.engine

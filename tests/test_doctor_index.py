@@ -1,5 +1,6 @@
 """`mlreef-hooks doctor` on the index: damaged, lost, not listed, or open to those it is not for."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,15 @@ def test_a_folder_that_everybody_may_enter_is_found(site: GitSite, visibility: s
     folder.chmod(0o750)
     (site.index / "private").chmod(0o755)  # names of namespaces may be seen
     assert not faults(site, "index")
+
+
+def test_a_change_that_is_under_way_is_no_fault(site: GitSite) -> None:
+    note = site.index / ".pending"
+    note.touch()
+    end = threading.Timer(0.1, note.unlink)
+    end.start()
+    assert not faults(site, "index")
+    end.join()
 
 
 def test_a_change_that_was_broken_off_is_found_and_left_alone(site: GitSite) -> None:

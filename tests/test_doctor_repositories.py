@@ -48,13 +48,15 @@ def author(site: GitSite) -> Author:
     return author
 
 
-def submit(site: GitSite, tag: str = "publish/1", state: str = QUEUED, *, age: float = 0.0) -> Job:
-    """A job for a tag of the repository, `age` seconds old."""
+def submit(
+    site: GitSite, tag: str = "publish/1", state: str = QUEUED, *, age: float = 0.0, at: str = ONE
+) -> Job:
+    """A job for a tag of the repository at a commit, `age` seconds old."""
     jobs = Jobs(site.state / "jobs.sqlite", lambda: time.time() - age)
     request = PublishRequest(
         repository=RepositoryName(key="text/upper", namespace="text", name="upper"),
         tag=tag, module=None, version=Version(tag.rpartition("/")[2]),
-        commit=ONE, pusher="ada", notes="",
+        commit=at, pusher="ada", notes="",
     )  # fmt: skip
     job = jobs.submit(request, repository_of(site), QUEUED)
     if state != QUEUED:
@@ -133,6 +135,11 @@ def gitolite(git_dir: Path) -> None:
     (git_dir / "hooks" / "update").symlink_to("/home/git/.gitolite/hooks/common/update")
 
 
+def gitlab(git_dir: Path) -> None:
+    (git_dir / "hooks").rename(git_dir / "hooks.before")
+    (git_dir / "hooks").symlink_to("/opt/gitlab/embedded/service/gitlab-shell/hooks")
+
+
 def forge(name: str) -> Callable[[Path], None]:
     """A hook beside ours as this forge has it in each repository."""
 
@@ -145,8 +152,11 @@ def forge(name: str) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [(name, forge(name)) for name in ("gitea", "forgejo", "soft-serve")] + [("gitolite", gitolite)],
-)
+    [
+        ("gitea", forge("gitea")), ("forgejo", forge("forgejo")), ("gitlab", gitlab),
+        ("gitolite", gitolite), ("soft-serve", forge("soft-serve")),
+    ],
+)  # fmt: skip
 def test_a_git_server_that_is_not_known_is_found(
     site: GitSite, name: str, make: Callable[[Path], None]
 ) -> None:
@@ -213,10 +223,12 @@ def test_a_tag_that_no_hook_saw_is_found(site: GitSite, author: Author) -> None:
     author.push("--tags")
     said = "no job knows 2 publish tags, such as publish/1.0"
     assert faults(site, "tags") == {"tags-unseen": said}
-    submit(site, "publish/1.0", PUBLISHED)
+    commit = author.git("rev-parse", "HEAD")
+    submit(site, "publish/1.0", PUBLISHED, at=commit)
+    submit(site, "publish/2.0", FAILED)  # and was moved then
     said = "no job knows 1 publish tag, such as publish/2.0"
     assert faults(site, "tags") == {"tags-unseen": said}
-    submit(site, "publish/2.0", FAILED)
+    submit(site, "publish/2.0", FAILED, at=commit)
     assert look(site, "tags") == []
 
 
@@ -277,10 +289,10 @@ def test_jobs_that_wait_for_long_are_found(site: GitSite) -> None:
 
 
 def test_a_job_whose_process_was_killed_is_found(site: GitSite) -> None:
-    job = submit(site, age=HOUR)
+    job = submit(site, age=5 * HOUR)
     claim = (
         "import os, sys, time; from pathlib import Path; from mlreef_hooks.jobs import Jobs;"
-        f"Jobs(Path(sys.argv[1]), lambda: time.time() - 3600).claim({job.id}); os.abort()"
+        f"Jobs(Path(sys.argv[1]), lambda: time.time() - 18000).claim({job.id}); os.abort()"
     )
     subprocess.run([sys.executable, "-c", claim, site.state / "jobs.sqlite"], check=False)
     assert "jobs-waiting" in faults(site, "jobs")

@@ -35,7 +35,7 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
     )  # fmt: skip
     found = []
-    for finding in examine(visit, CHECKS, seconds=CHECK_SECONDS):
+    for finding in examine(visit, CHECKS, seconds=CHECK_SECONDS + len(git_dirs) / 10):
         found.append(finding)
         if form == "text":
             click.echo(plain(str(finding)))

@@ -14,7 +14,7 @@ from mlreef_hooks.doctor.repository import look_at_repositories
 from mlreef_hooks.doctor.signing import look_at_key
 from mlreef_hooks.doctor.waiting import look_at_jobs, look_at_tags
 
-CHECK_SECONDS = 60.0  # of each check; with many repositories, those of theirs find what they can
+CHECK_SECONDS = 60.0  # of each check, where the repositories are few
 
 CHECKS: Mapping[str, Check] = {
     "machine": look_at_machine,

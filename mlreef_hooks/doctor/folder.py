@@ -12,6 +12,7 @@ from mlreef_hooks.doctor.processes import started_at
 from mlreef_hooks.plain_text import counted
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
+_STAYING = ("worker.lock",)  # what the process that stays holds
 _OLD_SECONDS = 86_400
 _AHEAD_SECONDS = 60
 _OTHERS = 0o005  # read and enter
@@ -118,11 +119,11 @@ def _changed(path: Path) -> float:
 
 def _held(folder: Path, visit: Visit) -> Iterator[Finding]:
     """Locks of ours that a process holds which is older than any build may become."""
-    longest = 2 * visit.config.builder.docker.build_seconds
+    longest = 2 * visit.config.worker.job_seconds
     inodes = {path.stat().st_ino: path for path in folder.rglob("*.lock") if path.is_file()}
     for process, inode in lock_holders(Path("/proc/locks").read_text()):
         path = inodes.get(inode)
-        if path is None or path.name == "worker.lock":
+        if path is None or path.name in _STAYING:
             continue
         if visit.now - started_at(process) > longest:
             said = f"process {process} holds {path.relative_to(folder)} for long"

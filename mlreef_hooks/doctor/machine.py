@@ -55,7 +55,7 @@ def _urls(config: Config) -> Iterator[tuple[str, str]]:
     yield "pip.index_url", config.pip.index_url
     yield from (("pip.extra_index_urls", url) for url in config.pip.extra_index_urls)
     yield "server.url", config.server.url
-    yield "builder.docker.url", config.builder.docker.url
+    yield from (("builder.docker.url", url) for url in config.builder.docker.addresses)
 
 
 def _holds_password(url: str) -> bool:
@@ -67,13 +67,16 @@ def _holds_password(url: str) -> bool:
 
 def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
     """Key, path, and what it holds."""
-    pip, registry = config.pip, config.registry
+    pip, registry, docker = config.pip, config.registry, config.builder.docker
     named = (
         ("pip.ca_bundle", pip.ca_bundle, _CERTIFICATES), ("pip.netrc", pip.netrc, _SECRETS),
         ("registry.ca_bundle", registry.ca_bundle, _CERTIFICATES),
         ("registry.docker_config", registry.docker_config, _SECRETS),
         ("provenance.key", config.provenance.key, _SECRETS),
         ("publish.signed_tags", config.publish.signed_tags, _NAMES),
+        ("builder.docker.tls_ca", docker.tls_ca, _CERTIFICATES),
+        ("builder.docker.tls_cert", docker.tls_cert, _CERTIFICATES),
+        ("builder.docker.tls_key", docker.tls_key, _SECRETS),
     )  # fmt: skip
     yield from ((key, Path(path), holds) for key, path, holds in named if path)
 

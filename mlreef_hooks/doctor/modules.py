@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,18 +19,28 @@ from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted
 from mlreef_hooks.push import RESERVED
 
+_WRITING_SECONDS = 0.3  # more than one change of an index takes
+
 
 def look_at_index(visit: Visit) -> Iterator[Finding]:
     """What is wrong with the documents of the index; nothing is completed or mended."""
     root = visit.config.index_path
-    found = []
-    if os.path.lexists(root / ".pending"):
-        found.append(fault("index-unfinished", root, "a change of it was broken off"))
-    for audience in _audiences(root):
-        found += [*_open(root, audience), *_damage(audience)]
-    found += _lost(visit)
+    found = [*_faults(visit)]
+    if found:  # perhaps a publish is just writing it
+        time.sleep(_WRITING_SECONDS)
+        found = [*_faults(visit)]
     modules = sum(1 for audience in _audiences(root) for _ in _documents(audience))
     yield from found or [fine(root, f"the index holds {counted(modules, 'module')}")]
+
+
+def _faults(visit: Visit) -> Iterator[Finding]:
+    root = visit.config.index_path
+    if os.path.lexists(root / ".pending"):
+        yield fault("index-unfinished", root, "a change of it was broken off")
+    for audience in _audiences(root):
+        yield from _open(root, audience)
+        yield from _damage(audience)
+    yield from _lost(visit)
 
 
 def _audiences(root: Path) -> Iterator[Path]:

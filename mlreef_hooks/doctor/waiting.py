@@ -17,9 +17,11 @@ from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.waiting_room import MARK, kept_updates
 
 _RECENT_SECONDS = 7 * 86_400
-_PATIENCE_SECONDS = 900  # beside the time that a build may take
+_PATIENCE_SECONDS = 4000  # beside the time that a job may take: it may be put off for an hour
+_AHEAD_SECONDS = 900
+_FIELDS = "%(objecttype) %(*objecttype) %(objectname) %(*objectname) %(refname:lstrip=2)"
+_TAGS = ("for-each-ref", f"--format={_FIELDS}", "refs/tags/")
 _SHOWN = 60  # characters of what a job says
-_TAGS = ("for-each-ref", "--format=%(objecttype) %(*objecttype) %(refname:lstrip=2)", "refs/tags/")
 
 
 def jobs_path(config: Config) -> Path:
@@ -36,10 +38,10 @@ def look_at_jobs(visit: Visit) -> Iterator[Finding]:
         yield fault("jobs-unreadable", path, error.message)
         return
     ahead = max((record.changed for record in records), default=0) - visit.now
-    if ahead > _PATIENCE_SECONDS:
+    if ahead > _AHEAD_SECONDS:
         yield fault("clock-wrong", "clock", f"a job was changed {ahead / 3600:.1f} hours from now")
     yield from _failed(visit, records)
-    patience = visit.config.builder.docker.build_seconds + _PATIENCE_SECONDS
+    patience = visit.config.worker.job_seconds + _PATIENCE_SECONDS
     waiting = [each for each in records if each.state in (QUEUED, BUILDING)]
     late = [each for each in waiting if visit.now - each.changed > patience]
     if late:
@@ -69,31 +71,32 @@ def look_at_tags(visit: Visit) -> Iterator[Finding]:
         records = read_records(jobs_path(visit.config))
     except PublishError:
         return  # told of by the check of the jobs
+    known: dict[str, list[JobRecord]] = {}
+    for record in records:
+        for place in {record.repository, str(record.git_dir)}:
+            known.setdefault(place, []).append(record)
     for git_dir in visit.git_dirs:
         with suppress(OSError, PublishError):  # told of by the check of its hook
-            own = _records_of(git_dir, visit, records)
-            yield from _unseen(git_dir, visit.config, {record.tag for record in own})
+            own = [each for place in _names(git_dir, visit) for each in known.get(place, ())]
+            yield from _unseen(git_dir, visit.config, {(each.tag, each.commit) for each in own})
             yield from _mark(git_dir, [each for each in own if each.state == PARKED])
 
 
-def _records_of(git_dir: Path, visit: Visit, records: Sequence[JobRecord]) -> list[JobRecord]:
-    server = SERVERS["plain"](visit.config, visit.account.user)
-    try:
-        key = server.repository_name(git_dir, {}).key
-    except PublishError:
-        key = ""
-    return [each for each in records if each.git_dir == git_dir or each.repository == key]
+def _names(git_dir: Path, visit: Visit) -> Iterator[str]:
+    """What jobs call a repository: its place, and what its server calls it."""
+    yield str(git_dir)
+    with suppress(PublishError):
+        yield SERVERS["plain"](visit.config, visit.account.user).repository_name(git_dir, {}).key
 
 
-def _unseen(git_dir: Path, config: Config, known: Collection[str]) -> Iterator[Finding]:
-    lines = os.fsdecode(ask_git(git_dir, *_TAGS).stdout).splitlines()
-    tags = [line.split(" ", 2) for line in lines]
-    published = [
-        tag for kind, inner, tag in tags
-        if "commit" in (kind, inner) and tag.isprintable() and tag not in known
-    ]  # fmt: skip
-    found = [(tag, read_tag(tag, config.publish.patterns)) for tag in published]
-    unseen = [tag for tag, read in found if read and read.version]
+def _unseen(git_dir: Path, config: Config, known: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """The finding that `sweep` would find tags; those that nobody could publish do not count."""
+    unseen = []
+    for line in os.fsdecode(ask_git(git_dir, *_TAGS).stdout).splitlines():
+        kind, inner, id_, peeled, tag = line.split(" ", 4)
+        read = read_tag(tag, config.publish.patterns) if tag.isprintable() else None
+        if "commit" in (kind, inner) and read and read.version:
+            unseen += [] if (tag, peeled or id_) in known else [tag]
     if unseen:
         said = f"no job knows {counted(len(unseen), 'publish tag')}, such as {plain(unseen[0])}"
         yield fault("tags-unseen", git_dir, said)
