@@ -23,7 +23,7 @@ from tests.support.docker_cli import docker, leftovers
 from tests.support.engine import BASE_IMAGE, MortalEngine, import_base, private_engine
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import find_program, free_port, wait_until
-from tests.support.publishing import jobs, project, publish, unwrapped
+from tests.support.publishing import entry, jobs, project, publish, unwrapped
 from tests.support.servers import SshServer, ssh_server
 from tests.support.site import PROJECT, GitSite
 
@@ -199,6 +199,70 @@ def test_where_no_engine_is_left_the_job_waits(
     assert monotonic() - began < 5
     engines[1].start_again()
     assert "success: upper 1.0.0" in site.command("retry", "1").stdout
+
+
+def test_an_engine_that_hangs_is_skipped_once(
+    make_site: MakeSite, engines: list[MortalEngine]
+) -> None:
+    site = make_site()
+    author = site.author("text/hangs")
+    assert "success: hangs 1.0.0" in publish(author, PROJECT)
+    builder, other = sorted(engines, key=lambda engine: not published_in(engine, site))
+    with other.hanging():
+        began = monotonic()
+        assert "success: hangs 1.0.1" in publish(author, {"README.md": "x"}, "1.0.1")
+        first = monotonic() - began
+        assert "success: hangs 1.0.2" in publish(author, {"README.md": "y"}, "1.0.2")
+        second = monotonic() - began - first
+    assert second < first < 4 * PING_SECONDS
+    with builder.hanging():
+        assert "success: hangs 1.0.3" in publish(author, {"README.md": "z"}, "1.0.3")
+    assert published_in(other, site) == {"hangs"}, "the note is no reason where no other answers"
+
+
+@pytest.mark.parametrize("use", ["docker", "auto"])
+def test_doctor_tells_of_every_engine(
+    make_site: MakeSite, engines: list[MortalEngine], use: str
+) -> None:
+    site = make_site(use)
+    urls = [each.url for each in engines]
+    for url in urls:
+        assert f"ok: {url}: Docker engine" in site.command("doctor", expect=None).stdout
+    engines[0].kill()
+    said = site.command("doctor", expect=None).stdout
+    assert f"warning: {urls[0]}: the container engine at {urls[0]} failed" in said
+    assert "take it out of [builder.docker] engines; the others do its work" in said
+    assert f"ok: {urls[1]}: Docker engine" in said
+    engines[1].kill()
+    said = site.command("doctor", expect=None).stdout
+    word = "error" if use == "docker" else "warning"
+    assert [f"{word}: {url}: the container engine at {url} failed" in said for url in urls] == [
+        True, True,
+    ]  # fmt: skip
+
+
+def test_a_module_runs_in_the_first_engine_that_answers(
+    make_site: MakeSite, engines: list[MortalEngine], tmp_path: Path
+) -> None:
+    site = make_site(engines=[each.url for each in reversed(engines)])
+    assert "success: " in publish(site.author("text/runs"), PROJECT)
+    image = entry(site, "text/runs")["image"]["reference"]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("so")
+    folders = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+    for each in engines:
+        docker(each.url, "image", "rm", image, expect=None)
+        site.command("run", "text/runs", *folders)
+        assert (tmp_path / "out" / "a.txt").read_text() == "SO"
+        assert f"{image.rpartition(':')[0]}@" in image_digests(each)
+        each.kill()
+    said = site.command("run", "text/runs", *folders, expect=1).stderr
+    assert "failed: Connection refused" in said
+
+
+def image_digests(engine: MortalEngine) -> str:
+    """The names by digest of the images that an engine has."""
+    return docker(engine.url, "images", "--digests", "--format", "{{.Repository}}@{{.Digest}}")
 
 
 # ways to reach an engine

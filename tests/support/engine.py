@@ -98,6 +98,16 @@ class MortalEngine:
         wait_until(lambda: not start_time(process))
         self._pid_file.unlink()  # it would be believed while nobody has waited for the process
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let the daemon neither answer nor end."""
+        process = int(self._pid_file.read_text())
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
+
     def start_again(self) -> None:
         """Return when the daemon runs and answers, as it did before it was killed."""
         if not self._pid_file.exists():
