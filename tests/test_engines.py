@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,11 +20,19 @@ from mlreef_hooks.engine import Engine
 from mlreef_hooks.engine_api import PING_SECONDS
 from mlreef_hooks.errors import EngineGoneError, PublishError
 from tests.support.certificates import make_certificate
-from tests.support.docker_cli import docker, leftovers
+from tests.support.docker_cli import docker, image_names, leftovers
 from tests.support.engine import BASE_IMAGE, MortalEngine, import_base, private_engine
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import find_program, free_port, wait_until
-from tests.support.publishing import entry, jobs, project, publish, unwrapped
+from tests.support.publishing import (
+    entry,
+    jobs,
+    project,
+    publish,
+    push_without_hook,
+    start_hook,
+    unwrapped,
+)
 from tests.support.servers import SshServer, ssh_server
 from tests.support.site import PROJECT, GitSite
 
@@ -125,15 +134,17 @@ def test_two_builds_at_once_use_both_engines(
     assert one & two == set()
 
 
-def test_a_push_whose_engine_is_killed_is_published_by_the_other(
-    make_site: MakeSite, engines: list[MortalEngine], index: PackageIndex
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_push_whose_engine_ends_is_published_by_the_other(
+    make_site: MakeSite, engines: list[MortalEngine], index: PackageIndex, number: int
 ) -> None:
-    index.add(make_sdist("slow", "1.0", SLOW))
+    package = f"slow{int(number)}"
+    index.add(make_sdist(package, "1.0", SLOW))
     site = make_site()
     author = site.author("text/killed")
     with ThreadPoolExecutor() as pool:
-        push = pool.submit(publish, author, project("slow==1.0\n"))
-        dead, alive = kill_who_builds(engines)
+        push = pool.submit(publish, author, project(f"{package}==1.0\n"))
+        dead, alive = kill_who_builds(engines, number)
         wait_until(lambda: bool(running(alive)))
         let_go(alive)
         said = push.result()
@@ -155,11 +166,13 @@ def test_a_push_whose_engine_is_killed_is_published_by_the_other(
     assert leftovers(dead.url) == set()
 
 
-def kill_who_builds(engines: list[MortalEngine]) -> tuple[MortalEngine, MortalEngine]:
+def kill_who_builds(
+    engines: list[MortalEngine], number: int = signal.SIGKILL
+) -> tuple[MortalEngine, MortalEngine]:
     """The engine that had begun a build and is dead now, and the other one."""
     wait_until(lambda: any(running(engine) for engine in engines))
     dead, alive = sorted(engines, key=lambda engine: not running(engine))
-    dead.kill()
+    dead.kill(number)
     return dead, alive
 
 
@@ -184,6 +197,22 @@ def test_a_wheel_whose_engine_is_killed_is_built_in_the_other(
     said = unwrapped(publish(author, project("tiny==1.0\n"), "1.1"))
     assert "success: wheel 1.1" in said, "an image that nobody can start is published all the same"
     assert "starts in its image" not in said
+
+
+def test_what_a_killed_start_left_is_removed_by_the_next_one(
+    make_site: MakeSite, engines: list[MortalEngine]
+) -> None:
+    site = make_site("auto", engines=[engines[0].url], builds_per_engine=1)
+    slow = PROJECT["upper.py"].replace("import argparse", "import argparse, time\ntime.sleep(50)")
+    repository, commit = push_without_hook(site, "text/slow", {**PROJECT, "upper.py": slow})
+    hook = start_hook(site, repository, commit)
+    wait_until(lambda: bool(running(engines[0])))
+    assert image_names(engines[0].url, "mlreef-candidate")
+    hook.kill()
+    hook.communicate()
+    assert leftovers(engines[0].url)
+    assert "upper.py starts in its image" in publish(site.author("text/next"), PROJECT)
+    assert leftovers(engines[0].url) == set()
 
 
 def test_where_no_engine_is_left_the_job_waits(
