@@ -320,6 +320,16 @@ def ssh_programs(server: SshServer) -> list[str]:
     return listed.stdout.split()
 
 
+def test_another_machine_that_is_gone_without_a_word_is_noticed(pair: list[MortalEngine]) -> None:
+    engine = Engine(pair[1].url)
+    assert engine.version()
+    port = int(pair[1].url.rpartition(":")[2])
+    # proc_net_tcp(5): a connection from here to that port, with a timer for keeping it alive
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    assert "02" in [row[5][:2] for row in rows if row[2] == f"0100007F:{port:04X}"]
+    engine.close()
+
+
 def test_an_engine_is_reached_by_ssh(by_ssh: SshServer, pair: list[MortalEngine]) -> None:
     socket, said = pair[0].url.removeprefix("unix://"), list[bytes]()
     for path in ("", socket):
