@@ -20,6 +20,7 @@ from mlreef_hooks.index import (
     change_listing,
     find_version,
     listing_line,
+    set_deprecated,
     set_yanked,
 )
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
@@ -124,13 +125,26 @@ class IndexFiles:
 
         Where the repository's `visibility` has become narrower, the module's becomes so too.
         """
+        with self._changing(namespace, name, version, visibility) as (document, write):
+            write(set_yanked(document, version, yanked=reason is not None, reason=reason))
+
+    def deprecate(
+        self, namespace: str, name: str, version: str | None, *, reason: str | None, visibility: str
+    ) -> None:
+        """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
+        with self._changing(namespace, name, version, visibility) as (document, write):
+            write(set_deprecated(document, version, reason))
+
+    @contextmanager
+    def _changing(
+        self, namespace: str, name: str, version: str | None, visibility: str
+    ) -> Iterator[tuple[Document, Callable[[Document], None]]]:
         with self._writing():
             document = self._stored(namespace, name)
-            if document is None or find_version(document, version) is None:
-                raise KeyError(version)
-            visibility = min(visibility, document["visibility"], key=VISIBILITIES.index)
-            document = set_yanked(document, version, yanked=reason is not None, reason=reason)
-            self._write({**document, "visibility": visibility})
+            if document is None or (version and find_version(document, version) is None):
+                raise KeyError(version or name)
+            narrow = min(visibility, document["visibility"], key=VISIBILITIES.index)
+            yield document, lambda changed: self._write({**changed, "visibility": narrow})
 
     def _stored(self, namespace: str, name: str) -> Document | None:
         """A module's document; one that cannot be read must not count as one that is not there."""

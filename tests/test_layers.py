@@ -34,7 +34,7 @@ LAYERS = {
     " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
     " working_tree",
-    "flow": "checking doctor intake publish receive site verification",
+    "flow": "checking doctor intake publish receive site verification withdrawal",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
