@@ -105,6 +105,7 @@ class BaseImages:
 
     def _read(self, manifest: Descriptor, base: Base) -> BaseImage:
         image = read_image(self.layouts, manifest)
+        self.layouts.keep((manifest, image.config, *(layer.blob for layer in image.layers)))
         config, layers = decode(self.layouts.read(image.config.digest)), image.layers
         environment = tuple(config.get("config", {}).get("Env") or ())
         return BaseImage(
@@ -190,7 +191,7 @@ def store_base(layouts: OciLayouts, image: str, manifest: Descriptor) -> Descrip
     stored = read_image(layouts, manifest)
     blobs = (manifest, stored.config, *(layer.blob for layer in stored.layers))
     layouts.sync(blob.digest for blob in blobs)
-    layouts.tag(BASES, image, manifest)
+    layouts.tag(BASES, image, manifest, blobs)
     return manifest
 
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
+
+# What images are called that are no module's: by a key, and by who is about to deliver one.
+DEPENDENCIES = "mlreef-dependencies"
+CANDIDATE = "mlreef-candidate"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineImage:
     """An image in the engine. `layers` are diff ids from the bottom, `environment` is written as
-    `NAME=value`. `digest` is that of its own registry where it came from one, else `id`.
+    `NAME=value`. `digest` is that of its own registry where it came from one, else `id`. `named_at`
+    is when it last got a name, in seconds since 1970, as far as the engine tells.
     """
 
     id: str
@@ -20,6 +26,7 @@ class EngineImage:
     labels: Mapping[str, str]
     architecture: str
     size: int
+    named_at: float
 
     @classmethod
     def read(cls, repository: str, facts: Mapping[str, Any]) -> Self:
@@ -35,7 +42,16 @@ class EngineImage:
             labels=config.get("Labels") or {},
             architecture=facts["Architecture"],
             size=facts["Size"],
+            named_at=_seconds((facts.get("Metadata") or {}).get("LastTagTime") or ""),
         )
+
+
+def _seconds(moment: str) -> float:
+    """Seconds since 1970 of a time by RFC 3339; 0 where it is none. An engine's year 1 is none."""
+    try:
+        return max(0.0, datetime.fromisoformat(moment).timestamp())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _own_digest(repository: str, facts: Mapping[str, Any]) -> str:

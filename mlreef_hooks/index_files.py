@@ -6,7 +6,7 @@ that is killed leaves a note (`.pending`), by which whoever comes next completes
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -84,6 +84,18 @@ class IndexFiles:
                 lines += listing["modules"]
         return sorted(lines, key=lambda line: (line["namespace"], line["name"]))
 
+    def documents(self) -> Iterator[Document]:
+        """Every module's document; PublishError where one is broken or not for this process."""
+        self._complete_abandoned()
+        for path in sorted(self.root.rglob("modules/**/*.json")):
+            try:
+                document = read_document(path)
+            except OSError as error:
+                hint = "run it as the account of the state folder"
+                raise PublishError(f"{path} cannot be read: {error}", hint) from error
+            if document is not None:
+                yield self._check("module", document, str(path))
+
     def _audiences(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if name not in RESERVED]
@@ -134,6 +146,20 @@ class IndexFiles:
         """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
         with self._changing(namespace, name, version, visibility) as (document, write):
             write(set_deprecated(document, version, reason))
+
+    def take_out(
+        self, namespace: str, name: str, choose: Callable[[Document], Collection[str]]
+    ) -> list[Document]:
+        """The versions that `choose` names and that are in the index no more; one always stays."""
+        with self._writing():
+            document = self._stored(namespace, name) or {"versions": []}
+            names = choose(document) if document["versions"] else ()
+            gone = [each for each in document["versions"] if each["version"] in names]
+            left = [each for each in document["versions"] if each["version"] not in names]
+            if not gone or not left:
+                return []
+            self._write({**document, "versions": left})
+            return gone
 
     @contextmanager
     def _changing(

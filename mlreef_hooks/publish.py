@@ -61,10 +61,14 @@ def _turn(
     request: PublishRequest, manifest: ModuleManifest, site: Site
 ) -> AbstractContextManager[None]:
     """The turn to publish this module: of two pushes of one version, only one gives it an image."""
-    module = f"{request.repository.namespace}/{manifest.name}"
-    name = hashlib.sha256(module.encode()).hexdigest()[:32]
+    turn = turn_of(request.repository.namespace, manifest.name)
     locks = site.config.state_path / "locks"
-    return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
+    return turn_taken(locks, turn, lambda: site.tell(report.waiting(manifest.name)))
+
+
+def turn_of(namespace: str, name: str) -> str:
+    """The name of the lock of who publishes a module."""
+    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:32]
 
 
 def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:

@@ -23,18 +23,20 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects missing_imports module_keys"
     " module_toml required_package requirement_lines requirements source.* toml_lines tree_listing"
     " tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers command_line image image_name image_plan index"
-    " index_check index_claims oci registry_url report wheels.facts wheels.lock"
-    " wheels.platform wheels.pylock wheels.sources wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image"
-    " folder_memory git hook_check hook_files index_document index_files installation job_log"
-    " jobs module_run object_store oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* waiting_room wheels.access"
-    " wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file"
-    " working_tree",
-    "flow": "checking doctor intake publish receive site verification withdrawal",
+    "writing": "base_facts base_reading code_layers command_line image image_label image_name"
+    " image_plan index index_check index_claims oci registry_url report retention"
+    " wheels.facts wheels.lock wheels.platform wheels.pylock wheels.sources wheels.wanted",
+    "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
+    " container committed_tree docker_credentials durable_files engine engine_api"
+    " engine_collection engine_image folder_memory git hook_check hook_files image_copies"
+    " index_document index_files installation job_log jobs layout_collection module_run"
+    " object_store oci_layout process registry registry_blobs registry_http"
+    " registry_login registry_session repository servers.* state_files waiting_room"
+    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
+    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
+    "flow": "checking collection doctor image_collection intake publish receive site verification"
+    " withdrawal",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -52,8 +54,9 @@ EDGES = {
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
-    " container durable_files engine process",
-    "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
+    " container durable_files engine engine_image process",
+    "builders.into_engine": "bases builders.start_check builders.stored_image engine engine_image"
+    " oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
     "builders.built_wheel": "bases container wheels.layer",
     "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
@@ -68,16 +71,20 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
+    "collection_memory": "durable_files",
     "committed_tree": "git git_objects object_store tree_listing",
     "engine": "container engine_api engine_image process",
+    "engine_collection": "engine engine_image",
     "folder_memory": "durable_files",
     "git": "git_objects",
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
+    "image_copies": "engine registry",
     "index_files": "durable_files index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
     "jobs": "durable_files process",
+    "layout_collection": "durable_files oci_layout",
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
@@ -87,6 +94,7 @@ EDGES = {
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.table": "servers.plain",
+    "state_files": "durable_files wheels.unfinished",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
@@ -104,8 +112,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user image index jobs push"
-    " required_package verification"
+    "packaging": "base_reading builders.built_wheel cli.user image image_label index jobs push"
+    " required_package retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",

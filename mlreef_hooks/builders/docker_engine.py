@@ -32,6 +32,7 @@ from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
+from mlreef_hooks.engine_image import CANDIDATE, DEPENDENCIES
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import (
     ArchivedLayer,
@@ -47,8 +48,6 @@ from mlreef_hooks.oci import HashingWriter
 from mlreef_hooks.process import holder, is_lost
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
-_DEPENDENCIES = "mlreef-dependencies"
-_CANDIDATE = "mlreef-candidate"
 _IN_MEMORY = 32 << 20  # a larger code layer is spooled to a temporary file
 _LOCKED_LABEL = "io.mlreef.locked"
 
@@ -69,10 +68,12 @@ class DockerBuilder:
         self._remove_lost()
         image = self.engine.image(base.image) or self._pull(base)
         key = _key(image, base, requirements, self.pip)
-        reference = f"{_DEPENDENCIES}:{key}"
+        reference = f"{DEPENDENCIES}:{key}"
         waiting = "another push installs the same requirements; waiting for it"
         with turn_taken(self.locks, key, lambda: self.log(waiting)):
             found = self.engine.image(reference)
+            if found:
+                self.engine.tag(found.id, reference)  # it is in use, and not to be collected
             made = found or self._install(image, base, requirements, reference)
         return Dependencies(
             id=made.id,
@@ -90,8 +91,8 @@ class DockerBuilder:
         """Remove what publishes left in the engine that were killed."""
         self.engine.remove_lost()
         for name in self.engine.names():
-            held, _, _ = name.removeprefix(f"{_CANDIDATE}:").rpartition("_")
-            if name.startswith(f"{_CANDIDATE}:") and is_lost(held.replace("_", "/")):
+            held, _, _ = name.removeprefix(f"{CANDIDATE}:").rpartition("_")
+            if name.startswith(f"{CANDIDATE}:") and is_lost(held.replace("_", "/")):
                 self.engine.untag(name)
 
     def _pull(self, base: Base) -> EngineImage:
@@ -207,7 +208,7 @@ class DockerBuilder:
 
 def _candidate(digest: str) -> str:
     """The name of an image until it is delivered: it tells which process holds it."""
-    return f"{_CANDIDATE}:{holder().replace('/', '_')}_{digest.removeprefix('sha256:')[:12]}"
+    return f"{CANDIDATE}:{holder().replace('/', '_')}_{digest.removeprefix('sha256:')[:12]}"
 
 
 def _origin(image: EngineImage) -> str | None:

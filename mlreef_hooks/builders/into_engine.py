@@ -11,12 +11,12 @@ from mlreef_hooks.bases import ImageBlobs
 from mlreef_hooks.builders.start_check import StartCheck
 from mlreef_hooks.builders.stored_image import StoredImage
 from mlreef_hooks.engine import Engine
+from mlreef_hooks.engine_image import CANDIDATE
 from mlreef_hooks.image import ArchivedLayer, docker_archive
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci_layout import OciLayouts
 
 _LOOKED_AT = 50  # images of the engine that may have the lower layers already
-_CANDIDATE = "mlreef-candidate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class EngineImages:
 
     def check_start(self, image: StoredImage, manifest: ModuleManifest) -> bool:
         """True where the module starts in the engine; the image does not stay there."""
-        name = f"{_CANDIDATE}:{image.config.digest.removeprefix('sha256:')[:32]}"
+        name = f"{CANDIDATE}:{image.config.digest.removeprefix('sha256:')[:32]}"
         self._load(image, name)
         try:
             self.check(image.config.digest, manifest)

@@ -1,0 +1,77 @@
+"""Commands for administrators that keep index and disk in order."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+
+import click
+
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.site import find_engine, open_registry, open_site
+from mlreef_hooks.collection import Collector
+from mlreef_hooks.collection_memory import CollectionMemory
+from mlreef_hooks.config import Config
+from mlreef_hooks.image_collection import Collected, ImageCollector
+from mlreef_hooks.image_copies import ImageCopies
+from mlreef_hooks.index_check import check_document
+from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.plain_text import counted, plain
+from mlreef_hooks.report import size
+
+_NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have names for people
+
+
+@click.command("gc")
+@click.option("--delete", is_flag=True, help="Delete it; without this, nothing is changed.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def gc(config_file: str | None, delete: bool, form: str) -> int:
+    """Say what nothing needs any more, and delete it where that is wanted.
+
+    What the index names stays, and what a publish that runs may need. Exit status 1 where a
+    registry keeps what should go.
+    """
+    config = load_config(config_file)
+    found = list(_open_collector(config, delete=delete).collect())
+    if form == "json":
+        click.echo(json.dumps([vars(each) for each in found], indent=2))
+    else:
+        for line in _lines(found):
+            click.echo(plain(line))
+        if not delete:
+            click.echo("nothing was deleted: --delete does it")
+    return int(any(each.kind == "failed" for each in found))
+
+
+def _open_collector(config: Config, *, delete: bool) -> Collector:
+    site = open_site(config, click.echo)
+    host = config.registry.prefix.partition("/")[0]
+    in_registry = config.registry.remote and config.gc.registry
+    copies = ImageCopies(
+        engine=find_engine(config),
+        open_registry=partial(open_registry, config, host) if in_registry else None,
+    )
+    images = ImageCollector(
+        site=site,
+        index=IndexFiles(config.index_path, check_document),
+        layouts=OciLayouts(config.images_path),
+        copies=copies,
+        memory=CollectionMemory(config.state_path / "gc.json"),
+        delete=delete,
+    )
+    return Collector(images=images, cache=site.cache, settings=config.gc, now=time.time())
+
+
+def _lines(found: Iterable[Collected]) -> Iterable[str]:
+    by_kind: dict[str, list[Collected]] = defaultdict(list)
+    for each in found:
+        by_kind[each.kind].append(each)
+    for kind in ("kept", "failed"):
+        yield from (f"{kind}: {each.name}: {each.note}" for each in by_kind.pop(kind, []))
+    for kind, things in by_kind.items():
+        total = sum(each.bytes for each in things)
+        yield f"{kind}: {counted(len(things), 'item')}, {size(total)}"
+        yield from (f"  {each.name}" for each in things if kind in _NAMED)
