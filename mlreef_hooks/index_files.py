@@ -28,6 +28,7 @@ from mlreef_hooks.index_document import encode_document, read_document, read_if_
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 from mlreef_hooks.push import RESERVED
 
+LOCK, NOTE = ".lock", ".pending"
 SCHEMAS = ("module", "listing", "index")
 _PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
@@ -48,8 +49,8 @@ class IndexFiles:
         """`check` refuses a document that is read and not what it should be."""
         self.root = root
         self._check = check
-        self._lock = root / ".lock"
-        self._note = root / ".pending"
+        self._lock = root / LOCK
+        self._note = root / NOTE
 
     # reading
 
@@ -146,6 +147,15 @@ class IndexFiles:
         """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
         with self._changing(namespace, name, version, visibility) as (document, write):
             write(set_deprecated(document, version, reason))
+
+    def mend(self, namespace: str, name: str) -> None:
+        """Let listings and entrances say what the module's document says, or nothing of it."""
+        with self._writing():
+            document = self._stored(namespace, name)
+            if document is not None:
+                self._write(document)
+            for visibility in VISIBILITIES if document is None else ():
+                self._refresh_listing(audience_of(visibility, namespace), namespace, name, None)
 
     def take_out(
         self, namespace: str, name: str, choose: Callable[[Document], Collection[str]]

@@ -65,7 +65,9 @@ WHERE repository = :repository AND tag = :tag AND commit_id != :commit_id
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. `module_name` is the module's name in the index once it is published."""
+    """One job. `module_name` is the module's name in the index once it is published; `updated_at`
+    is when its state last changed, in seconds since 1970.
+    """
 
     id: int
     request: PublishRequest
@@ -73,6 +75,7 @@ class Job:
     state: str
     message: str
     module_name: str
+    updated_at: float
 
 
 class Jobs:
@@ -242,6 +245,7 @@ def _job(row: sqlite3.Row) -> Job:
         state=row["state"],
         message=row["message"],
         module_name=row["module_name"],
+        updated_at=row["updated_at"],
     )
 
 

@@ -151,13 +151,13 @@ def _describe(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=_visibility(manifest, repository.settings(), site),
+        visibility=visibility_of(manifest, repository.settings(), site),
         source=site.server.source(request.repository),
     )
 
 
-def _visibility(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
-    """The repository's, which the author may narrow and never widen."""
+def visibility_of(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
+    """The repository's visibility, which the author of a module may narrow and never widen."""
     widest = site.server.visibility(settings)
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
@@ -177,7 +177,7 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
     """Add the entry. Visibility is asked anew: it may have changed while the image was built."""
     complete = replace(
         entry,
-        visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
+        visibility=visibility_of(entry.manifest, repository.settings(anew=True), site),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),

@@ -25,6 +25,7 @@ from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_listing import Recall, nothing_known
 
 TAG_DEPTH = 16  # tags may point to tags; 1,024 of them took minutes to follow
+_SECONDS_DIGITS = 12  # with fewer, a time is one of this millennium or the next ones
 _LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes into the index
 
 
@@ -38,6 +39,10 @@ class PeeledTag:
     type: str
     id: str
     message: str
+
+
+def _seconds(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) < _SECONDS_DIGITS else 0
 
 
 class GitRepository:
@@ -89,6 +94,19 @@ class GitRepository:
         said = self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).stdout
         pairs = (line.split(b" ", 1) for line in said.splitlines())
         return {ref.decode(errors="surrogateescape"): id_.decode() for id_, ref in pairs}
+
+    def makers(self, prefix: str) -> dict[str, tuple[int, str]]:
+        """When the refs below `prefix` were made, in seconds since 1970, and by whom: of an
+        annotated tag who wrote it, else the committer. Both may be anything; what is no sound time
+        is 0.
+        """
+        form = "%(refname)%00%(creatordate:unix)%00%(taggername)%(committername)"
+        said = self._git("for-each-ref", f"--format={form}", prefix).stdout
+        found = (line.split(b"\0") for line in said.splitlines() if line.count(b"\0") == 2)
+        return {
+            ref.decode(errors="surrogateescape"): (_seconds(at), by.decode(errors="replace"))
+            for ref, at, by in found
+        }
 
     def is_on_branch(self, commit: str, branch: str) -> bool:
         """True where the commit is reachable from the branch; False where there is no branch."""

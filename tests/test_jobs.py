@@ -138,7 +138,13 @@ def test_other_tags_and_repositories_are_left_alone(jobs: Jobs, other: PublishRe
 def test_a_job_says_what_became_of_it(jobs: Jobs) -> None:
     job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
     assert job == Job(
-        id=1, request=REQUEST, git_dir=GIT_DIR, state=QUEUED, message="", module_name=""
+        updated_at=job.updated_at,
+        id=1,
+        request=REQUEST,
+        git_dir=GIT_DIR,
+        state=QUEUED,
+        message="",
+        module_name="",
     )
     assert jobs.claim(job.id)
     jobs.end(job.id, QUEUED, message="the engine is away")

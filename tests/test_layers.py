@@ -27,16 +27,17 @@ LAYERS = {
     " image_plan index index_check index_claims oci registry_url report retention"
     " wheels.facts wheels.lock wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
-    " container committed_tree docker_credentials durable_files engine engine_api"
-    " engine_collection engine_image folder_memory git hook_check hook_files image_copies"
-    " index_document index_files installation job_log jobs layout_collection module_run"
-    " object_store oci_layout process registry registry_blobs registry_http"
-    " registry_login registry_session repository servers.* state_files waiting_room"
-    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
-    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
-    " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking collection doctor image_collection intake publish receive site verification"
-    " withdrawal",
+    " committed_tree container docker_credentials durable_files engine engine_api"
+    " engine_collection engine_image folder_memory git hook_check hook_files"
+    " image_copies image_search index_document index_files index_repair installation"
+    " job_log jobs layout_collection module_run object_store oci_layout process"
+    " registry registry_blobs registry_http registry_login registry_session repository"
+    " servers.* state_files waiting_room wheels.access wheels.bytecode"
+    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
+    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
+    " wheels.wheel_file working_tree",
+    "flow": "checking collection doctor image_collection intake publish receive reindexing site"
+    " verification withdrawal",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -80,7 +81,9 @@ EDGES = {
     "hook_check": "account hook_files",
     "hook_files": "durable_files waiting_room",
     "image_copies": "engine registry",
+    "image_search": "engine oci_layout registry",
     "index_files": "durable_files index_document",
+    "index_repair": "durable_files index_document index_files",
     "installation": "durable_files",
     "job_log": "durable_files",
     "jobs": "durable_files process",
@@ -112,8 +115,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user image image_label index jobs push"
-    " required_package retention verification"
+    "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
+    " jobs push reindexing required_package retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",

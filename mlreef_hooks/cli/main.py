@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "unyank": "operations:unyank",
     "deprecate": "operations:deprecate",
     "undeprecate": "operations:undeprecate",
+    "reindex": "upkeep:reindex",
     "gc": "upkeep:gc",
     "check": "author:check",
     "list": "user:list_modules",
