@@ -12,8 +12,9 @@ from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import GarbageCollection
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine_collection import unused_images
-from mlreef_hooks.image_collection import OVER, Collected, ImageCollector, named
-from mlreef_hooks.index import Document
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.image_collection import OVER, Collected, ImageCollector
+from mlreef_hooks.index import Document, named
 from mlreef_hooks.jobs import PUBLISHED
 from mlreef_hooks.layout_collection import BlobCollection
 from mlreef_hooks.retention import outlived
@@ -51,7 +52,7 @@ class Collector:
 
     def _versions(self, documents: list[Document]) -> Iterator[Collected]:
         memory = self.images.memory
-        memory.note_yanked(list(_yanked(documents)), self.now)
+        memory.note(documents, self.now)
         if self.images.delete:
             memory.write()
         for document in documents:
@@ -137,16 +138,12 @@ class Collector:
         references = {version["image"]["reference"] for version in self.images.versions()}
         before = self.now - self.settings.grace_seconds
         for name, size in [*unused_images(engine, references, before)]:
-            if self.images.delete:
-                engine.untag(name)
-            yield Collected(kind="engine", name=name, bytes=size)
-
-
-def _yanked(documents: list[Document]) -> Iterator[str]:
-    for document in documents:
-        for version in document["versions"]:
-            if version["yanked"]:
-                yield named(document, version["version"])
+            try:
+                if self.images.delete:
+                    engine.untag(name)
+                yield Collected(kind="engine", name=name, bytes=size)
+            except PublishError as error:  # a container of somebody's uses it
+                yield Collected(kind="failed", name=name, note=error.message)
 
 
 def _wheels_of(version: Document) -> frozenset[str]:

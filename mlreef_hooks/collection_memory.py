@@ -5,11 +5,12 @@ the index on purpose, so that they are told from those that it lost.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mlreef_hooks.durable_files import make_folder, replace_file
+from mlreef_hooks.index import Document, named
 
 
 class CollectionMemory:
@@ -24,12 +25,20 @@ class CollectionMemory:
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             self._yanked, self._taken_out = {}, set()
 
-    def note_yanked(self, versions: Collection[str], now: float) -> None:
-        """Note which versions are yanked, now and no other (`vision/add-noise@1.0`)."""
-        self._yanked = {name: self._yanked.get(name, now) for name in versions}
+    def note(self, documents: Iterable[Document], now: float) -> None:
+        """Note what stands in the index now: which versions are yanked, and which are there again
+        that were taken out.
+        """
+        before, self._yanked = self._yanked, {}
+        for document in documents:
+            for version in document["versions"]:
+                name = named(document, version["version"])
+                self._taken_out.discard(name)
+                if version["yanked"]:
+                    self._yanked[name] = before.get(name, now)
 
     def yanked_before(self, moment: float) -> set[str]:
-        """The versions that are known to be yanked since before a moment."""
+        """The versions (`vision/add-noise@1.0`) known to be yanked since before a moment."""
         return {name for name, at in self._yanked.items() if at < moment}
 
     def note_taken_out(self, versions: Iterable[str]) -> None:

@@ -170,7 +170,7 @@ def _examine_index(config: Config) -> Finding:
         return Finding(about=about, state="error", message=error.message, hint=error.hint)
     if lost:
         message = f"it lists {lost[0]['namespace']}/{lost[0]['name']}, whose document is not there"
-        hint = "restore it from a backup"
+        hint = "mlreef-hooks reindex makes it again"
         return Finding(about=about, state="error", message=message, hint=hint)
     return Finding(
         about=about, state="ok", message=f"the index holds {counted(len(lines), 'module')}"

@@ -13,7 +13,7 @@ from mlreef_hooks.durable_files import locked, make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_label import labels_of, read_label
-from mlreef_hooks.index import Document
+from mlreef_hooks.index import Document, named
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import CANCELLED, FAILED, PUBLISHED, SUPERSEDED
 from mlreef_hooks.oci import Descriptor, decode
@@ -172,8 +172,3 @@ class ImageCollector:
                 yield False
                 return
             yield True
-
-
-def named(document: Document, version: str) -> str:
-    """What a version is called in lists."""
-    return f"{document['namespace']}/{document['name']}@{version}"

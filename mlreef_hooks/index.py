@@ -129,6 +129,11 @@ def _value_schema(parameter: Parameter) -> Document:
     return schema
 
 
+def named(document: Document, version: str) -> str:
+    """A version as users name it, such as `vision/add-noise@1.2.0`."""
+    return f"{document['namespace']}/{document['name']}@{version}"
+
+
 def newest(versions: Iterable[Document]) -> Document:
     """The version that a user gets who names none: the highest that is final and not yanked.
 

@@ -165,7 +165,7 @@ class OciLayouts:
         """
         folder = self.root / name
         with _translated(self.root), self._uncollected():
-            if not all(map(self.has, (manifest, *blobs))):
+            if not all(map(self.has, blobs)):
                 message = "a layer of the image was collected while the image was made"
                 raise PublishError(message, "push the tag again", passing=True)
             make_folder(folder, 0o755)

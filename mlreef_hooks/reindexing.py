@@ -6,7 +6,7 @@ or the job table knows that it was published from it; and where the commit is of
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -209,28 +209,33 @@ def _entry(claim: Claim, found: FoundImage, visibility: str) -> Document:
     label = found.label
     if label is None:
         raise PublishError("its image says nothing of a module", "push the tag again")
-    (version,) = label["versions"]
     wrong = _disagreement(claim, found, label)
     if wrong:
         raise PublishError(f"its image is not what its commit says: {wrong}", "push the tag again")
     entry = {
-        **{name: value for name, value in label.items() if name != "deprecated"},
-        "title": plain(str(label.get("title", ""))),
-        "description": plain_lines(str(label.get("description", ""))),
+        **_shown(label, title=plain, description=plain_lines),
         "visibility": visibility,
-        "versions": [
-            {
-                **{name: value for name, value in version.items() if name != "deprecated"},
-                "published_at": timestamp(int(claim.at)),
-                "published_by": plain(claim.by),
-                "notes": plain_lines(str(version.get("notes", ""))),
-                "yanked": claim.tag_deleted,
-                "yank_reason": TAG_DELETED if claim.tag_deleted else None,
-                "image": found.image.to_json(),
-            }
-        ],
+        "versions": [_version(claim, found, label["versions"][0])],
     }
     return check_document("module", entry, f"the label of {found.image.reference}")
+
+
+def _version(claim: Claim, found: FoundImage, said: Document) -> Document:
+    """The version that a label tells of, with what an image cannot know."""
+    return {
+        **_shown(said, notes=plain_lines),
+        "published_at": timestamp(int(claim.at)),
+        "published_by": plain(claim.by),
+        "yanked": claim.tag_deleted,
+        "yank_reason": TAG_DELETED if claim.tag_deleted else None,
+        "image": found.image.to_json(),
+    }
+
+
+def _shown(said: Document, **texts: Callable[[str], str]) -> Document:
+    """What was said, without what only the site says, its texts without what no reader expects."""
+    kept = {name: value for name, value in said.items() if name != "deprecated"}
+    return kept | {name: clean(str(said.get(name, ""))) for name, clean in texts.items()}
 
 
 def _disagreement(claim: Claim, found: FoundImage, label: Document) -> str | None:

@@ -263,6 +263,30 @@ def test_old_logs_caches_and_halves_go(tmp_path: Path, index: PackageIndex) -> N
     assert "is published (" in publish(author, project("w1==1.0\n"), "1.1")
 
 
+def test_what_a_publish_left_that_never_came_to_its_end(
+    tmp_path: Path, index: PackageIndex
+) -> None:
+    """The image is delivered, the index cannot be written; then the tag is deleted."""
+    site = make(tmp_path, index)
+    author = site.author(MODULE)
+    publish(author, project("w0==1.0\n"), "1.0")
+    site.index.rename(site.folder / "away")
+    site.index.write_text("a file in the place of the folder")
+    assert "is kept" in publish(author, project("w1==1.0\n"), "1.1")
+    site.index.unlink()
+    (site.folder / "away").rename(site.index)
+    make_old(site)
+    (waits,) = collect(site, "--delete")
+    assert (waits["kind"], waits["name"]) == ("kept", f"{MODULE}:1.1")
+    assert "will not be published" in author.push(":publish/1.1")
+    found = collect(site, "--delete")
+    assert (names(found, "images"), len(names(found, "layers"))) == ([f"{MODULE}:1.1"], 4)
+    assert len(names(found, "locks")) == 1
+    check_whole(site)
+    assert garbage(site) == set()
+    assert "the same" in site.command("verify", f"{MODULE}@1.0").stdout
+
+
 # -- beside publishes, and killed ----------------------------------------------------------------
 
 

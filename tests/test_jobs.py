@@ -138,20 +138,21 @@ def test_other_tags_and_repositories_are_left_alone(jobs: Jobs, other: PublishRe
 def test_a_job_says_what_became_of_it(jobs: Jobs) -> None:
     job = jobs.submit(REQUEST, GIT_DIR, QUEUED)
     assert job == Job(
-        updated_at=job.updated_at,
         id=1,
         request=REQUEST,
         git_dir=GIT_DIR,
         state=QUEUED,
         message="",
         module_name="",
+        updated_at=0.0,
     )
     assert jobs.claim(job.id)
     jobs.end(job.id, QUEUED, message="the engine is away")
-    assert jobs.get(job.id) == replace(job, message="the engine is away")
+    assert jobs.get(job.id) == replace(job, message="the engine is away", updated_at=2.0)
     assert jobs.claim(job.id)
     jobs.end(job.id, PUBLISHED, name="add-noise")
-    assert jobs.get(job.id) == replace(job, state=PUBLISHED, module_name="add-noise")
+    ended = replace(job, state=PUBLISHED, module_name="add-noise", updated_at=4.0)
+    assert jobs.get(job.id) == ended
     assert jobs.get(7) is None
     assert not jobs.claim(7)
 

@@ -184,7 +184,7 @@ class LayersBuilder:
         stored = self._stored(image)
         for deliver in self.deliverers:
             deliver(stored)
-        blobs = (stored.config, *(layer.blob for layer in stored.layers))
+        blobs = (stored.manifest, stored.config, *(layer.blob for layer in stored.layers))
         self.layouts.tag(stored.layout, stored.tag, stored.manifest, blobs)
         return image
 

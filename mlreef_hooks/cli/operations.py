@@ -5,7 +5,7 @@ import click
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.cli.user import find_module
-from mlreef_hooks.index import Document
+from mlreef_hooks.index import Document, named
 from mlreef_hooks.site import Site
 from mlreef_hooks.withdrawal import read_reason, set_deprecation, set_yank
 
@@ -27,11 +27,6 @@ def _find_version(config_file: str | None, module: str) -> tuple[Site, Document,
     return site, document, version["version"]
 
 
-def _named(document: Document, version: str | None) -> str:
-    name = f"{document['namespace']}/{document['name']}"
-    return f"{name}@{version}" if version else name
-
-
 @click.command("yank")
 @_version
 @_reason
@@ -44,7 +39,7 @@ def yank(config_file: str | None, module: str, reason: str) -> None:
     said = read_reason(reason)
     site, document, version = _find_version(config_file, module)
     set_yank(document, version, said, site)
-    click.echo(f"{_named(document, version)} is yanked")
+    click.echo(f"{named(document, version)} is yanked")
 
 
 @click.command("unyank")
@@ -54,7 +49,7 @@ def unyank(config_file: str | None, module: str) -> None:
     """Take a yank back, whoever yanked the version."""
     site, document, version = _find_version(config_file, module)
     set_yank(document, version, None, site)
-    click.echo(f"{_named(document, version)} is not yanked")
+    click.echo(f"{named(document, version)} is not yanked")
 
 
 @click.command("deprecate")
@@ -80,4 +75,5 @@ def _deprecate(config_file: str | None, module: str, reason: str | None) -> None
     version = found["version"] if module.partition("@")[2] else None
     set_deprecation(document, version, reason, site)
     word = "deprecated" if reason else "not deprecated"
-    click.echo(f"{_named(document, version)} is {word}")
+    name = f"{document['namespace']}/{document['name']}"
+    click.echo(f"{named(document, version) if version else name} is {word}")
