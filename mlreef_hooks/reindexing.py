@@ -7,7 +7,7 @@ or the job table knows that it was published from it; and where the commit is of
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
@@ -35,8 +35,8 @@ from mlreef_hooks.validation import validate
 
 @dataclass(frozen=True, kw_only=True)
 class Reindexed:
-    """What became of one thing: `added`, `there` already, `refused`, `lost`, never `published`, or
-    a file that was `broken`; `note` says why.
+    """What became of one thing: `added`, `there` already, `refused`, `lost`, `unpublished` so far,
+    or a file that was `broken`; `note` says why.
     """
 
     kind: str
@@ -47,17 +47,15 @@ class Reindexed:
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A version that was published, as far as a repository and the job table tell: by `by`, `at`
-    (seconds since 1970), with `job` where the table knows it. `manifest` is what its commit says.
+    (seconds since 1970), with `job` where the table knows it. `name` is the module's.
     """
 
     request: PublishRequest
     name: str
     at: float
     by: str
-    visibility: str
     git_dir: Path
     job: Job | None
-    manifest: ModuleManifest | None
     tag_deleted: bool
 
     def __str__(self) -> str:
@@ -86,8 +84,7 @@ class Reindexer:
                 yield Reindexed(kind="refused", name=str(git_dir), note=error.message)
         # Whoever came first has the name, so what came first is added first.
         for claims in sorted(modules.values(), key=lambda each: min(claim.at for claim in each)):
-            # What only a tag tells of may be a tag that was moved, and is not to be believed first.
-            yield from self._restore(sorted(claims, key=lambda each: (each.job is None, each.at)))
+            yield from self._restore(sorted(claims, key=lambda claim: claim.at))
         self._mend()
 
     # what was published
@@ -104,33 +101,25 @@ class Reindexer:
             event = PushEvent(repository=name, pusher="", updates=updates)
             for update, tag in publish_tags(event, self.site.config):
                 request = read_request(update, tag, event, repository)
-                if not isinstance(request, Problem):
-                    job = jobs.pop((request.tag, request.commit), None)
-                    at, by = made.get(update.ref, (0, ""))
-                    yield self._claim(request, job, at, by, repository)
+                if isinstance(request, Problem):
+                    continue
+                job = jobs.pop((request.tag, request.commit), None)
+                yield (
+                    _known(job, git_dir)
+                    if job
+                    else self._told(request, repository, *made[update.ref])
+                )
             for job in jobs.values():  # their tags were deleted or moved
-                gone = TAGS + job.request.tag not in ids
-                claim = self._claim(job.request, job, 0, "", repository)
-                yield replace(claim, tag_deleted=gone)
+                yield _known(job, git_dir, tag_deleted=TAGS + job.request.tag not in ids)
 
-    def _claim(
-        self, request: PublishRequest, job: Job | None, at: int, by: str, repository: GitRepository
-    ) -> Claim:
+    def _told(self, request: PublishRequest, repository: GitRepository, at: int, by: str) -> Claim:
+        """What only a tag tells of: `by` made it, `at`."""
         manifest = self._manifest(request, repository)
-        known = job.module_name if job else manifest.name if manifest else request.module
+        name = manifest.name if manifest else request.module or request.repository.name
         return Claim(
-            request=request,
-            name=known or request.repository.name,
-            at=job.updated_at if job else at,
-            by=job.request.pusher if job else by,
-            visibility=visibility_of(manifest, repository.settings(), self.site)
-            if manifest
-            else VISIBILITIES[0],  # its author may have narrowed it
-            git_dir=repository.git_dir,
-            job=job,
-            manifest=manifest,
+            request=request, name=name, at=at, by=by, git_dir=repository.git_dir, job=None,
             tag_deleted=False,
-        )
+        )  # fmt: skip
 
     def _manifest(
         self, request: PublishRequest, repository: GitRepository
@@ -150,43 +139,67 @@ class Reindexer:
 
     def _restore(self, claims: list[Claim]) -> Iterator[Reindexed]:
         """The versions of one module, the first published one first."""
-        namespace, name = claims[0].request.repository.namespace, claims[0].name
-        document = self.index.find(namespace, name)
-        # Between its versions the module must not be more visible than it will be.
-        visibilities = [claims[-1].visibility, *([document["visibility"]] if document else [])]
-        visibility = min(visibilities, key=VISIBILITIES.index)
-        refused = []
+        ready: list[tuple[Claim, Document]] = []
+        refused: list[Claim] = []
         for claim in claims:
             try:
-                yield self._restore_version(claim, visibility)
+                found = self._find(claim)
             except PublishError:
                 refused.append(claim)
+                continue
+            if isinstance(found, Reindexed):
+                yield found
+            else:
+                ready.append((claim, found))
+        yield from self._add(ready)
         for claim in refused:  # unless it is another tag of what is there by now
             try:
-                yield self._restore_version(claim, visibility)
+                found = self._find(claim)
+                note = "its image is that of another tag"
+                yield found if isinstance(found, Reindexed) else _refused(claim, note)
             except PublishError as error:
-                yield Reindexed(kind="refused", name=str(claim), note=error.message)
+                yield _refused(claim, error.message)
 
-    def _restore_version(self, claim: Claim, visibility: str) -> Reindexed:
-        document = self.index.find(claim.request.repository.namespace, claim.name)
-        version = find_version(document, str(claim.request.version)) if document else None
-        if document and version and document["repository"] == claim.request.repository.key:
-            if version["commit"] != claim.request.commit:
-                note = f"the index has it from {version['commit'][:7]}"
-                return Reindexed(
-                    kind="unpublished", name=f"{claim} ({claim.request.tag})", note=note
-                )
+    def _find(self, claim: Claim) -> Document | Reindexed:
+        """The entry of a version, or why there is none to add; PublishError where its image is not
+        to be believed.
+        """
+        namespace, version = claim.request.repository.namespace, claim.request.version
+        document = self.index.find(namespace, claim.name)
+        there = find_version(document, str(version)) if document else None
+        if document and there and document["repository"] == claim.request.repository.key:
+            if there["commit"] != claim.request.commit:
+                note = f"{claim.request.tag} leads to another commit than {there['commit'][:7]}"
+                return Reindexed(kind="unpublished", name=str(claim), note=note)
             self._record(claim)
             return Reindexed(kind="there", name=str(claim))
-        found = self.search.find(
-            claim.request.repository.namespace, claim.name, claim.request.version
-        )
-        if found is None:
+        image = self.search.find(namespace, claim.name, version)
+        if image is None:
             kind = "lost" if claim.job else "unpublished"
             return Reindexed(kind=kind, name=str(claim), note="its image is nowhere")
-        self.index.add(_entry(claim, found, visibility))
-        self._record(claim)
-        return Reindexed(kind="added", name=str(claim), note=found.image.digest)
+        with contextlib.closing(GitRepository(claim.git_dir)) as repository:
+            manifest = self._manifest(claim.request, repository)
+            # Without a manifest nobody knows whether its author has narrowed it.
+            visibility = VISIBILITIES[0]
+            if manifest is not None:
+                visibility = visibility_of(manifest, repository.settings(), self.site)
+        source = self.site.server.source(claim.request.repository)
+        return _entry(claim, image, manifest, {"visibility": visibility, "source": source})
+
+    def _add(self, ready: list[tuple[Claim, Document]]) -> Iterator[Reindexed]:
+        """Add entries; between them the module is never more visible than it is in the end."""
+        for claim, entry in ready:
+            document = self.index.find(entry["namespace"], entry["name"])
+            last = [ready[-1][1], *([document] if document else [])]
+            visibility = min((each["visibility"] for each in last), key=VISIBILITIES.index)
+            try:
+                self.index.add({**entry, "visibility": visibility})
+            except PublishError as error:
+                yield _refused(claim, error.message)
+                continue
+            self._record(claim)
+            (version,) = entry["versions"]
+            yield Reindexed(kind="added", name=str(claim), note=version["image"]["digest"])
 
     def _record(self, claim: Claim) -> None:
         """Let the job table know that the version is published."""
@@ -202,22 +215,38 @@ class Reindexer:
             self.index.mend(namespace, name)
 
 
-def _entry(claim: Claim, found: FoundImage, visibility: str) -> Document:
-    """The entry of the index that an image's label becomes; PublishError where it is not to be
-    believed.
+def _known(job: Job, git_dir: Path, *, tag_deleted: bool = False) -> Claim:
+    """What the job table tells of."""
+    request, at = job.request, job.updated_at
+    return Claim(
+        request=request, name=job.module_name, at=at, by=request.pusher, git_dir=git_dir,
+        job=job, tag_deleted=tag_deleted,
+    )  # fmt: skip
+
+
+def _refused(claim: Claim, note: str) -> Reindexed:
+    return Reindexed(kind="refused", name=str(claim), note=note)
+
+
+def _entry(
+    claim: Claim, found: FoundImage, manifest: ModuleManifest | None, facts: Document
+) -> Document:
+    """The entry of the index that an image's label becomes, with `facts` of the site; PublishError
+    where it is not to be believed.
     """
     label = found.label
     if label is None:
         raise PublishError("its image says nothing of a module", "push the tag again")
-    wrong = _disagreement(claim, found, label)
-    if wrong:
-        raise PublishError(f"its image is not what its commit says: {wrong}", "push the tag again")
     entry = {
         **_shown(label, title=plain, description=plain_lines),
-        "visibility": visibility,
+        **facts,
         "versions": [_version(claim, found, label["versions"][0])],
     }
-    return check_document("module", entry, f"the label of {found.image.reference}")
+    check_document("module", entry, f"the label of {found.image.reference}")
+    wrong = _disagreement(claim, found.command, manifest, entry)
+    if wrong:
+        raise PublishError(f"its image is not what its commit says: {wrong}", "push the tag again")
+    return entry
 
 
 def _version(claim: Claim, found: FoundImage, said: Document) -> Document:
@@ -238,21 +267,26 @@ def _shown(said: Document, **texts: Callable[[str], str]) -> Document:
     return kept | {name: clean(str(said.get(name, ""))) for name, clean in texts.items()}
 
 
-def _disagreement(claim: Claim, found: FoundImage, label: Document) -> str | None:
-    """In what an image's label is not about the version that was published."""
-    request, manifest = claim.request, claim.manifest
-    (version,) = label["versions"]
-    entry_point = str(version.get("entry_point"))
+def _disagreement(
+    claim: Claim, command: tuple[str, ...], manifest: ModuleManifest | None, entry: Document
+) -> str | None:
+    """In what an entry is not about the version that was published."""
+    request, (version,) = claim.request, entry["versions"]
     pairs = {
-        "namespace": (label["namespace"], request.repository.namespace),
-        "repository": (label["repository"], request.repository.key),
-        "name": (label["name"], claim.name),
+        "namespace": (entry["namespace"], request.repository.namespace),
+        "repository": (entry["repository"], request.repository.key),
+        "name": (entry["name"], claim.name),
         "version": (Version(version["version"]), request.version),
         "commit": (version["commit"], request.commit),
         "tag": (version["tag"], request.tag),
-        "command": (found.command, entry_command(entry_point)),
-        "name of the commit": (claim.name, manifest.name if manifest else claim.name),
-        "kind": (label.get("kind"), manifest.kind if manifest else label.get("kind")),
-        "entry point": (entry_point, manifest.entry_point if manifest else entry_point),
+        "command": (command, entry_command(version["entry_point"])),
     }
+    if manifest is not None:
+        names = [parameter["name"] for parameter in version["parameters"]]
+        pairs |= {
+            "name of the module": (entry["name"], manifest.name),
+            "kind": (entry["kind"], manifest.kind),
+            "entry point": (version["entry_point"], manifest.entry_point),
+            "parameters": (names, [parameter.name for parameter in manifest.parameters]),
+        }
     return next((word for word, (one, other) in pairs.items() if one != other), None)

@@ -230,8 +230,11 @@ def test_an_author_s_wish_makes_a_module_no_more_visible(
     publish(author, PROJECT, "1.0")
     toml = PROJECT["mlreef.toml"] + 'visibility = "internal"\n'
     publish(author, {"mlreef.toml": toml}, "1.1")
+    author.commit(PROJECT)
+    author.git("tag", "-f", "publish/1.0", "HEAD")  # moved to where nothing is narrowed
+    assert "tag-moved" in pushed(author, "master", "+publish/1.0")
     shutil.rmtree(site.index)
-    assert set(kinds(reindex(site)).values()) == {"added"}
+    assert set(kinds(reindex(site)).values()) == {"added", "unpublished"}
     assert (site.document(MODULE) or {})["visibility"] == "internal"
     assert not (site.index / "public").exists()  # not even for the first version
 
@@ -269,6 +272,10 @@ FORGED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "tag": (version_with(tag="publish/2.0"), "tag"),
     "version": (version_with(version="2.0"), "version"),
     "entry point": (version_with(entry_point="../x.py"), "command"),
+    "parameters": (
+        lambda label: version_with(parameters=label["versions"][0]["parameters"][1:])(label),
+        "parameters",
+    ),
     "no text": (with_(repository=["text/upper"]), "says nothing of a module"),
     "two versions": (lambda label: {**label, "versions": label["versions"] * 2}, "says nothing"),
     "no version": (with_(versions=[]), "says nothing of a module"),
