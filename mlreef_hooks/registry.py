@@ -156,9 +156,7 @@ class Registry:
         place = self._at(repository, "delete", f"repository:{repository}:pull")
         url = place.url(f"manifests/{_checked(DIGEST, digest)}")
         answer = self._session.persist(
-            lambda: place.request(
-                "DELETE", url, f"manifest {digest[:19]}", expect=(202, 404, 400, 405)
-            )
+            lambda: place.request("DELETE", url, f"manifest {digest[:19]}", expect=(202, 404, 405))
         )
         return answer.status in (202, 404)
 
