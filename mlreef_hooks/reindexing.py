@@ -138,27 +138,29 @@ class Reindexer:
     # what the index gets
 
     def _restore(self, claims: list[Claim]) -> Iterator[Reindexed]:
-        """The versions of one module, the first published one first."""
+        """The versions of one module, the first published one first.
+
+        What has no image to be believed may be another tag of what is there in the end.
+        """
         ready: list[tuple[Claim, Document]] = []
-        refused: list[Claim] = []
         for claim in claims:
-            try:
+            with contextlib.suppress(PublishError):
                 found = self._find(claim)
-            except PublishError:
-                refused.append(claim)
-                continue
-            if isinstance(found, Reindexed):
-                yield found
-            else:
-                ready.append((claim, found))
+                if not isinstance(found, Reindexed):
+                    ready.append((claim, found))
         yield from self._add(ready)
-        for claim in refused:  # unless it is another tag of what is there by now
-            try:
-                found = self._find(claim)
-                note = "its image is that of another tag"
-                yield found if isinstance(found, Reindexed) else _refused(claim, note)
-            except PublishError as error:
-                yield _refused(claim, error.message)
+        entries = {claim for claim, _ in ready}
+        for claim in claims:
+            if claim not in entries:
+                yield self._told_why(claim)
+
+    def _told_why(self, claim: Claim) -> Reindexed:
+        """What became of a version that was not added."""
+        try:
+            found = self._find(claim)
+        except PublishError as error:
+            return _refused(claim, error.message)
+        return found if isinstance(found, Reindexed) else _refused(claim, "it came up meanwhile")
 
     def _find(self, claim: Claim) -> Document | Reindexed:
         """The entry of a version, or why there is none to add; PublishError where its image is not
@@ -169,8 +171,11 @@ class Reindexer:
         there = find_version(document, str(version)) if document else None
         if document and there and document["repository"] == claim.request.repository.key:
             if there["commit"] != claim.request.commit:
-                note = f"{claim.request.tag} leads to another commit than {there['commit'][:7]}"
-                return Reindexed(kind="unpublished", name=str(claim), note=note)
+                name, note = (
+                    f"{claim} of {claim.request.commit[:7]}",
+                    "another commit has the version",
+                )
+                return Reindexed(kind="unpublished", name=name, note=note)
             self._record(claim)
             return Reindexed(kind="there", name=str(claim))
         image = self.search.find(namespace, claim.name, version)
