@@ -109,6 +109,7 @@ class BaseImages:
 
     def _read(self, manifest: Descriptor, base: Base) -> BaseImage:
         image = read_image(self.layouts, manifest)
+        self.layouts.keep((manifest, image.config, *(layer.blob for layer in image.layers)))
         config, layers = decode(self.layouts.read(image.config.digest)), image.layers
         environment = tuple(config.get("config", {}).get("Env") or ())
         return BaseImage(
@@ -126,8 +127,18 @@ class BaseImages:
         bytecode = self.can_compile(python)
         words = (manifest.digest.removeprefix("sha256:")[:32], python, str(bytecode), _FACTS)
         path = self.facts / f"{'-'.join(words)}.json"
-        if path.is_file():
-            return BaseFacts.from_json(path.read_bytes())
+        if not path.is_file():
+            with turn_taken(self.locks, "base-facts", self._wait):
+                if not path.is_file():
+                    self._write_facts(path, layers, environment, python)
+        return BaseFacts.from_json(path.read_bytes())
+
+    def _wait(self) -> None:
+        self.say("another push reads the base image")
+
+    def _write_facts(
+        self, path: Path, layers: Sequence[Layer], environment: Sequence[str], python: str
+    ) -> None:
         from mlreef_hooks.base_reading import read_base_facts  # only ever once for a base
 
         with ExitStack() as files:
@@ -135,10 +146,10 @@ class BaseImages:
                 files.enter_context(self.layouts.blob_path(layer.blob.digest).open("rb"))
                 for layer in layers
             ]
+            bytecode = self.can_compile(python)
             facts = read_base_facts(opened, environment, python, bytecode=bytecode)
         make_folder(self.facts, 0o755)
         replace_file(path, facts.to_json(), 0o644)
-        return facts
 
 
 def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:
@@ -184,7 +195,7 @@ def store_base(layouts: OciLayouts, image: str, manifest: Descriptor) -> Descrip
     stored = read_image(layouts, manifest)
     blobs = (manifest, stored.config, *(layer.blob for layer in stored.layers))
     layouts.sync(blob.digest for blob in blobs)
-    layouts.tag(BASES, image, manifest)
+    layouts.tag(BASES, image, manifest, blobs)
     return manifest
 
 
