@@ -28,8 +28,8 @@ LAYERS = {
     " report sbom wheels.facts wheels.lock wheels.platform wheels.pylock wheels.sources"
     " wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* committed_tree"
-    " container docker_credentials durable_files engine engine_api engine_image"
-    " engine_pool engine_ssh event_log folder_memory git git_settings hook_files"
+    " container container_watch docker_credentials durable_files engine engine_api"
+    " engine_image engine_pool engine_ssh event_log folder_memory git git_settings hook_files"
     " index_attachments index_document index_files installation interruption job_log"
     " job_records job_table jobs module_run object_store oci_layout process"
     " push_option_setting registry registry_blobs registry_http registry_login"
@@ -74,7 +74,8 @@ EDGES = {
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
     "committed_tree": "git git_objects object_store tree_listing",
-    "engine": "container engine_api engine_image process",
+    "container_watch": "container engine_api",
+    "engine": "container container_watch engine_api engine_image process",
     "engine_api": "engine_ssh",
     "engine_image": "process",
     "engine_pool": "durable_files engine",
