@@ -126,8 +126,18 @@ class BaseImages:
         bytecode = self.can_compile(python)
         words = (manifest.digest.removeprefix("sha256:")[:32], python, str(bytecode), _FACTS)
         path = self.facts / f"{'-'.join(words)}.json"
-        if path.is_file():
-            return BaseFacts.from_json(path.read_bytes())
+        if not path.is_file():
+            waiting = "another push reads the base"
+            with turn_taken(self.locks, path.stem, lambda: self.say(waiting)):
+                if not path.is_file():
+                    facts = self._find_facts(layers, environment, python, bytecode=bytecode)
+                    make_folder(self.facts, 0o755)
+                    replace_file(path, facts.to_json(), 0o644)
+        return BaseFacts.from_json(path.read_bytes())
+
+    def _find_facts(
+        self, layers: Sequence[Layer], environment: Sequence[str], python: str, *, bytecode: bool
+    ) -> BaseFacts:
         from mlreef_hooks.base_reading import read_base_facts  # only ever once for a base
 
         with ExitStack() as files:
@@ -135,10 +145,7 @@ class BaseImages:
                 files.enter_context(self.layouts.blob_path(layer.blob.digest).open("rb"))
                 for layer in layers
             ]
-            facts = read_base_facts(opened, environment, python, bytecode=bytecode)
-        make_folder(self.facts, 0o755)
-        replace_file(path, facts.to_json(), 0o644)
-        return facts
+            return read_base_facts(opened, environment, python, bytecode=bytecode)
 
 
 def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:

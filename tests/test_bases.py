@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,6 +121,21 @@ def test_debians_python_keeps_packages_apart(stored_base: Path, tmp_path: Path) 
     finally:
         (stored_base / "away").rename(stored_base / "blobs")
     assert bases.find(Base(image=BASE_IMAGE, python="3.11")) == image
+
+
+def test_a_base_is_read_once_however_many_want_it_at_once(
+    stored_base: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    bases = BaseImages(
+        layouts=OciLayouts(stored_base), sources=lambda: (), facts=tmp_path / "facts",
+        locks=tmp_path / "locks", can_compile=lambda _: True, say=said.append,
+    )  # fmt: skip
+    with ThreadPoolExecutor(6) as pool:
+        found = [*pool.map(bases.find, [Base(image=BASE_IMAGE)] * 6)]
+    assert found == [found[0]] * 6
+    assert len([*(tmp_path / "facts").iterdir()]) == 1
+    assert {*said} == {"another push reads the base"}
 
 
 def test_the_same_root_is_the_same_base(tmp_path: Path) -> None:
