@@ -20,7 +20,8 @@ FILES = {
 LAYERS = {
     "values": "config config_table errors manifest plain_text problems push tree tree_entry"
     " wheels.place",
-    "reading": "changed_tree delta_chain entry_point git_objects missing_imports module_keys"
+    "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
+    " module_keys"
     " module_toml required_package requirement_lines requirements source.* toml_lines"
     " tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_name image_plan"
