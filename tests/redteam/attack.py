@@ -14,6 +14,8 @@ from tests.support.site import PROJECT
 PROJECTS = Path(__file__).parent / "projects"
 TAG = "publish/1.0.0"
 SECRET = "s3cret-of-the-pusher"
+# What any process may take of memory, a worker that goes on included (setrlimit(2), RLIMIT_DATA).
+_BOUNDED = f'ulimit -d {1 << 20} && exec "$@"'
 Refs = Sequence[str]
 
 
@@ -35,7 +37,7 @@ class Attack:
 class Pushed:
     """What a push did: what the server said, how long it took, the memory of its largest process.
 
-    Every process that git started for it counts, on both sides.
+    Every process that git started for it counts, on both sides, but no worker.
     """
 
     lines: Sequence[str]
@@ -47,7 +49,7 @@ def push(author: Author, refs: Refs) -> Pushed:
     """What a real push of the refs did, by somebody in whose environment there is a password."""
     begin = time.monotonic()
     process = subprocess.Popen(
-        [find_program("git"), "push", "origin", *refs],
+        ["/bin/sh", "-c", _BOUNDED, "sh", find_program("git"), "push", "origin", *refs],
         cwd=author.folder,
         env={**author.environment, "HTTP_AUTHORIZATION": SECRET, "SECRET": SECRET},
         stdin=subprocess.DEVNULL,

@@ -24,10 +24,14 @@ def _wheel(name: str, told: str, text: str) -> tuple[str, bytes]:
     return file, out.getvalue()
 
 
-def _lying() -> tuple[str, bytes]:
-    """A wheel one of whose members says that it has nearly 4 GiB, nine times."""
-    file, content = make_wheel("lying", "1.0", {f"{n}.bin": "x" * 4242 for n in range(9)})
-    return file, content.replace((4242).to_bytes(4, "little"), (0xFFFFFFF0).to_bytes(4, "little"))
+def _bomb() -> tuple[str, bytes]:
+    """A wheel of two megabytes that is unpacked into more than an image may have."""
+    file, content = make_wheel("bomb", "1.0", {"bomb.py": "x = 1\n"})
+    out = io.BytesIO(content)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as wheel:
+        for number in range(4):
+            wheel.writestr(f"bomb/{number}.bin", bytes(100 << 20))
+    return file, out.getvalue()
 
 
 _HEAD = "Metadata-Version: 2.1\nName: {}\nVersion: 1.0\n"
@@ -36,7 +40,7 @@ _HEAD = "Metadata-Version: 2.1\nName: {}\nVersion: 1.0\n"
 def hostile_wheels() -> tuple[tuple[str, bytes], ...]:
     """Wheels that are refused; what is in them is made now."""
     return (
-        _lying(),
+        _bomb(),
         _wheel("record", "RECORD", "x,,\n" * 8_000_000),
         _wheel("metadata", "METADATA", _HEAD.format("metadata") + "\n" + "x" * (64 << 20)),
         make_wheel("outside", "1.0", {"../../../../etc/cron.d/mlreef-redteam": "x"}),
@@ -65,7 +69,7 @@ def _requiring(package: str, *said: str, published: bool = False) -> Attack:
 
 
 WHEEL_ATTACKS = (
-    _requiring("lying", "lying==1.0 has an invalid package format"),
+    _requiring("bomb", "the wheels are larger, unpacked, than an image may be"),
     _requiring("record", "its RECORD is too large"),
     _requiring("metadata", "its METADATA is too large"),
     _requiring("outside", "is no place for a file"),
@@ -77,7 +81,7 @@ BOUNDS = {"processes": 64, "memory": "512m", "disk": "64m"}
 SOURCE_ATTACKS = (
     _requiring("memory", "memory==1.0 took more than 512m of memory"),
     _requiring("disk", "disk==1.0 took more than 64m of disk"),
-    _requiring("prints", "prints==1.0 cannot be built", "the rest is in job-"),
+    _requiring("prints", "prints==1.0 cannot be built", "shows the rest"),
     _requiring("reads", "read /proc/1/environ", "reads==1.0 cannot be built"),
     _requiring("escapes", published=True),
 )

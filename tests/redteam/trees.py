@@ -8,7 +8,12 @@ from tests.support.git import Author
 from tests.support.raw_objects import RawObjects
 from tests.support.site import PROJECT
 
-LIMITS: Mapping[str, int] = {"files": 5000, "depth": 50, "file_bytes": 1 << 20}
+LIMITS: Mapping[str, int] = {
+    "files": 5000,
+    "depth": 50,
+    "file_bytes": 1 << 20,
+    "image_bytes": 360 << 20,
+}
 Row = tuple[str, bytes, str]
 _POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 99\n"
 _SUBMODULES = (

@@ -10,8 +10,9 @@ for path in (place, f"/run/mlreef/../..{place}", f"/proc/1/root{place}", "../" *
     os.makedirs(os.path.dirname(path), exist_ok=True)
     pathlib.Path(path).write_text("* * * * * root touch /pwned\n")
 os.chmod(place, 0o4755)
-os.symlink("/", "root")
-os.symlink(place, "/run/mlreef/link")
+for target, link in (("/", "root"), (place, "/run/mlreef/link"), (place, "wheel.whl")):
+    with contextlib.suppress(FileExistsError):  # it runs once to be read and once to be built
+        os.symlink(target, link)
 with contextlib.suppress(OSError):
     os.mknod("/disk", stat.S_IFBLK | 0o600, os.makedev(254, 0))
     raise SystemExit("it could make a device")
