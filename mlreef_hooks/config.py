@@ -152,6 +152,7 @@ class DockerEngine:
     tls_key: str = path_key()
     network: str = text_key("bridge", r"\S+", "the name of a network")
     memory: str = text_key("4g", r"[1-9][0-9]{0,8}[kmg]", 'it as in "4g"')
+    disk: str = text_key("20g", r"[1-9][0-9]{0,8}[kmg]", 'it as in "20g"')
     processes: int = 512
     build_seconds: int = 1800
     start_seconds: int = 60

@@ -20,7 +20,8 @@ _LINE_ENDS = re.compile(rb"[\r\n]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One container to run. `memory` as `4g`; `seconds` until it is killed, None for no limit.
+    """One container to run. `memory` and `disk` as `4g`, None for no limit; `seconds` until it is
+    killed, None for no limit. What it writes to its root and to `private` counts as disk.
 
     `binds` maps folders of the engine's host to (folder in the container, `ro` or `rw`). `private`
     is a folder of files that exists for this run only and never becomes part of an image.
@@ -31,6 +32,7 @@ class Run:
     entrypoint: Sequence[str] | None = None
     network: str = "none"
     memory: str | None = None
+    disk: str | None = None
     processes: int = 512
     seconds: float | None = None
     user: str | None = None
@@ -43,18 +45,19 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a container ended. `status` is its exit status; `late` and `out_of_memory` say why it
-    was killed.
+    """How a container ended. `status` is its exit status; `late`, `out_of_memory` and `out_of_disk`
+    say why it was killed.
     """
 
     status: int
     late: bool
     out_of_memory: bool
+    out_of_disk: bool = False
 
     @property
     def well(self) -> bool:
-        """True where it ended by itself with status 0."""
-        return self.status == 0 and not self.late
+        """True where it ended by itself with status 0, within its bounds."""
+        return self.status == 0 and not self.late and not self.out_of_disk
 
 
 class Lines:
@@ -76,6 +79,11 @@ class Lines:
         """Hand on what came without a line end."""
         for stream in list(self._rest):
             self(stream, b"\n")
+
+
+def byte_count(size: str) -> int:
+    """The bytes of a size such as `4g`."""
+    return int(size[:-1]) << {"k": 10, "m": 20, "g": 30}[size[-1]]
 
 
 def bind_source(path: Path) -> str:

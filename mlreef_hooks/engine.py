@@ -1,11 +1,10 @@
 """A container engine: its images, and containers that are run to their end.
 
-Everything runs by argument lists and is bounded in memory and processes, and in time where a `Run`
-says so. What a container prints is not kept by the engine, whose disk it would fill.
+Everything runs by argument lists and is bounded in memory and processes, and in time and disk where
+a `Run` says so. What a container prints is not kept by the engine, whose disk it would fill.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, TypeVar
 
@@ -21,6 +20,7 @@ from mlreef_hooks.container import (
     read_single_file,
     write_tar,
 )
+from mlreef_hooks.container_watch import watched
 from mlreef_hooks.engine_api import (
     FAILURES,
     APIError,
@@ -243,7 +243,6 @@ class Engine:
         self, container: Container, run: Run, on_output: Callable[[str, bytes], None]
     ) -> Ended:
         """Start the container and hand on what it prints, until it ends or its time is over."""
-        late = threading.Event()
         with translated(self.url):
             output: Any = container.attach(stream=True, demux=True)
             try:
@@ -254,11 +253,11 @@ class Engine:
                 # as `docker run` does where the image has no such program
                 on_output("stderr", f"{reason(error)}\n".encode())
                 return Ended(status=NOT_FOUND, late=False, out_of_memory=False)
-        with _killed_after(run.seconds, container, output, late):
+        with watched(self._client, run, container, output) as verdict:
             for stdout, stderr in output:
                 on_output(*(("stderr", stderr) if stdout is None else ("stdout", stdout)))
-        if late.is_set():
-            return Ended(status=KILLED, late=True, out_of_memory=False)
+        if verdict.late or verdict.out_of_disk:
+            return Ended(status=KILLED, out_of_memory=False, **vars(verdict))
         return self._wait(container)
 
     def _wait(self, container: Container) -> Ended:
@@ -278,29 +277,6 @@ class Engine:
             if answer.ok:
                 return read(answer.iter_content(1 << 16))
         raise PublishError(f"the build left no proper {path}", _OTHERS)
-
-
-@contextlib.contextmanager
-def _killed_after(
-    seconds: float | None, container: Container, output: Any, late: threading.Event
-) -> Iterator[None]:
-    """End the container and its output after `seconds`, and say so in `late`."""
-
-    def kill() -> None:
-        late.set()
-        with contextlib.suppress(*FAILURES):
-            container.kill()
-        with contextlib.suppress(OSError, AttributeError):
-            output.close()  # an engine that hangs would not end it
-
-    timer = threading.Timer(seconds or 0, kill)
-    timer.daemon = True
-    if seconds:
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

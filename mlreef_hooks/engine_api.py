@@ -5,9 +5,9 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import docker
 import requests
 import urllib3
+from docker import DockerClient as Client
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection
 from mlreef_hooks.config import EngineTls
 from mlreef_hooks.errors import EngineGoneError, PublishError
 
-__all__ = ["FAILURES", "APIError", "Container", "DockerException", "ImageNotFound"]
+__all__ = ["FAILURES", "APIError", "Client", "Container", "DockerException", "ImageNotFound"]
 
 # Everything that a call of the SDK raises where the engine refuses, fails or is gone.
 FAILURES = (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
@@ -32,7 +32,7 @@ _KEPT_ALIVE = (  # after a minute without a sign of life, or 15 seconds of knock
 )
 
 
-def open_client(url: str, *, timeout: float, tls: EngineTls | None) -> docker.DockerClient:
+def open_client(url: str, *, timeout: float, tls: EngineTls | None) -> Client:
     """A client of the engine that answers at `url`; `timeout` is its longest silence, in seconds.
 
     Neither a proxy nor the CA bundle of the environment is meant for the engine.
@@ -62,10 +62,10 @@ def _api_version(url: str, tls: EngineTls | None) -> str:
     return min(version, DEFAULT_DOCKER_API_VERSION, key=_numbers)
 
 
-def _client(url: str, timeout: float, version: str, tls: EngineTls | None) -> docker.DockerClient:
+def _client(url: str, timeout: float, version: str, tls: EngineTls | None) -> Client:
     by_ssh, by_tcp = url.startswith("ssh://"), url.startswith("tcp://")
     used = "unix:///ssh" if by_ssh else url  # the SDK's own way by ssh wants another library
-    client = docker.DockerClient(
+    client = Client(
         base_url=used, timeout=int(timeout), version=version,
         tls=_tls_config(tls) if tls and by_tcp else False,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def read_events(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     return facts
 
 
-def open_archive(client: docker.DockerClient, container: str, path: str) -> requests.Response:
+def open_archive(client: Client, container: str, path: str) -> requests.Response:
     """The answer that brings what is at a path of a container as a tar; to be closed.
 
     The SDK's own call cannot be closed, and the engine does not let go of a container that is being
@@ -151,6 +151,27 @@ def open_archive(client: docker.DockerClient, container: str, path: str) -> requ
         url, params={"path": path}, timeout=api.timeout, stream=True
     )
     return answer
+
+
+def bytes_written(client: Client, container: str) -> int:
+    """How much a container has written to its root file system."""
+    api: Any = client.api
+    url = f"{api.base_url}/v{api.api_version}/containers/{container}/json"
+    answer = api.get(url, params={"size": 1}, timeout=api.timeout)
+    answer.raise_for_status()
+    return int(answer.json().get("SizeRw", 0))
+
+
+def bytes_in(client: Client, container: str, path: str, most: int) -> int:
+    """How much is in a folder of a container, which may be a volume; beyond `most` is not read."""
+    found = 0
+    with open_archive(client, container, path) as answer:
+        answer.raise_for_status()
+        for chunk in answer.iter_content(1 << 16):
+            found += len(chunk)
+            if found > most:
+                break
+    return found
 
 
 def split_name(name: str) -> tuple[str, str]:

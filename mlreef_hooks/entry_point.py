@@ -21,7 +21,7 @@ from mlreef_hooks.source.drift import merge_parameters
 from mlreef_hooks.source.external_imports import ExternalImports
 from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
 from mlreef_hooks.source.parameters import check_required_paths
-from mlreef_hooks.source.parsing import count_tokens, parse_source
+from mlreef_hooks.source.parsing import TOKENS, count_tokens, parse_source
 from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.tree import SOURCE_BYTES, SourceTree
 
@@ -127,7 +127,7 @@ def _bounded(paths: Sequence[str], tree: SourceTree) -> Iterator[str]:
     """The first of the files, as many as may be parsed within seconds."""
     tokens = 0
     for path in paths[:FOLLOWED]:
-        tokens += count_tokens(tree.read(path))
+        tokens += min(count_tokens(tree.read(path)), TOKENS)  # one with more is not parsed
         if tokens > FOLLOWED_TOKENS:
             return
         yield path

@@ -41,6 +41,8 @@ def tree_entries(content: bytes, id_length: int) -> Iterator[tuple[bytes, int, b
         end = null + 1 + id_length
         if end > len(content):
             raise ValueError("the last entry is cut")
+        if not content[start:space].isdigit():  # int() takes +1, 1_0 and 0o1 as well
+            raise ValueError("a mode is no number")
         id_ = content[null + 1 : end].hex().encode()
         yield content[space + 1 : null], int(content[start:space], 8), id_
         start = end

@@ -13,7 +13,8 @@ from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.toml_lines import KeyLines, KeyPath
 from mlreef_hooks.tree import SourceTree
 
-_BYTES = 1 << 15  # of the whole file; tomllib takes seconds for one very long dotted key
+_BYTES = 1 << 15  # of the whole file
+_DOTS = 1000  # in one line; tomllib takes the square of the parts of a dotted key, also in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,10 @@ def _read_document(tree: SourceTree, problems: Problems) -> Setting | None:
     content = tree.read_source(PATH, problems, limit=_BYTES)
     if content is None:
         return None
+    if dotted := _find_dotted(content):
+        message = f"this is not read: a line has more than {_DOTS} dots"
+        problems.add("toml-invalid", PATH, dotted, message, "write shorter keys")
+        return None
     try:
         text = content.decode("utf-8-sig")
         value = tomllib.loads(text)
@@ -97,6 +102,12 @@ def _read_document(tree: SourceTree, problems: Problems) -> Setting | None:
         problems.add("toml-invalid", PATH, line, f"this is not TOML: {said}", hint)
         return None
     return Setting(path=(), value=value, lines=KeyLines(text), problems=problems)
+
+
+def _find_dotted(content: bytes) -> int | None:
+    """The line that may hold a key of too many parts, None where there is none."""
+    lines = enumerate(content.split(b"\n"), start=1)
+    return next((number for number, line in lines if line.count(b".") > _DOTS), None)
 
 
 def _explain(error: ValueError | RecursionError, content: bytes) -> tuple[int | None, str]:

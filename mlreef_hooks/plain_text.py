@@ -18,9 +18,11 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """The text without such characters; its lines and tabs stay."""
+    """The text without such characters; its lines and tabs stay, all other space is plain space."""
     return "".join(
-        each for each in text if each in "\n\t" or unicodedata.category(each) not in _UNSHOWN
+        " " if each.isspace() and each not in "\n\t" else each
+        for each in text
+        if each in "\n\t" or unicodedata.category(each) not in _UNSHOWN
     ).strip()
 
 

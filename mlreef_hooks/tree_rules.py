@@ -3,16 +3,16 @@
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from mlreef_hooks.config import Limits
+from mlreef_hooks.link_map import MOST_STEPS, LinkMap
 from mlreef_hooks.problems import Problems, printable
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK, TreeEntry
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_SIZES = range(100, 1024)  # of a pointer, by Git LFS's own specification
-_LINKS = 40  # followed on the way to a file, as Linux does
 _LINK_BYTES = 4096  # no file system holds a longer target
 _PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
 _NAME_BYTES = 255
@@ -116,38 +116,14 @@ def _check_link(tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Pr
 
 def _check_links(tree: SourceTree, problems: Problems) -> None:
     """Follow each link as a system would, through the links of the tree too."""
-    links = tree.links()
+    links = LinkMap(tree.links())
     told = {found.path for found in problems if found.severity == "error"}
     for path in links:
-        fault = _fault_of_link(path, links)
+        fault = links.fault_of(path)
         if fault and printable(path) not in told:
             _add_link(path, fault, problems)
-
-
-def _fault_of_link(path: str, links: Mapping[str, str]) -> str | None:
-    """Where a link leads that it must not; None where it stays in the tree."""
-    here: list[str] = []
-    waiting, followed = path.split("/")[::-1], 0
-    while waiting:
-        part = waiting.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            if not here:
-                return "leads out of the repository"
-            here.pop()
-            continue
-        target = links.get("/".join([*here, part]))
-        if target is None:
-            here.append(part)
-            continue
-        followed += 1
-        if followed > _LINKS:
-            return "leads in a circle"
-        if not target or "\0" in target or target.startswith("/"):
-            return "leads out of the repository" if target else "leads nowhere"
-        waiting += target.split("/")[::-1]
-    return None
+        if links.steps > MOST_STEPS:
+            return
 
 
 def _add_link(path: str, fault: str, problems: Problems) -> None:

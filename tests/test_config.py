@@ -56,6 +56,7 @@ tls_cert = "/etc/cert.pem"
 tls_key = "/etc/key.pem"
 network = "host"
 memory = "512m"
+disk = "64m"
 processes = 1
 build_seconds = 2
 start_seconds = 3
@@ -117,6 +118,7 @@ DEFAULTS = {
     "builder.docker.tls_key": "",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
+    "builder.docker.disk": "20g",
     "builder.docker.processes": 512,
     "builder.docker.build_seconds": 1800,
     "builder.docker.start_seconds": 60,
@@ -214,6 +216,7 @@ def test_every_key_can_be_set() -> None:
         "builder.docker.tls_key": "/etc/key.pem",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
+        "builder.docker.disk": "64m",
         "builder.docker.processes": 1,
         "builder.docker.build_seconds": 2,
         "builder.docker.start_seconds": 3,

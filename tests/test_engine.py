@@ -154,6 +154,25 @@ def test_a_run_is_bounded(
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize(
+    ("script", "out_of_disk"),
+    [
+        ("head -c 1000000 /dev/zero > /x; sleep 1", False),
+        ("head -c 99999999 /dev/zero > /x; sleep 60", True),
+        ("head -c 99999999 /dev/zero > /private/x; sleep 60", True),
+        ("truncate -s 1T /private/x; sleep 60", True),
+        ("while :; do mkdir -p /a$((n += 1)) && head -c 999999 /dev/zero > /a$n/x; done", True),
+    ],
+)
+def test_what_a_run_writes_is_bounded(
+    client: Engine, base_image: str, script: str, out_of_disk: bool
+) -> None:
+    bounds = {"disk": "32m", "private": "/private", "read_only": False, "seconds": 30}
+    ended, _ = run_shell(client, base_image, script, **bounds)
+    assert (ended.late, ended.out_of_disk, ended.well) == (False, out_of_disk, not out_of_disk)
+
+
+@pytest.mark.engine
 def test_a_program_that_is_not_there_is_status_127(client: Engine, base_image: str) -> None:
     said: list[bytes] = []
     ended = client.run(

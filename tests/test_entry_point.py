@@ -389,6 +389,15 @@ def test_candidates_are_parsed_only_up_to_a_size() -> None:
     assert find({**files, "z.py": ANNOTATED}) == ("z.py", [])
 
 
+def test_a_candidate_that_is_too_long_is_named() -> None:
+    source = (
+        "import argparse\nif __name__ == '__main__': argparse.ArgumentParser()\n" + "a\n" * 400_000
+    )
+    path, problems = find({"a.py": source})
+    assert path is None
+    assert [(each.rule, each.path) for each in problems] == [("syntax-error", "a.py")]
+
+
 # -- the parser's description ----------------------------------------------------------------------
 
 

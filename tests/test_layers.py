@@ -20,24 +20,25 @@ FILES = {
 LAYERS = {
     "values": "config config_table errors manifest plain_text problems push tree tree_entry"
     " wheels.place",
-    "reading": "changed_tree delta_chain entry_point git_objects missing_imports module_keys"
-    " module_toml required_package requirement_lines requirements source.* toml_lines"
-    " tree_listing tree_rules tree_summary validation",
+    "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
+    " module_keys module_toml required_package requirement_lines requirements source.*"
+    " toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers command_line image image_label image_name"
     " image_plan index index_check index_claims oci provenance provenance_check"
     " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
-    " committed_tree container docker_credentials durable_files engine engine_api"
-    " engine_collection engine_image engine_pool engine_ssh event_log folder_memory git"
-    " git_settings hook_files image_copies image_search index_attachments index_document"
-    " index_files index_repair installation interruption job_log job_records job_table"
-    " jobs layout_collection module_run object_store oci_layout process"
-    " push_option_setting registry registry_blobs registry_http registry_login"
-    " registry_referrers registry_session repository servers.* ssh_signature state_files"
-    " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
-    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished"
-    " wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
+    " committed_tree container container_watch docker_credentials durable_files engine"
+    " engine_api engine_collection engine_image engine_pool engine_ssh event_log"
+    " folder_memory git git_settings hook_files image_copies image_search"
+    " index_attachments index_document index_files index_repair installation interruption"
+    " job_log job_records job_table jobs layout_collection module_run object_store"
+    " oci_layout process push_option_setting registry registry_blobs registry_http"
+    " registry_login registry_referrers registry_session repository servers.*"
+    " ssh_signature state_files waiting_room wheels.access wheels.bytecode"
+    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
+    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
+    " wheels.wheel_file working_tree",
     "flow": "attestation checking collection doctor.* image_collection intake plan publish"
     " receive reindexing site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
@@ -76,7 +77,8 @@ EDGES = {
     " wheels.unfinished",
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects object_store tree_listing",
-    "engine": "container engine_api engine_image process",
+    "container_watch": "container engine_api",
+    "engine": "container container_watch engine_api engine_image process",
     "engine_api": "engine_ssh",
     "engine_image": "process",
     "engine_pool": "durable_files engine",

@@ -1,6 +1,7 @@
 """mlreef.toml: every key's values and faults, each at its line, whatever was pushed."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -288,6 +289,16 @@ def test_a_mlreef_toml_that_is_no_file(mode: int) -> None:
 def test_a_huge_file_is_not_read() -> None:
     assert places("#" * (1 << 15)) == []
     assert places("#" * ((1 << 15) + 1)) == [("tree-file-too-large", None)]
+
+
+@pytest.mark.parametrize(("dots", "found"), [(1000, "toml-value-invalid"), (1001, "toml-invalid")])
+def test_a_key_of_very_many_parts_is_not_read(dots: int, found: str) -> None:
+    tracemalloc.start()
+    try:
+        assert places("[module]\n'kind'" + ".a" * dots + " = 1\n") == [(found, 2)]
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20  # 5,000 parts take 100 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_others_below_the_root_are_not_read() -> None:

@@ -324,6 +324,8 @@ def test_what_pip_prints_is_explained(
     ("ended", "output", "message"),
     [
         (replace(FAILED, status=124), "", "x==1.0 was not built within 1800 s"),
+        (replace(FAILED, status=137), "Terminated", "x==1.0 was not built within 1800 s"),
+        (replace(FAILED, out_of_disk=True), "", "building x==1.0 took more than 20g of disk"),
         (replace(FAILED, out_of_memory=True), "", "building x==1.0 took more than 4g of memory"),
         (FAILED, "Collecting y\n    gcc: no\n    [end of output]", "x==1.0 cannot be built: gcc"),
         (FAILED, "ERROR: Cannot find command 'git'", "x==1.0 cannot be built: Cannot find"),

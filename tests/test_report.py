@@ -12,7 +12,7 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.plain_text import counted, plain
+from mlreef_hooks.plain_text import counted, plain, plain_lines
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from mlreef_hooks.validation import validate
@@ -245,6 +245,10 @@ def test_no_line_is_too_wide_or_moves_the_cursor(text: str) -> None:
 )
 def test_plain(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+def test_plain_lines_keep_no_line_ends_but_one() -> None:
+    assert plain_lines("a\r\n\tb\u2028c\u2029d\u00a0e\x85f\n\x1b[0m\n") == "a\n\tb c d ef\n[0m"
 
 
 @pytest.mark.parametrize(

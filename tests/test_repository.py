@@ -1,12 +1,10 @@
 """Reading repositories: real ones of every shape, and objects that no git command would write."""
 
-import hashlib
 import os
 import random
 import subprocess
 import tracemalloc
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,14 +14,14 @@ import pytest
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import git_environment, list_working_tree
+from mlreef_hooks.git_objects import tree_entries
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK
 from tests.support.git import Author, GitError, make_bare
 from tests.support.processes import PATH
+from tests.support.raw_objects import AUTHOR_LINE, MADE_AT, RawObjects
 
-AUTHOR_LINE = b"author Ada <ada@author.example> 1 +0000\n"
-MADE_AT = b"committer Ada <ada@author.example> 1767225600 +0000\n"
 SUBMODULE_ID = {"sha1": "1" * 40, "sha256": "1" * 64}
 FILES: dict[str, bytes | str | None] = {
     "add_noise.py": "import argparse\n",
@@ -187,41 +185,6 @@ def test_objects_are_read_while_the_repository_is_repacked(author: Author, tmp_p
         assert tree.read("notes.txt") == b"argparse, but no Python file"
 
 
-class RawObjects:
-    """Writes loose objects into a bare repository, whatever their content is."""
-
-    def __init__(self, path: Path) -> None:
-        for folder in ("objects", "refs/heads"):
-            (path / folder).mkdir(parents=True)
-        (path / "HEAD").write_text("ref: refs/heads/master\n")
-        self.git_dir = path
-
-    def put(self, kind: str, content: bytes) -> str:
-        """The id of an object."""
-        stored = f"{kind} {len(content)}".encode() + b"\0" + content
-        id_ = hashlib.sha1(stored).hexdigest()
-        path = self.git_dir / "objects" / id_[:2] / id_[2:]
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(zlib.compress(stored, 1))
-        return id_
-
-    def tree(self, *entries: tuple[str, bytes, str]) -> str:
-        """The id of a tree of (mode, name, id), in the order given."""
-        rows = (
-            mode.encode() + b" " + name + b"\0" + bytes.fromhex(id_) for mode, name, id_ in entries
-        )
-        return self.put("tree", b"".join(rows))
-
-    def commit(self, tree: str, lines: bytes = AUTHOR_LINE + MADE_AT) -> str:
-        """The id of a commit of `tree` with these further header lines."""
-        return self.put("commit", f"tree {tree}\n".encode() + lines + b"\nx\n")
-
-    def tag(self, object_id: str, kind: str, message: bytes = b"m\n") -> str:
-        """The id of a tag object."""
-        head = f"object {object_id}\ntype {kind}\ntag x\n".encode()
-        return self.put("tag", head + b"tagger Ada <a@b> 1 +0000\n\n" + message)
-
-
 @pytest.fixture
 def raw(tmp_path: Path) -> RawObjects:
     """An empty repository."""
@@ -357,6 +320,13 @@ def test_a_malformed_tree_is_an_error_for_people(
 ) -> None:
     with pytest.raises(PublishError, match="malformed"):
         repository.read_tree(raw.commit(raw.put("tree", content)), Limits())
+
+
+@pytest.mark.parametrize("mode", [b"+10064", b"1_0644", b"0o0644", b" 10064", b"-10064", b"\n0644"])
+def test_a_mode_of_a_large_tree_object_is_as_strict_as_of_a_small_one(mode: bytes) -> None:
+    assert [*tree_entries(b"10064 a\0" + b"\x11" * 20, 20)]
+    with pytest.raises(ValueError, match="mode"):
+        list(tree_entries(mode + b" a\0" + b"\x11" * 20, 20))
 
 
 def _trees_that_lie(raw: RawObjects) -> dict[str, str]:

@@ -60,6 +60,12 @@ def test_what_is_no_page_is_refused(document: Any) -> None:
         read_page(json.dumps(document), PAGE)
 
 
+@pytest.mark.parametrize("page", ["<![x[", "<a href=x><![CDATAx[y"])
+def test_html_that_python_does_not_read_is_no_page(page: str) -> None:
+    with pytest.raises(ValueError, match="not a page"):
+        read_page(page, PAGE)
+
+
 @pytest.mark.parametrize(
     "url",
     [

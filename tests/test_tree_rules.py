@@ -125,6 +125,17 @@ def test_links_are_followed_through_links(
 
 
 @pytest.mark.parametrize(
+    "target",
+    [b"a/" * 2047 + b"a", b"x/../" * 800 + b"l1", b"l1/" * 1300, b"a/" * 1990 + b"../" * 30],
+)
+def test_links_without_end_are_followed_only_so_far(target: bytes) -> None:
+    links = [(f"{'d/' * (number % 40)}l{number}", SYMLINK, target) for number in range(10_000)]
+    began = time.process_time()
+    rules(memory_tree({}, links))
+    assert time.process_time() - began < 8  # on a busy machine; it takes two seconds
+
+
+@pytest.mark.parametrize(
     ("extra", "found"),
     [
         ([("a", FILE, b""), ("a", FILE, b"")], ["a"]),

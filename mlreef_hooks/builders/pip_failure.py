@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mlreef_hooks.builders.pip_install import BASE_UNFIT, INDEX_SAID, WHEELS_ONLY
 from mlreef_hooks.config import DockerEngine
-from mlreef_hooks.container import NOT_FOUND, TIMED_OUT, Ended
+from mlreef_hooks.container import KILLED, NOT_FOUND, TIMED_OUT, Ended
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
 
@@ -81,18 +81,24 @@ class _Failure:
 
 
 def _beyond_bounds(failure: _Failure) -> PublishError | None:
-    building = failure.building
-    if failure.ended.late or failure.ended.status == TIMED_OUT:
+    ended, building = failure.ended, failure.building
+    doing = f"building {building}" if building else "installing the requirements"
+    if ended.out_of_memory:
+        return PublishError(
+            f"{doing} took more than {failure.settings.memory} of memory",
+            "require wheels instead of source distributions",
+        )
+    if ended.out_of_disk:
+        return PublishError(
+            f"{doing} took more than {failure.settings.disk} of disk",
+            "require fewer packages, or smaller ones",
+        )
+    # timeout(1) kills what does not end when it is asked to.
+    if ended.late or ended.status in (TIMED_OUT, KILLED):
         undone = f"{building} was not built" if building else "the requirements were not installed"
         return PublishError(
             f"{undone} within {failure.settings.build_seconds} s",
             "require wheels instead of source distributions, or fewer packages",
-        )
-    if failure.ended.out_of_memory:
-        doing = f"building {building}" if building else "installing the requirements"
-        return PublishError(
-            f"{doing} took more than {failure.settings.memory} of memory",
-            "require wheels instead of source distributions",
         )
     return None
 

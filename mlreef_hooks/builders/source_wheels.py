@@ -169,10 +169,14 @@ class SourceWheels:
     def _load(self, image: BaseImage, engine: Engine) -> None:
         """Let the engine have the base that the wheel is installed on."""
         digest = image.config.digest
-        if engine.image(digest) is None:
-            self.log("loading the base image into the engine")
-            name = f"mlreef-base:{digest.removeprefix('sha256:')[:12]}"
-            load_image(engine, self.layouts, image, name)
+        if engine.image(digest) is not None:
+            return
+        short = digest.removeprefix("sha256:")[:12]
+        waiting = "another push loads the base image into the engine"
+        with turn_taken(self.locks, f"load-{short}", lambda: self.log(waiting)):
+            if engine.image(digest) is None:
+                self.log("loading the base image into the engine")
+                load_image(engine, self.layouts, image, f"mlreef-base:{short}")
 
     def _kept(self, key: str) -> LockedWheel | None:
         try:

@@ -8,13 +8,14 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from mlreef_hooks.base_facts import BaseFacts
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.code_layers import TIME
 from mlreef_hooks.config import Pip
 from mlreef_hooks.durable_files import make_folder
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import Layer, plain_layer
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.plain_text import counted
@@ -37,10 +38,43 @@ class InstalledWheels:
     made: int
 
 
+class _Room:
+    """How much all wheels of a lock may still write; a small one may be unpacked into anything."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def of(self, out: IO[bytes]) -> "_Bounded":
+        """The file, as one that takes no more than there is room for."""
+        return _Bounded(out, self)
+
+    def take(self, size: int) -> None:
+        """PublishError where so many bytes are too many; other threads may take some too."""
+        self._left -= size
+        if self._left < 0:
+            raise PublishError(
+                f"the wheels are larger, unpacked, than an image may be ({self._most} bytes)",
+                "require less, or ask the administrator for a larger limits.image_bytes",
+            )
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """A file to write to while there is room."""
+
+    out: IO[bytes]
+    room: _Room
+
+    def write(self, content: bytes) -> int:
+        """Write bytes; PublishError where there is no room for them."""
+        self.room.take(len(content))
+        return self.out.write(content)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WheelInstaller:
-    """Makes layers of wheels. `folder` is where wheels are fetched to, `built` where those are
-    kept that an engine built.
+    """Makes layers of wheels, of at most `room` bytes for one lock. `folder` is where wheels are
+    fetched to, `built` where those are kept that an engine built.
     """
 
     layouts: OciLayouts
@@ -48,6 +82,7 @@ class WheelInstaller:
     pip: Pip
     folder: Path
     built: Path
+    room: int
     log: Callable[[str], None]
 
     def can_install(self, lock: Lock) -> bool:
@@ -88,6 +123,7 @@ class WheelInstaller:
         from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
 
         largest_first = sorted(wheels, key=lambda wheel: -(wheel.size or 0))
+        room = _Room(self.room)
         try:
             make_folder(self.folder, 0o700)
             remove_lost(self.folder)
@@ -96,29 +132,35 @@ class WheelInstaller:
                 ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as threads,
             ):
                 made = threads.map(
-                    lambda wheel: self._make_one(wheel, folder, place), largest_first
+                    lambda wheel: self._make_one(wheel, folder, place, room), largest_first
                 )
                 return dict(zip(largest_first, made, strict=True))
         except OSError as error:
             raise unwritten(error) from error
 
-    def _make_one(self, wheel: LockedWheel, folder: Path, place: PythonPlace) -> WheelFacts:
+    def _make_one(
+        self, wheel: LockedWheel, folder: Path, place: PythonPlace, room: "_Room"
+    ) -> WheelFacts:
         from mlreef_hooks.wheels.download import download, wheel_path
 
         if not wheel.url and self.can_install(Lock(wheels=(wheel,))):
-            return self._write(kept_at(self.built, wheel), wheel, place)
+            return self._write(kept_at(self.built, wheel), wheel, place, room)
         download([wheel], folder, self.pip, lambda line: None)
         path = wheel_path(folder, wheel)
-        facts = self._write(path, wheel, place)
+        facts = self._write(path, wheel, place, room)
         path.unlink()
         return facts
 
-    def _write(self, path: Path, wheel: LockedWheel, place: PythonPlace) -> WheelFacts:
+    def _write(
+        self, path: Path, wheel: LockedWheel, place: PythonPlace, room: "_Room"
+    ) -> WheelFacts:
         from mlreef_hooks.wheels.layer import write_wheel_layer
 
         found: list[WheelFacts] = []
         self.layouts.write(
-            lambda out: found.append(write_wheel_layer(path, wheel.file, place, out))
+            lambda out: found.append(
+                write_wheel_layer(path, wheel.file, place, cast("IO[bytes]", room.of(out)))
+            )
         )
         return found[0]
 

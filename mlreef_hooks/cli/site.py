@@ -163,7 +163,7 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
     state = config.state_path
     installer = WheelInstaller(
         layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels",
-        built=state / "built", log=log,
+        built=state / "built", room=config.limits.image_bytes, log=log,
     )  # fmt: skip
     start, deliverers = _ways_out(config, build_cache, layouts, log)
     builds = config.builder.use == "auto"

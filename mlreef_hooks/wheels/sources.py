@@ -74,7 +74,8 @@ def read_page(text: str, url: str) -> list[IndexFile]:
     read = _read_json if text.lstrip().startswith("{") else _read_html
     try:
         found = [*read(text, url)]
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, AssertionError) as error:
+        # Python's own parser of HTML asserts what it should refuse.
         raise ValueError("not a page of a package index") from error
     return [file for file in found if _URL.fullmatch(file.url)]
 

@@ -1,0 +1,13 @@
+"""All harnesses, by the name of what they read."""
+
+from collections.abc import Mapping
+
+from fuzz import documents, packages, projects, pushes
+from fuzz.harness import Harness
+
+HARNESSES: Mapping[str, Harness] = {
+    **pushes.HARNESSES,
+    **projects.HARNESSES,
+    **packages.HARNESSES,
+    **documents.HARNESSES,
+}

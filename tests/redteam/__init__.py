@@ -1,0 +1,1 @@
+"""Hostile code projects and packages, and what is done with them; see `../test_redteam.py`."""
