@@ -21,7 +21,8 @@ LISTING_FIELDS = (
     "namespace", "name", "kind", "version", "title", "description", "inputs", "outputs",
     "visibility", "yanked", "updated_at",
 )  # fmt: skip
-LATER_FIELDS = ("yanked", "yank_reason", "provenance")  # of a version; all others never change
+# Of a version; all others never change.
+LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
 _JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
     "string": {"type": "string"},
