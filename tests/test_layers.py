@@ -36,8 +36,8 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
-    "flow": "checking collection doctor image_collection intake publish receive reindexing site"
-    " verification withdrawal",
+    "flow": "checking collection doctor image_collection intake publish receive reindexing"
+    " restored_entry site verification withdrawal",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -116,7 +116,7 @@ LIBRARIES = {
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
-    " jobs push reindexing required_package retention verification"
+    " jobs push required_package restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",
