@@ -144,19 +144,11 @@ class Reindexer:
         """The entry of a version, or why there is none to add; PublishError where its image is not
         to be believed.
         """
-        namespace, version = claim.request.repository.namespace, claim.request.version
-        document = self.index.find(namespace, claim.name)
-        there = find_version(document, str(version)) if document else None
-        if document and there and document["repository"] == claim.request.repository.key:
-            if there["commit"] != claim.request.commit:
-                name, note = (
-                    f"{claim} of {claim.request.commit[:7]}",
-                    "another commit has the version",
-                )
-                return Reindexed(kind="unpublished", name=name, note=note)
-            self._record(claim)
-            return Reindexed(kind="there", name=str(claim))
-        image = self.search.find(namespace, claim.name, version)
+        there = self._look_up(claim)
+        if there is not None:
+            return there
+        namespace = claim.request.repository.namespace
+        image = self.search.find(namespace, claim.name, claim.request.version)
         if image is None:
             kind = "lost" if claim.job else "unpublished"
             return Reindexed(kind=kind, name=str(claim), note="its image is nowhere")
@@ -168,6 +160,19 @@ class Reindexer:
                 visibility = visibility_of(manifest, repository.settings(), self.site)
         source = self.site.server.source(claim.request.repository)
         return restored_entry(claim, image, manifest, {"visibility": visibility, "source": source})
+
+    def _look_up(self, claim: Claim) -> Reindexed | None:
+        """What the index has of a version already, which is recorded then; None where nothing."""
+        repository = claim.request.repository
+        document = self.index.find(repository.namespace, claim.name)
+        there = find_version(document, str(claim.request.version)) if document else None
+        if not document or not there or document["repository"] != repository.key:
+            return None
+        if there["commit"] != claim.request.commit:
+            name, note = f"{claim} of {claim.request.commit[:7]}", "another commit has the version"
+            return Reindexed(kind="unpublished", name=name, note=note)
+        self._record(claim)
+        return Reindexed(kind="there", name=str(claim))
 
     def _add(self, ready: list[tuple[Claim, Document]]) -> Iterator[Reindexed]:
         """Add entries; between them the module is never more visible than it is in the end."""
