@@ -6,15 +6,12 @@ or the job table knows that it was published from it; and where the commit is of
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.version import Version
-
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.image import entry_command, timestamp
-from mlreef_hooks.image_search import FoundImage, ImageSearch
+from mlreef_hooks.image_search import ImageSearch
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
@@ -22,12 +19,11 @@ from mlreef_hooks.index_repair import set_aside_broken
 from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.jobs import PARKED, PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
-from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import choose_manifest, visibility_of
 from mlreef_hooks.push import TAGS, PublishRequest, PushEvent, RefUpdate
-from mlreef_hooks.receive import TAG_DELETED
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.restored_entry import Claim, restored_entry
 from mlreef_hooks.site import Site
 from mlreef_hooks.tree_summary import recall_from
 from mlreef_hooks.validation import validate
@@ -42,24 +38,6 @@ class Reindexed:
     kind: str
     name: str
     note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A version that was published, as far as a repository and the job table tell: by `by`, `at`
-    (seconds since 1970), with `job` where the table knows it. `name` is the module's.
-    """
-
-    request: PublishRequest
-    name: str
-    at: float
-    by: str
-    git_dir: Path
-    job: Job | None
-    tag_deleted: bool
-
-    def __str__(self) -> str:
-        return f"{self.request.repository.namespace}/{self.name}@{self.request.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,19 +144,11 @@ class Reindexer:
         """The entry of a version, or why there is none to add; PublishError where its image is not
         to be believed.
         """
-        namespace, version = claim.request.repository.namespace, claim.request.version
-        document = self.index.find(namespace, claim.name)
-        there = find_version(document, str(version)) if document else None
-        if document and there and document["repository"] == claim.request.repository.key:
-            if there["commit"] != claim.request.commit:
-                name, note = (
-                    f"{claim} of {claim.request.commit[:7]}",
-                    "another commit has the version",
-                )
-                return Reindexed(kind="unpublished", name=name, note=note)
-            self._record(claim)
-            return Reindexed(kind="there", name=str(claim))
-        image = self.search.find(namespace, claim.name, version)
+        there = self._look_up(claim)
+        if there is not None:
+            return there
+        namespace = claim.request.repository.namespace
+        image = self.search.find(namespace, claim.name, claim.request.version)
         if image is None:
             kind = "lost" if claim.job else "unpublished"
             return Reindexed(kind=kind, name=str(claim), note="its image is nowhere")
@@ -189,7 +159,20 @@ class Reindexer:
             if manifest is not None:
                 visibility = visibility_of(manifest, repository.settings(), self.site)
         source = self.site.server.source(claim.request.repository)
-        return _entry(claim, image, manifest, {"visibility": visibility, "source": source})
+        return restored_entry(claim, image, manifest, {"visibility": visibility, "source": source})
+
+    def _look_up(self, claim: Claim) -> Reindexed | None:
+        """What the index has of a version already, which is recorded then; None where nothing."""
+        repository = claim.request.repository
+        document = self.index.find(repository.namespace, claim.name)
+        there = find_version(document, str(claim.request.version)) if document else None
+        if not document or not there or document["repository"] != repository.key:
+            return None
+        if there["commit"] != claim.request.commit:
+            name, note = f"{claim} of {claim.request.commit[:7]}", "another commit has the version"
+            return Reindexed(kind="unpublished", name=name, note=note)
+        self._record(claim)
+        return Reindexed(kind="there", name=str(claim))
 
     def _add(self, ready: list[tuple[Claim, Document]]) -> Iterator[Reindexed]:
         """Add entries; between them the module is never more visible than it is in the end."""
@@ -230,67 +213,3 @@ def _known(job: Job, git_dir: Path, *, tag_deleted: bool = False) -> Claim:
 
 def _refused(claim: Claim, note: str) -> Reindexed:
     return Reindexed(kind="refused", name=str(claim), note=note)
-
-
-def _entry(
-    claim: Claim, found: FoundImage, manifest: ModuleManifest | None, facts: Document
-) -> Document:
-    """The entry of the index that an image's label becomes, with `facts` of the site; PublishError
-    where it is not to be believed.
-    """
-    label = found.label
-    if label is None:
-        raise PublishError("its image says nothing of a module", "push the tag again")
-    entry = {
-        **_shown(label, title=plain, description=plain_lines),
-        **facts,
-        "versions": [_version(claim, found, label["versions"][0])],
-    }
-    check_document("module", entry, f"the label of {found.image.reference}")
-    wrong = _disagreement(claim, found.command, manifest, entry)
-    if wrong:
-        raise PublishError(f"its image is not what its commit says: {wrong}", "push the tag again")
-    return entry
-
-
-def _version(claim: Claim, found: FoundImage, said: Document) -> Document:
-    """The version that a label tells of, with what an image cannot know."""
-    return {
-        **_shown(said, notes=plain_lines),
-        "published_at": timestamp(int(claim.at)),
-        "published_by": plain(claim.by),
-        "yanked": claim.tag_deleted,
-        "yank_reason": TAG_DELETED if claim.tag_deleted else None,
-        "image": found.image.to_json(),
-    }
-
-
-def _shown(said: Document, **texts: Callable[[str], str]) -> Document:
-    """What was said, without what only the site says, its texts without what no reader expects."""
-    kept = {name: value for name, value in said.items() if name != "deprecated"}
-    return kept | {name: clean(str(said.get(name, ""))) for name, clean in texts.items()}
-
-
-def _disagreement(
-    claim: Claim, command: tuple[str, ...], manifest: ModuleManifest | None, entry: Document
-) -> str | None:
-    """In what an entry is not about the version that was published."""
-    request, (version,) = claim.request, entry["versions"]
-    pairs = {
-        "namespace": (entry["namespace"], request.repository.namespace),
-        "repository": (entry["repository"], request.repository.key),
-        "name": (entry["name"], claim.name),
-        "version": (Version(version["version"]), request.version),
-        "commit": (version["commit"], request.commit),
-        "tag": (version["tag"], request.tag),
-        "command": (command, entry_command(version["entry_point"])),
-    }
-    if manifest is not None:
-        names = [parameter["name"] for parameter in version["parameters"]]
-        pairs |= {
-            "name of the module": (entry["name"], manifest.name),
-            "kind": (entry["kind"], manifest.kind),
-            "entry point": (version["entry_point"], manifest.entry_point),
-            "parameters": (names, [parameter.name for parameter in manifest.parameters]),
-        }
-    return next((word for word, (one, other) in pairs.items() if one != other), None)

@@ -251,7 +251,9 @@ def test_old_logs_caches_and_halves_go(tmp_path: Path, index: PackageIndex) -> N
     (built / ("0" * 64) / "x-1-py3-none-any.whl").write_bytes(b"wheel")
     (site.state / "bases" / f"{'0' * 32}-3.11-True-2.json").write_text("{}")
     (site.state / "locked" / f"{'0' * 32}.json").write_text("no lock")
-    assert names(collect(site, "--delete"), "logs") == []
+    first = collect(site, "--delete")
+    assert (names(first, "logs"), names(first, "packages")) == ([], ["uv"])
+    assert [*(site.state / "packages").glob("uv*/*")] == []
     make_old(site)
     for folder in (built / ("0" * 64),):
         os.utime(folder, (0, 0))

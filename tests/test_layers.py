@@ -40,7 +40,7 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation checking collection doctor.* image_collection intake plan publish"
-    " receive reindexing site sweep verification withdrawal work",
+    " receive reindexing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -128,7 +128,7 @@ LIBRARIES = {
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
-    " jobs push reindexing required_package retention verification"
+    " jobs push required_package restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",
