@@ -15,13 +15,14 @@ _KEPT_VARIABLES = (
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 )  # fmt: skip
 
-# What is checked may be anybody's: its settings must not make git run anything. A folder that only
-# looks like a bare repository can be in any clone.
-_HARMLESS = (
-    "-c", "safe.bareRepository=explicit",
+# What is checked or published may be anybody's: its settings must not make git run anything.
+_RUNS_NOTHING = (
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
+    "-c", "core.alternateRefsCommand=true",
 )  # fmt: skip
+# A folder that only looks like a bare repository can be in any clone.
+_HARMLESS = ("-c", "safe.bareRepository=explicit", *_RUNS_NOTHING)
 _REMEDIES = {
     b"safe.bareRepository": (
         "it is a bare repository, or looks like one; name one that you trust by --git-dir"
@@ -76,7 +77,10 @@ def git_environment() -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         **kept,
         "LC_ALL": "C",
+        # Objects that a repository lacks are not fetched. Older git knows the second alone, and it
+        # counts more than what a repository allows.
         "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
@@ -106,11 +110,18 @@ def in_folder(folder: Path) -> tuple[str, ...]:
     return ("-C", str(folder), *_HARMLESS)
 
 
+def in_repository(git_dir: Path) -> tuple[str, ...]:
+    """The words with which git works in a repository that is named, whoever owns it and whoever
+    wrote its settings.
+    """
+    return (f"--git-dir={git_dir}", *_RUNS_NOTHING)
+
+
 def ask_git(
     git_dir: Path, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
 ) -> "subprocess.CompletedProcess[bytes]":
     """What git did in a repository; PublishError where its exit status is not one of `good`."""
-    done = run_git(f"--git-dir={git_dir}", *words, stdin=stdin)
+    done = run_git(*in_repository(git_dir), *words, stdin=stdin)
     if done.returncode not in good:
         raise PublishError(f"git {words[0]} failed: {first_line(done.stderr)}", CHECK)
     return done
@@ -118,7 +129,7 @@ def ask_git(
 
 def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A git that stays and answers on its stdout what is asked on its stdin."""
-    return _start([f"--git-dir={git_dir}", *words], git_environment(), stdin=subprocess.PIPE)
+    return _start([*in_repository(git_dir), *words], git_environment(), stdin=subprocess.PIPE)
 
 
 def _start(
