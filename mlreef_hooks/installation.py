@@ -15,17 +15,21 @@ from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 
+SERVICE_ACCOUNT = "mlreef-hooks"  # unless the configuration names another
 _HEAD = "# Configuration of mlreef-hooks; every key and its default: docs/config.md\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a first configuration says; empty texts are left to the defaults."""
+    """What a first configuration says; empty texts are left to the defaults. `group` is that of the
+    repositories where a service publishes.
+    """
 
     root: Path
     registry: str
     engine: str
     main_branch: str
+    group: str = ""
 
     def document(self, state: Path) -> dict[str, Any]:
         """The TOML document of a new configuration file."""
@@ -34,6 +38,10 @@ class Settings:
             "registry": {"prefix": self.registry},
             "builder": {"docker": {"url": self.engine}} if self.engine else {},
         }
+        if self.group:
+            chosen["worker"] = {"service": SERVICE_ACCOUNT, "group": self.group}
+            chosen["index"] = {"path": str(state / "index")}  # which others may read
+            state = state / "state"
         kept = {name: table for name, table in chosen.items() if any(table.values())}
         return {"state": str(state), "server": {"root": str(self.root)}, **kept}
 

@@ -35,7 +35,7 @@ LAYERS = {
     " job_log job_records job_table jobs layout_collection module_run object_store"
     " oci_layout process push_option_setting registry registry_blobs registry_http"
     " registry_login registry_referrers registry_session repository servers.*"
-    " ssh_signature state_files waiting_room wheels.access wheels.bytecode"
+    " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
@@ -110,6 +110,7 @@ EDGES = {
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.table": "servers.plain",
     "state_files": "durable_files wheels.unfinished",
+    "service_files": "account durable_files",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
