@@ -123,7 +123,7 @@ def ask_git(
     """What git did in a repository; PublishError where its exit status is not one of `good`."""
     done = run_git(*in_repository(git_dir), *words, stdin=stdin)
     if done.returncode not in good:
-        raise PublishError(f"git {words[0]} failed: {first_line(done.stderr)}", CHECK)
+        raise PublishError(f"git {words[0]} failed{_reason(git_dir, done.stderr)}", CHECK)
     return done
 
 
@@ -160,7 +160,21 @@ def unreadable(path: Path, said: bytes) -> PublishError:
         hint = f"if you trust its owner: {commands[0].decode(errors='replace')}"
     else:
         hint = next((hint for words, hint in _REMEDIES.items() if words in said), _REMEDY)
-    return PublishError(f"{path} cannot be read by git: {first_line(said)}", hint)
+    reason = f": {first_line(said)}" if commands else _reason(path, said)
+    return PublishError(f"{path} cannot be read by git{reason}", hint)
+
+
+def _reason(path: Path, said: bytes) -> str:
+    """What git said of a repository, to be shown to its owner.
+
+    git quotes files that it does not understand. In another account's repository they may be links
+    to files that only this process may read: then nothing is shown.
+    """
+    try:
+        own = path.stat().st_uid == os.geteuid()
+    except OSError:
+        own = True  # there is nothing
+    return f": {first_line(said)}" if own else ""
 
 
 def list_working_tree(folder: Path) -> list[str] | None:

@@ -3,9 +3,10 @@
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from mlreef_hooks.account import EXECUTE, READ, Account, user_of
+from mlreef_hooks.account import EXECUTE, READ, Account, group_of, user_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
@@ -142,9 +143,17 @@ def _run(*words: str) -> None:
         raise PublishError(f"{' '.join(words)}: {done.stderr.strip()}", "see systemctl status")
 
 
+def asking_group(config: Config) -> int:
+    """The id of the group whose accounts may ask the service."""
+    if config.worker.group:
+        return group_of(config.worker.group)
+    return Path(config.server.root).stat().st_gid
+
+
 def check_readable(git_dir: Path, config: Config) -> None:
     """PublishError where the service cannot read a repository, with what to do."""
-    account = Account.of(user_of(config.worker.service))
+    known = Account.of(user_of(config.worker.service))
+    account = replace(known, groups=(*known.groups, asking_group(config)))
     places = [git_dir / name for name in _READ_FIRST]
     for path in filter(Path.exists, [*places, *_some_objects(git_dir)]):
         closed = account.obstacle(path, READ | EXECUTE if path.is_dir() else READ)

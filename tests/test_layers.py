@@ -143,7 +143,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " ssh_signature wheels.bytecode wheels.resolution",
+    " service_files ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

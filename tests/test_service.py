@@ -3,11 +3,12 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import pytest
 
@@ -16,6 +17,7 @@ from mlreef_hooks.waiting_room import MARK
 from tests.support.accounts import GIT, SERVICE, STRANGER, ServiceSite, give, open_folder
 from tests.support.engine import private_engine
 from tests.support.git import Author, remote_lines
+from tests.support.processes import wait_until
 from tests.support.site import PROJECT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two accounts")
@@ -154,6 +156,38 @@ def test_where_no_service_runs_a_push_ends_at_once_and_is_found_later(
     assert site.versions("text/upper") == ["1.1", "1.0"]
 
 
+def test_a_service_that_starts_again_is_waited_for(idle_site: ServiceSite) -> None:
+    author = idle_site.author("text/upper")
+    tag = version(author, "1.0")
+    with idle_site.serving():
+        pass
+    push = subprocess.Popen(
+        ["git", "push", "origin", "master", tag],
+        cwd=author.folder, env=author.environment, stderr=subprocess.PIPE, text=True,
+        user=GIT, group=GIT, extra_groups=[],
+    )  # fmt: skip
+    with idle_site.serving():
+        said = push.communicate()[1]
+    assert "success: " in said, said
+
+
+def faults(site: ServiceSite) -> set[str]:
+    """What doctor finds, as root."""
+    said = site.command("doctor", "--format", "json", expect=None).stdout
+    return {each["id"] for each in json.loads(said)} - {""}
+
+
+def test_doctor_looks_at_a_service(idle_site: ServiceSite) -> None:
+    author = idle_site.author("text/upper")
+    with idle_site.serving():
+        author.push("master", version(author, "1.0"))
+        found = faults(idle_site)
+        assert not found & {"service-away", "service-blind", "folder-closed", "repository-owner"}
+        assert not {each for each in found if each.startswith(("hook-", "job", "tag", "index"))}
+    (idle_site.repositories / "text/upper.git/objects").chmod(0o700)
+    assert {"service-away", "service-blind"} <= faults(idle_site)
+
+
 # -- what the account of the repositories cannot do -----------------------------------------------
 
 
@@ -286,6 +320,61 @@ def test_a_repository_elsewhere_is_not_taken(
     assert said.endswith("b'.'\n")
 
 
+def test_those_who_say_nothing_keep_nobody_waiting(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    connections = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(40)]
+    for each in connections:
+        each.connect(site.socket)
+    start = monotonic()
+    author.push("master", version(author, "1.0"))
+    assert monotonic() - start < 5
+    assert site.versions(module) == ["1.0"]
+    for each in connections:
+        each.close()
+
+
+def test_a_request_without_streams_does_nothing(site: ServiceSite) -> None:
+    for message in (b"push", b"", b"x" * 200_000):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            connection.connect(site.socket)
+            assert connection.recv(100) == hand_over.GREETING
+            connection.send(message)
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(100) == b""
+    assert "b'0'" in ask(site, "command|status")
+
+
+def children(process: int) -> list[str]:
+    """The processes that a process has started, and that have not ended."""
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
+def test_following_a_log_ends_with_the_one_who_follows(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    author.push("master", version(author, "1.0"))
+    wait_until(lambda: not children(site.process))
+    with sqlite3.connect(site.state / "jobs.sqlite") as table:
+        change = "UPDATE jobs SET state = 'queued', due_at = ? WHERE repository = ?"
+        assert table.execute(change, (time() + 3000, module)).rowcount == 1
+        (job,) = table.execute("SELECT max(id) FROM jobs").fetchone()
+    words = ["--config", str(site.config), "logs", "-f", str(job)]
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "mlreef_hooks", *words],
+        stdout=subprocess.PIPE, user=GIT, group=GIT, extra_groups=[],
+    )  # fmt: skip
+    assert follower.stdout is not None
+    assert follower.stdout.readline()
+    assert len(children(site.process)) == 1
+    follower.kill()
+    follower.wait()
+    wait_until(lambda: not children(site.process))
+    with sqlite3.connect(site.state / "jobs.sqlite") as table:
+        table.execute("UPDATE jobs SET state = 'published', due_at = 0 WHERE id = ?", (job,))
+
+
 # -- what a request or a repository could make it run ----------------------------------------------
 
 
@@ -406,6 +495,28 @@ def test_missing_objects_are_not_fetched(
     said = ask(site, f"push|GIT_DIR={repository}", line)
     assert "success: " not in said
     assert not is_sprung(trap)
+
+
+@pytest.mark.parametrize("file", ["packed-refs", "shallow", "objects/info/alternates", "config"])
+def test_what_it_may_read_is_not_shown(
+    site: ServiceSite, author: Author, module: str, file: str
+) -> None:
+    secret = site.home / "secret"
+    secret.write_text("s3cret of the service\n")
+    secret.chmod(0o600)
+    os.chown(secret, SERVICE, SERVICE)
+    repository = site.repositories / f"{module}.git"
+    author.push("master", version(author, "1.0"))
+    (object_id,) = author.git("rev-parse", "HEAD:upper.py").splitlines()
+    (repository / "objects" / object_id[:2] / object_id[2:]).unlink()
+    (repository / file).unlink(missing_ok=True)
+    (repository / file).symlink_to(secret)
+    line = f"{'0' * 40} {author.git('rev-parse', 'HEAD')} refs/tags/publish/1.1\n"
+    said = ask(site, f"push|GIT_DIR={repository}", line)
+    assert "error:" in said, said
+    jobs = json.loads(site.command("status", "--format", "json", user=GIT).stdout)
+    shown = [site.command("logs", str(job["id"]), user=GIT).stdout for job in jobs]
+    assert "s3cret" not in f"{said}{jobs}{shown}"
 
 
 def test_ref_updates_without_end_are_not_read(site: ServiceSite, author: Author) -> None:

@@ -14,11 +14,13 @@ import sys
 # What the module socket wraps; importing that costs as much as the rest of this program.
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, getrlimit
+from time import monotonic, sleep
 
 SOCKET = "worker.sock"  # in the state folder
 DONE = b"."
 LARGEST = 1 << 17  # bytes of a message; less than a socket takes at once
 _PATIENCE_SECONDS = 5.0  # for a process that is stopped or starved
+_RESTART_SECONDS = 3.0  # for a service that was stopped to be started again
 _NUMBER = 4  # bytes of a C int
 _LIMITS = (RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE)
 _STREAMS = (0, 1, 2)  # standard input, output and error
@@ -110,9 +112,8 @@ def ask_service(place: str, account: str, request: bytes) -> bytes | None:
     """
     connection = socket(AF_UNIX, SOCK_SEQPACKET)
     connection.settimeout(_PATIENCE_SECONDS)
-    folder, name = os.path.split(place)
     try:
-        connection.connect(address(os.open(folder, os.O_PATH | os.O_CLOEXEC), name))
+        _connect(connection, place)
         user = int(account) if account.isdecimal() else pwd.getpwnam(account).pw_uid
         if peer(connection)[0] != user or connection.recv(LARGEST) != GREETING:
             return None
@@ -122,6 +123,21 @@ def ask_service(place: str, account: str, request: bytes) -> bytes | None:
     except (OSError, KeyError):
         return None
     return _answer(connection)
+
+
+def _connect(connection: socket, place: str) -> None:
+    """Connect to a service that may be about to start again."""
+    folder, name = os.path.split(place)
+    deadline = monotonic() + _RESTART_SECONDS
+    while True:
+        try:
+            opened = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+            connection.connect(address(opened, name))
+            return
+        except (FileNotFoundError, ConnectionRefusedError):
+            if monotonic() > deadline:
+                raise
+            sleep(0.1)
 
 
 def hand_in(place: str, account: str) -> None:

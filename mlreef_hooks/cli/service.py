@@ -16,7 +16,7 @@ from socket import MSG_CTRUNC, MSG_TRUNC, recv_fds, socket
 from time import monotonic
 
 from mlreef_hooks import report
-from mlreef_hooks.account import EXECUTE, WRITE, Account, group_of, user_of
+from mlreef_hooks.account import EXECUTE, WRITE, Account, user_of
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.hand_over import (
     COMMAND,
@@ -34,6 +34,7 @@ from mlreef_hooks.cli.post_receive import run_hook
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.service_files import asking_group
 from mlreef_hooks.waiting_room import OthersRoom
 
 COMMANDS = ("status", "logs")  # what it runs for others; they only look
@@ -43,7 +44,7 @@ _VALUE_BYTES = 4096  # of one variable
 _ANSWERS = {None: DONE, True: DONE_MARKED, False: DONE_UNMARKED}
 
 
-def asking_group(config: Config) -> int:
+def group_to_serve(config: Config) -> int:
     """The group that may ask; PublishError where this process cannot be the service."""
     if os.geteuid() != user_of(config.worker.service):
         raise PublishError(
@@ -55,10 +56,7 @@ def asking_group(config: Config) -> int:
             "a service takes repositories below [server] root only, and there is none",
             "write the folder of the repositories into the configuration",
         )
-    if config.worker.group:
-        group = group_of(config.worker.group)
-    else:
-        group = Path(config.server.root).stat().st_gid
+    group = asking_group(config)
     if group not in (os.getegid(), *os.getgroups()):
         raise PublishError(
             f"{config.worker.service} is not in the repositories' group {group}",

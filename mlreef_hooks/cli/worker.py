@@ -26,7 +26,7 @@ from mlreef_hooks.cli.background import LOCK, LOOK_SECONDS, work_once
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.cli.hand_over import DONE, LARGEST, SOCKET, address, peer, surroundings
 from mlreef_hooks.cli.post_receive import run_hook
-from mlreef_hooks.cli.service import PATIENCE_SECONDS, asking_group
+from mlreef_hooks.cli.service import PATIENCE_SECONDS, group_to_serve
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
 
@@ -88,7 +88,7 @@ def serve_forever(config_file: str) -> None:
     config = load_config(config_file)
     take, place, group = partial(_take, config_file=config_file), config.state_path / SOCKET, None
     if config.worker.service:
-        place, group = Path(config.worker.socket), asking_group(config)
+        place, group = Path(config.worker.socket), group_to_serve(config)
         take = partial(service.take, config_file=config_file)
     with locked(config.state_path / LOCK, wait=False):
         load()

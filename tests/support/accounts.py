@@ -66,6 +66,7 @@ class ServiceSite(GitSite):
         """The process id of the service."""
         program = [sys.executable, "-m", "mlreef_hooks", "--config", str(self.config), "worker"]
         drop = ["setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", f"--groups={GIT}"]
+        drop += ["--no-new-privs", "sh", "-c", 'umask 027; exec "$@"', "sh"]  # as its unit does
         variables = {"HOME": str(self.home), **environment}
         log = self.folder / "service.log"
         ready = (self.run / "w.sock").exists
