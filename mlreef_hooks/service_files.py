@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, Account, group_of, user_of
-from mlreef_hooks.config import Config
+from mlreef_hooks.config import Config, Worker
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 
@@ -40,8 +40,9 @@ def service_files(config: Config, config_file: Path, program: Path) -> Mapping[s
             "[worker], and root below [server]",
         )
     folders = dict.fromkeys((config.state_path, config.index_path, config.images_path))
-    if config.metrics.path:
-        folders[Path(config.metrics.path).parent] = None
+    for file in (config.metrics.path, worker.socket):
+        if file and file != Worker().socket:  # that one's folder is made by systemd
+            folders[Path(file).parent] = None
     index_inside = config.index_path.is_relative_to(config.state_path)
     values = {
         "SANDBOX": (_TEMPLATES / "sandbox.conf").read_text(encoding="utf-8").rstrip("\n"),

@@ -3,7 +3,6 @@
 import grp
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,7 @@ from mlreef_hooks.service_files import (
     service_files,
     write_service_files,
 )
-from tests.support.accounts import open_folder
-from tests.support.git import make_bare
+from tests.support.accounts import APART, GIT, copied_machine
 from tests.support.processes import find_program
 
 PROGRAM = Path(sys.prefix) / "bin" / "mlreef-hooks"
@@ -134,6 +132,17 @@ def test_a_configuration_without_a_service_is_refused(text: str) -> None:
         service_files(config(text), CONFIG_FILE, PROGRAM)
 
 
+def test_files_elsewhere_are_in_the_list_of_what_it_writes() -> None:
+    text = TEXT.replace(
+        "[server]", 'socket = "/srv/run/w.sock"\n[metrics]\npath = "/srv/m/x"\n[server]'
+    )
+    unit = service_files(config(text), CONFIG_FILE, PROGRAM)[f"{UNITS}/{SERVICE}"]
+    (line,) = [each for each in unit.splitlines() if each.startswith("ReadWritePaths=")]
+    assert {"-/srv/m", "-/srv/run"} <= {*line.partition("=")[2].split()}
+    unit = service_files(config(), CONFIG_FILE, PROGRAM)[f"{UNITS}/{SERVICE}"]
+    assert "ReadWritePaths=-/var/lib/mlreef-hooks/state -/var/lib/mlreef-hooks/index" in unit
+
+
 @pytest.mark.parametrize("state", ["/var/a b", "/var/%h", "/var/'", "/var/\u00e9", "/var/@STATE@"])
 def test_a_path_that_a_unit_cannot_hold_is_refused(state: str) -> None:
     with pytest.raises(PublishError, match="holds characters"):
@@ -142,34 +151,17 @@ def test_a_path_that_a_unit_cannot_hold_is_refused(state: str) -> None:
 
 # -- the whole installation, with copies of the folders that it changes ----------------------------
 
-APART = """\
-set -eu
-mount --bind "$1/etc" /etc
-mount -t tmpfs -o mode=755 tmpfs /var/lib
-shift
-"$@"
-"""
-
 
 @pytest.fixture
 def machine() -> Iterator[Path]:
     """A folder with a copy of /etc, an account `git` in it, and a repository of that account."""
-    with open_folder() as folder:
-        shutil.copytree("/etc", folder / "etc", symlinks=True, ignore_dangling_symlinks=True)
-        for file, line in (("passwd", "git:x:64102:64102::/nowhere:/bin/sh\n"),
-                           ("group", "git:x:64102:\n")):  # fmt: skip
-            with (folder / "etc" / file).open("a") as out:
-                out.write(line)
-        repository = make_bare(folder / "srv/text/upper.git")
-        for each in (folder / "srv", *(folder / "srv").rglob("*")):
-            os.chown(each, 64102, 64102)
-        assert repository.is_dir()
+    with copied_machine() as folder:
         yield folder
 
 
 def apart(machine: Path, script: str, **more: str) -> "subprocess.CompletedProcess[str]":
     """What a shell script did on a machine whose folders are copies."""
-    words = ["unshare", "--mount", "sh", "-c", APART, "sh", str(machine), "sh", "-euc", script]
+    words = [*APART, str(machine), "sh", "-euc", script]
     variables: Mapping[str, str] = {**os.environ, **more}
     return subprocess.run(words, capture_output=True, text=True, check=False, env=variables)
 
@@ -204,7 +196,7 @@ def test_it_is_installed_and_taken_back(machine: Path) -> None:
         assert line in first
     assert "mlreef-hooks mlreef-hooks 755 /var/lib/mlreef-hooks/index" in first
     assert "mlreef-hooks mlreef-hooks 750 /var/lib/mlreef-hooks/state" in first
-    assert "64102(git)" in first
+    assert f"{GIT}(git)" in first
     assert "account=mlreef-hooks\nsocket=/run/mlreef-hooks/worker.sock" in first
     assert "written" not in again
     assert "updated" not in again
@@ -224,7 +216,7 @@ def test_a_repository_that_it_cannot_read_is_named(machine: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs a service")
 @pytest.mark.parametrize("group", [0, 64999])
 def test_a_group_that_it_cannot_join_is_refused(machine: Path, group: int) -> None:
-    os.chown(machine / "srv/text/upper.git", 64102, group)
+    os.chown(machine / "srv/text/upper.git", GIT, group)
     done = apart(machine, INSTALL, SRV=str(machine / "srv"))
     assert done.returncode == 1
     assert "group" in done.stderr

@@ -92,6 +92,38 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+# Runs what stands behind it on a machine whose /etc is the copy in a folder, and whose /var/lib and
+# /run are empty; the folder is the first word.
+APART = ("unshare", "--mount", "sh", "-euc", """\
+mount --bind "$1/etc" /etc
+mount -t tmpfs -o mode=755 tmpfs /var/lib
+mount -t tmpfs -o mode=755 tmpfs /run
+shift
+exec "$@"
+""", "sh")  # fmt: skip
+
+
+@contextmanager
+def copied_machine() -> Iterator[Path]:
+    """A folder with a copy of /etc, an account `git` in it, and a repository of that account in
+    `srv`.
+    """
+    with open_folder() as folder:
+        shutil.copytree("/etc", folder / "etc", symlinks=True, ignore_dangling_symlinks=True)
+        lines = {
+            "passwd": f"git:x:{GIT}:{GIT}::/nowhere:/bin/sh\n",
+            "group": f"git:x:{GIT}:\n",
+            "shadow": "git:*:20000::::::\n",  # no password, and not locked
+        }
+        for file, line in lines.items():
+            with (folder / "etc" / file).open("a") as out:
+                out.write(line)
+        make_bare(folder / "srv/text/upper.git")
+        for each in (folder / "srv", *(folder / "srv").rglob("*")):
+            os.chown(each, GIT, GIT)
+        yield folder
+
+
 def give(folder: Path, user: int) -> None:
     """Give a folder and all below it to an account; its group may read it."""
     for each in (folder, *folder.rglob("*")):
