@@ -251,14 +251,14 @@ def signature_fault(git_dir: Path, tag: str, signers: Path) -> str | None:
         raise PublishError(message, _DOCTOR, passing=True)
     allowed = f"gpg.ssh.allowedSignersFile={signers}"
     words = (*_VERIFIED, "-c", allowed, "verify-tag", "--raw", tag)
-    done = run_git(f"--git-dir={git_dir}", *words)
+    done = run_git(*in_repository(git_dir), *words)
     if done.returncode == 0:
         return None
     if b"cannot run ssh-keygen" in done.stderr:
         message = "ssh-keygen is not installed, so that signatures cannot be checked"
         raise PublishError(message, _DOCTOR, passing=True)
     known = next((_UNSIGNED[words] for words in _UNSIGNED if words in done.stderr), "")
-    said = first_line(done.stderr.strip().rpartition(b"\n")[2])[:_SAID]
+    said = _reason(git_dir, done.stderr.strip().rpartition(b"\n")[2]).removeprefix(": ")[:_SAID]
     return known or said or "its signature is none by an SSH key"
 
 

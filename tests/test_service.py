@@ -117,6 +117,17 @@ def test_deleting_a_tag_yanks_its_version(site: ServiceSite, author: Author, mod
     assert [each["yanked"] for each in document["versions"]] == [True]
 
 
+def test_the_public_index_is_for_all_to_read(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    repository = site.repositories / f"{module}.git"
+    site.as_git("git", "config", "--file", repository / "config", "mlreef.visibility", "public")
+    author.push("master", version(author, "1.0"))
+    for user in (GIT, STRANGER):
+        assert module in site.command("list", user=user).stdout
+        assert "1.0" in site.command("show", module, user=user).stdout
+
+
 def test_push_options_and_the_name_of_the_pusher_are_handed_in(
     site: ServiceSite, author: Author, module: str
 ) -> None:
@@ -277,7 +288,14 @@ def test_the_service_shows_jobs_and_logs(site: ServiceSite, author: Author, modu
     site.command("status", "--nonsense", user=GIT, expect=2)
 
 
-@pytest.mark.parametrize("words", [["cancel", "1"], ["retry", "1"], ["sweep"], ["watch"]])
+CLOSED = (
+    ["cancel", "1"], ["retry", "1"], ["sweep"], ["watch"], ["gc"], ["reindex"],
+    ["yank", "text/x@1", "--reason", "x"], ["unyank", "text/x@1"],
+    ["deprecate", "text/x", "--reason", "x"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", CLOSED, ids=lambda words: words[0])
 def test_nothing_else_is_run(site: ServiceSite, words: list[str]) -> None:
     done = site.command(*words, user=GIT, expect=1)
     assert f"only the service's account may {words[0]}" in done.stderr
