@@ -14,6 +14,7 @@ from mlreef_hooks.account import Account, user_of
 from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.service_files import state_mode
 
 SERVICE_ACCOUNT = "mlreef-hooks"  # unless the configuration names another
 _HEAD = "# Configuration of mlreef-hooks; every key and its default: docs/config.md\n"
@@ -105,11 +106,8 @@ def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
 
 def _folders(config: Config) -> Iterator[tuple[Path, int]]:
     """The folders that are made, with their modes: of a service only the index is for others."""
-    state, index, mode = config.state_path, config.index_path, 0o755
-    if config.worker.service:
-        mode = 0o711 if index.is_relative_to(state) else 0o750
-    yield state, mode
-    yield index, 0o755
+    yield config.state_path, state_mode(config) if config.worker.service else 0o755
+    yield config.index_path, 0o755
 
 
 def _check_owner(folder: Path, users: Collection[int], service: str) -> None:

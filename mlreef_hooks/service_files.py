@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,23 +39,32 @@ def service_files(config: Config, config_file: Path, program: Path) -> Mapping[s
             'write service = "mlreef-hooks" and group = "git" (that of the repositories) below '
             "[worker], and root below [server]",
         )
-    folders = dict.fromkeys((config.state_path, config.index_path, config.images_path))
-    for file in (config.metrics.path, worker.socket):
-        if file and file != Worker().socket:  # that one's folder is made by systemd
-            folders[Path(file).parent] = None
-    index_inside = config.index_path.is_relative_to(config.state_path)
     values = {
         "SANDBOX": (_TEMPLATES / "sandbox.conf").read_text(encoding="utf-8").rstrip("\n"),
         "PROGRAM": _quoted(program),
         "CONFIG": _quoted(config_file),
-        "FOLDERS": " ".join(_quoted(Path(f"-{folder}")) for folder in folders),
+        "FOLDERS": " ".join(_quoted(Path(f"-{folder}")) for folder in _written(config)),
         "ACCOUNT": worker.service,
         "GROUP": worker.group,
         "STATE": _quoted(config.state_path),
-        "STATE_MODE": "0711" if index_inside else "0750",
+        "STATE_MODE": f"{state_mode(config):04o}",
         "INDEX": _quoted(config.index_path),
     }
     return {place: _filled(template, values) for template, place in _PLACES.items()}
+
+
+def state_mode(config: Config) -> int:
+    """The mode of a service's state folder; others go through it where the index is in there."""
+    return 0o711 if config.index_path.is_relative_to(config.state_path) else 0o750
+
+
+def _written(config: Config) -> Iterable[Path]:
+    """The folders that the service writes in; systemd makes that of the usual socket."""
+    folders = dict.fromkeys((config.state_path, config.index_path, config.images_path))
+    for file in (config.metrics.path, config.worker.socket):
+        if file and file != Worker().socket:
+            folders[Path(file).parent] = None
+    return folders
 
 
 def _quoted(path: Path) -> str:

@@ -90,7 +90,7 @@ EDGES = {
     "hook_files": "durable_files waiting_room",
     "index_attachments": "durable_files",
     "index_files": "durable_files index_attachments index_document",
-    "installation": "account durable_files",
+    "installation": "account durable_files service_files",
     "job_log": "durable_files",
     "job_table": "durable_files",
     "jobs": "job_table process",
