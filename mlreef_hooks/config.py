@@ -52,6 +52,7 @@ class Publish:
         metadata={"check": _check_tags},
     )
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
+    publish_on: Literal["tag", "push"] = "tag"
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:

@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
 from mlreef_hooks.bases import BASES
 from mlreef_hooks.config import Base, Config
+from mlreef_hooks.edge_mark import is_edge_marked
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import hooks_path_of
 from mlreef_hooks.hook_check import hook_fault
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.plain_text import counted
+from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.wheels.bytecode import find_compiler
 
 _WRITTEN = ("*.sqlite*", "*.lock", "*.log", ".lock")  # files that are changed where they are
@@ -52,12 +56,25 @@ def examine(config: Config, config_file: Path, git_dirs: Sequence[Path]) -> Iter
 def _examine_hook(git_dir: Path, config: Config, config_file: Path) -> Finding:
     about = str(git_dir)
     fault, hint = hook_fault(git_dir, config, config_file), "run mlreef-hooks install again"
+    fault = fault or _mark_fault(git_dir, config)
     elsewhere = hooks_path_of(git_dir)
     if elsewhere:
         fault, hint = f"git looks for hooks in {elsewhere}", "unset core.hooksPath there"
     if fault:
         return Finding(about=about, state="error", message=fault, hint=hint)
     return Finding(about=about, state="ok", message="the hook is installed")
+
+
+def _mark_fault(git_dir: Path, config: Config) -> str:
+    """Why the hook would not see to the branch that is wanted; empty where it would."""
+    try:
+        with closing(GitRepository(git_dir)) as repository:
+            branch = edge_branch(repository, config)
+    except PublishError as error:
+        return error.message
+    if is_edge_marked(git_dir, branch):
+        return ""
+    return "the hook does not know which pushes are to be published"
 
 
 def _examine_pip(config: Config) -> Iterator[Finding]:

@@ -189,6 +189,18 @@ def origin_of(folder: Path) -> str | None:
     return _setting([*in_folder(folder), "config", "--get", "remote.origin.url"])
 
 
+def change_setting(git_dir: Path, name: str, value: str) -> None:
+    """Let a repository's own settings say something; PublishError where they cannot be changed.
+
+    The file is its owner's afterwards too, who need not be who asks for it.
+    """
+    path = git_dir / "config"
+    ask_git(git_dir, "config", "--file", str(path), "--replace-all", name, value)
+    if os.geteuid() == 0:
+        owner = git_dir.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def hooks_path_of(git_dir: Path) -> str | None:
     """Where a repository's own settings send git for hooks, None where they say nothing.
 

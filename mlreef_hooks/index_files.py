@@ -20,6 +20,7 @@ from mlreef_hooks.index import (
     change_listing,
     find_version,
     listing_line,
+    set_channels,
     set_yanked,
 )
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
@@ -64,12 +65,15 @@ class IndexFiles:
         return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
-        """The document of some module of a namespace, None where it has none."""
+        """The document of some module of a namespace, None where it has none.
+
+        One without versions, which no listing has, is a neighbour too.
+        """
         for visibility in VISIBILITIES:
-            audience = audience_of(visibility, namespace)
-            listing = read_if_allowed(self.root / audience / "listing" / f"{namespace}.json")
-            for line in listing["modules"] if listing else ():
-                return self.find(namespace, line["name"])
+            folder = self.root / audience_of(visibility, namespace) / "modules" / namespace
+            found = map(read_if_allowed, folder.glob("*.json"))
+            if document := next(filter(None, found), None):
+                return document
         return None
 
     def lines(self) -> list[Document]:
@@ -103,12 +107,9 @@ class IndexFiles:
         PublishError where the version was published from another commit, or the module belongs to
         another repository.
         """
-        namespace, name = entry["namespace"], entry["name"]
         (version,) = entry["versions"]
         with self._writing():
-            document = self._stored(namespace, name)
-            check_owner(document, entry["repository"], name)
-            check_namespace(self.neighbour(namespace), entry["repository"])
+            document = self._owned(entry)
             published = document and find_version(document, version["version"])
             if document and published:
                 check_same(published, version["tag"], version["commit"])
@@ -131,6 +132,21 @@ class IndexFiles:
             visibility = min(visibility, document["visibility"], key=VISIBILITIES.index)
             document = set_yanked(document, version, yanked=reason is not None, reason=reason)
             self._write({**document, "visibility": visibility})
+
+    def set_channels(self, entry: Document) -> None:
+        """Let the channels of `entry` be those of its module; what they were before is gone.
+
+        PublishError where the module belongs to another repository.
+        """
+        with self._writing():
+            self._write(set_channels(self._owned(entry), entry))
+
+    def _owned(self, entry: Document) -> Document | None:
+        """The document that an entry goes into; PublishError where it is another repository's."""
+        document = self._stored(entry["namespace"], entry["name"])
+        check_owner(document, entry["repository"], entry["name"])
+        check_namespace(self.neighbour(entry["namespace"]), entry["repository"])
+        return document
 
     def _stored(self, namespace: str, name: str) -> Document | None:
         """A module's document; one that cannot be read must not count as one that is not there."""
@@ -171,11 +187,12 @@ class IndexFiles:
         """Make everything that follows from a module's document in `audience` be so."""
         document = read_document(self._module_path(audience, namespace, name))
         if document is not None:
+            listed = document["versions"]  # no reader of listings expects a line without a version
             for visibility in VISIBILITIES:
                 other = audience_of(visibility, namespace)
                 if other != audience:
                     remove_file(self._module_path(other, namespace, name), self.root / other)
-                line = listing_line(document) if other == audience else None
+                line = listing_line(document) if listed and other == audience else None
                 self._refresh_listing(other, namespace, name, line)
         self._note.unlink(missing_ok=True)
 

@@ -17,6 +17,13 @@ def main_branch(repository: GitRepository, config: Config) -> str:
     return repository.settings(anew=True).get("mlreef.mainbranch") or config.publish.main_branch
 
 
+def edge_branch(repository: GitRepository, config: Config) -> str | None:
+    """The branch of which each push is to be published; None where only tags are."""
+    said = repository.settings(anew=True).get("mlreef.publishon", "").strip().lower()
+    wanted = (said or config.publish.publish_on) == "push"
+    return main_branch(repository, config) if wanted else None
+
+
 def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, PublishTag]]:
     """The publish tags among the ref updates of a push."""
     found = (

@@ -1,12 +1,14 @@
 """One publish, from a commit to an index entry: a stage a line."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 
 from mlreef_hooks import report
 from mlreef_hooks.durable_files import turn_taken
+from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
@@ -27,22 +29,35 @@ from mlreef_hooks.validation import Validation, validate
 
 
 def publish(job: Job, repository: GitRepository, site: Site) -> str:
-    """The name of the module that the job's commit was published as.
+    """The name of the module that the job's commit was published as; of an edge those of all.
 
     PublishError where it cannot be published; the pusher was told of every finding by then.
+    Overtaken where edge is to be elsewhere.
     """
     began = site.clock()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
-    manifest = _validate(job.request, tree, site)
+    manifests = _validate(job.request, tree, site)
+    for manifest in manifests:
+        _publish_module(job, manifest, tree, repository, site, began)
+    return NAMES.join(manifest.name for manifest in manifests)
+
+
+def _publish_module(
+    job: Job,
+    manifest: ModuleManifest,
+    tree: SourceTree,
+    repository: GitRepository,
+    site: Site,
+    began: datetime,
+) -> None:
     with _turn(job.request, manifest, site):
-        if _is_published(job.request, manifest, site):
+        if _is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
-            return manifest.name
+            return
         image = _publish_new(job, manifest, tree, repository, site)
     seconds = (site.clock() - began).total_seconds()
     site.tell(report.published(job.request, manifest, image, seconds))
-    return manifest.name
 
 
 def _publish_new(
@@ -53,7 +68,7 @@ def _publish_new(
     entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
     spec = plan_image(entry, tree, created, site.config.registry.prefix)
-    image = _build(spec, manifest, builder, site)
+    image = _build(job.request, spec, manifest, builder, site)
     _write(entry, image, repository, site)
     return image
 
@@ -68,20 +83,46 @@ def _turn(
     return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
 
 
-def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
+def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> Sequence[ModuleManifest]:
     name = request.repository.name
     validation = validate(tree, name=name, config=site.config, module=request.module)
-    chosen = choose_manifest(validation, request)
-    unknown = [chosen] if isinstance(chosen, Problem) else []
+    manifests, unknown = _choose_manifests(validation, request)
     problems = [*validation.problems, *unknown]
-    manifest = None if isinstance(chosen, Problem) else chosen
-    site.tell(report.beginning(request, manifest.name if manifest else name))
-    site.tell(report.checked(validation.files, manifest, problems))
+    names = NAMES.join(manifest.name for manifest in manifests)
+    site.tell(report.beginning(request, names or name))
+    if request.version is None:
+        site.tell(report.checked_branch(problems))
+    else:
+        site.tell(report.checked(validation.files, next(iter(manifests), None), problems))
     known = summarise(tree, problems)
     site.cache.add_folders({key_of(id_): each.to_json() for id_, each in known.items()})
-    if manifest is None or any(problem.severity == "error" for problem in problems):
-        raise report.refusal(problems, request.tag)
-    return manifest
+    if not manifests or any(problem.severity == "error" for problem in problems):
+        raise _refusal(problems, request)
+    return manifests
+
+
+def _refusal(problems: Sequence[Problem], request: PublishRequest) -> PublishError:
+    if request.version is None:
+        return report.refusal_of_branch(problems, request.asked_by)
+    return report.refusal(problems, request.tag)
+
+
+def _tell_step(request: PublishRequest, lines: Sequence[str], site: Site) -> None:
+    """Tell how far it is; who pushes a branch only wants to know how it ends."""
+    if request.version is not None:
+        site.tell(lines)
+
+
+def _choose_manifests(
+    validation: Validation, request: PublishRequest
+) -> tuple[Sequence[ModuleManifest], Sequence[Problem]]:
+    """The modules that are asked for, and what is wrong with asking for them."""
+    if request.version is None:
+        return validation.manifests, ()
+    chosen = choose_manifest(validation, request)
+    if isinstance(chosen, Problem):
+        return (), (chosen,)
+    return (chosen,) if chosen else (), ()
 
 
 def choose_manifest(
@@ -102,13 +143,20 @@ def choose_manifest(
     )  # fmt: skip
 
 
-def _is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
-    _check_tag(request, site)
+def _is_published(
+    request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
+) -> bool:
+    """True where nothing is to be done; PublishError or Overtaken where nothing may be."""
+    if request.version is not None:
+        _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)
     if document is None:
         neighbour = site.index.neighbour(request.repository.namespace)
         check_namespace(neighbour, request.repository.key)
+    if request.version is None:
+        check_moves(request, edge := edge_of(document), repository)
+        return edge is not None and edge["commit"] == request.commit
     published = document and find_version(document, str(request.version))
     if published:
         check_same(published, request.tag, request.commit)
@@ -128,12 +176,12 @@ def _prepare(
 ) -> Dependencies:
     base = site.config.base[manifest.base]
     dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
-    site.tell(report.prepared(dependencies))
+    _tell_step(request, report.prepared(dependencies), site)
     if dependencies.modules is not None:
         missing = [*missing_imports(manifest, dependencies.modules)]
         if missing:
             site.tell(report.findings(missing))
-            raise report.refusal(missing, request.tag)
+            raise _refusal(missing, request)
     return dependencies
 
 
@@ -159,9 +207,15 @@ def _visibility(manifest: ModuleManifest, settings: Mapping[str, str], site: Sit
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
-def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Site) -> BuiltImage:
+def _build(
+    request: PublishRequest,
+    spec: ImageSpec,
+    manifest: ModuleManifest,
+    builder: Builder,
+    site: Site,
+) -> BuiltImage:
     image = builder.assemble(spec)
-    site.tell(report.assembled(image))
+    _tell_step(request, report.assembled(image), site)
     try:
         builder.check_start(image, manifest)
     except PublishError:
@@ -171,7 +225,10 @@ def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Si
 
 
 def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:
-    """Add the entry. Visibility is asked anew: it may have changed while the image was built."""
+    """Add the entry. Visibility is asked anew: it may have changed while the image was built.
+
+    So may the branch that edge follows.
+    """
     complete = replace(
         entry,
         visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
@@ -180,4 +237,9 @@ def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site
         published_by=plain(entry.request.pusher),
     )
     go_through()
-    site.index.add(complete.document())
+    if entry.request.version is None:
+        document = site.index.find(entry.request.repository.namespace, entry.manifest.name)
+        check_moves(entry.request, edge_of(document), repository)
+        site.index.set_channels(complete.document())
+    else:
+        site.index.add(complete.document())

@@ -18,6 +18,7 @@ state = "/srv/state"
 [publish]
 tags = ["v{version}", "{module}@v{version}"]
 main_branch = "main"
+publish_on = "push"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
@@ -71,6 +72,7 @@ DEFAULTS = {
     "state": STATE,
     "publish.tags": ("publish/{version}", "publish/{module}/{version}"),
     "publish.main_branch": "master",
+    "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
     "worker.stay": True,
@@ -144,6 +146,7 @@ def test_every_key_can_be_set() -> None:
         "state": "/srv/state",
         "publish.tags": ("v{version}", "{module}@v{version}"),
         "publish.main_branch": "main",
+        "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
         "worker.stay": False,
@@ -228,7 +231,7 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
-CHOICES = ("builder.use", "builder.layers.start")  # of a few words
+CHOICES = ("builder.use", "builder.layers.start", "publish.publish_on")  # of a few words
 KEYS = [
     (key, type(value))
     for key, value in DEFAULTS.items()
@@ -247,6 +250,7 @@ def test_a_value_of_another_type(key: str, kind: type) -> None:
     [
         ("builder.use", "auto or layers or docker"),
         ("builder.layers.start", "changed or always or never"),
+        ("publish.publish_on", "tag or push"),
     ],
 )
 def test_a_word_that_is_no_choice(key: str, words: str) -> None:

@@ -57,6 +57,17 @@ def test_hooks_that_git_looks_for_elsewhere(site: GitSite) -> None:
     assert about_hook(site).message == "git looks for hooks in /nowhere/hooks"
 
 
+def test_a_setting_that_the_hook_does_not_know_of(site: GitSite) -> None:
+    repository = hook_of(site).parent.parent
+    config = repository / "config"
+    config.write_text(config.read_text() + "[mlreef]\n\tpublishOn = push\n")
+    said = about_hook(site)
+    assert said.message == "the hook does not know which pushes are to be published"
+    assert said.hint == "run mlreef-hooks install again"
+    site.command("install", "--repo", repository)
+    assert about_hook(site).message == "the hook is installed"
+
+
 @pytest.mark.parametrize("key", ["ca_bundle", "netrc"])
 def test_a_file_of_pip_that_is_not_there(tmp_path: Path, key: str) -> None:
     site = GitSite(tmp_path / "site", settings={"pip": {key: "/nowhere/file"}})

@@ -27,14 +27,14 @@ LAYERS = {
     " index_check index_claims oci registry_url report wheels.facts wheels.lock"
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
-    " committed_tree docker_credentials durable_files engine engine_api engine_image"
+    " committed_tree docker_credentials durable_files edge_mark engine engine_api engine_image"
     " folder_memory git hook_check hook_files index_document index_files installation"
     " interruption job_log job_table jobs module_run object_store oci_layout process registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
     " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
     " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking doctor intake publish receive site sweep verification work",
+    "flow": "checking doctor edge intake publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -69,11 +69,12 @@ EDGES = {
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
     "committed_tree": "git git_objects object_store tree_listing",
+    "edge_mark": "durable_files",
     "engine": "container engine_api engine_image process",
     "folder_memory": "durable_files",
     "git": "git_objects",
     "hook_check": "account hook_files",
-    "hook_files": "durable_files waiting_room",
+    "hook_files": "durable_files edge_mark waiting_room",
     "index_files": "durable_files index_document",
     "installation": "durable_files",
     "job_log": "durable_files",
