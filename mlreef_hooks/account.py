@@ -3,10 +3,11 @@
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 READ, WRITE, EXECUTE = 4, 2, 1  # the bits of one class of a mode
 _LINKS = 40  # followed in one path, as Linux does
@@ -30,6 +31,20 @@ class Account:
         groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
         return cls(user=user, group=entry.pw_gid, groups=tuple(groups))
 
+    @property
+    def home(self) -> str:
+        """The account's home folder, `/` where it has none."""
+        try:
+            return pwd.getpwuid(self.user).pw_dir
+        except KeyError:
+            return "/"
+
+    def for_process(self) -> dict[str, Any]:
+        """What makes `subprocess.run` start a program as this account, where we may be another."""
+        if os.geteuid() != 0 or self.user == 0:
+            return {}
+        return {"user": self.user, "group": self.group, "extra_groups": self.groups, "cwd": "/"}
+
     def may(self, path: Path, wanted: int) -> bool:
         """True where the modes let the account do all that is `wanted` with what is at `path`."""
         found = path.lstat()
@@ -50,22 +65,29 @@ class Account:
         return None if self.may(end, wanted) else end
 
 
+def owner_of_most(folders: Iterable[Path]) -> Account:
+    """The account that most of the folders belong to, not root where others have some; our own
+    where there is no folder.
+    """
+    owners = [folder.stat().st_uid for folder in folders if folder.is_dir()]
+    found = Counter(filter(None, owners) if any(owners) else owners).most_common(1)
+    return Account.of(found[0][0] if found else os.geteuid())
+
+
+def become(account: Account) -> None:
+    """As root, go on as another account, for good."""
+    if os.geteuid() != 0 or account.user == 0:
+        return
+    os.setgroups([*account.groups])
+    os.setgid(account.group)
+    os.setuid(account.user)
+    os.environ["HOME"] = account.home  # git reads its settings there
+
+
 def become_owner_of(folder: Path) -> None:
     """As root, go on as the account that a folder belongs to: what is left there is not root's."""
-    if os.geteuid() != 0 or not folder.is_dir() or folder.stat().st_uid == 0:
-        return
-    owner = Account.of(folder.stat().st_uid)
-    os.setgroups([*owner.groups])
-    os.setgid(owner.group)
-    os.setuid(owner.user)
-    os.environ["HOME"] = _home(owner.user)  # git reads its settings there
-
-
-def _home(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_dir
-    except KeyError:
-        return "/"
+    if os.geteuid() == 0 and folder.is_dir():
+        become(Account.of(folder.stat().st_uid))
 
 
 def _way(path: Path) -> Iterator[Path]:

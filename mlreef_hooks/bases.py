@@ -82,6 +82,10 @@ class BaseImages:
     can_compile: Callable[[str], bool]
     say: Callable[[str], None]
 
+    def has(self, base: Base) -> bool:
+        """True where the base image is here and need not be fetched."""
+        return self.layouts.find(BASES, base.image) is not None
+
     def find(self, base: Base) -> BaseImage:
         """The base image, fetched where it is not there yet; PublishError where it cannot be."""
         manifest = self.layouts.find(BASES, base.image)

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from mlreef_hooks.push import TagPattern
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+
+_ENGINE = r"unix:///\S+|tcp://[^\s/@]+|ssh://(?:[^\s/@:-][^\s/@:]*@)?[^\s/@-][^\s/@]*(?:/\S*)?"
 
 
 def _check_tags(texts: Sequence[str]) -> Iterator[str]:
@@ -41,6 +44,14 @@ def _check_rules(table: Mapping[str, object]) -> Iterator[str]:
             yield f".{rule}: stays as it is, a site may set {', '.join(adjustable)}"
         elif rule not in adjustable:
             yield f".{rule}: unknown rule, {did_you_mean(rule, adjustable)}"
+
+
+def _check_engines(addresses: Sequence[str]) -> Iterator[str]:
+    for place, address in enumerate(addresses):
+        if not re.fullmatch(_ENGINE, address):
+            yield f"[{place}]: write it as in unix:///var/run/docker.sock or ssh://user@host"
+        elif address in addresses[:place]:
+            yield f"[{place}]: the same engine again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +85,7 @@ class Server:
 class Worker:
     """`[worker]`: the process that publishes: whether it stays for the next push, and for how long;
     how many jobs are built at once, how many may wait, and how long one may take; how long a push
-    is told of it. Times in seconds.
+    is told of it; after how long one is first tried again. Times in seconds.
     """
 
     stay: bool = True
@@ -83,6 +94,7 @@ class Worker:
     builds: int = 4
     queue: int = 1000
     job_seconds: int = 7200
+    retry_seconds: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,17 +125,44 @@ class Registry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineTls:
+    """Files by which engines at `tcp://` are trusted (`ca`), and we by them (`cert`, `key`)."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DockerEngine:
-    """`[builder.docker]`: the engine and the bounds of a build. Times in seconds."""
+    """`[builder.docker]`: the engine, or the engines in place of it, and the bounds of a build.
+    Times in seconds.
+    """
 
     url: str = text_key(
         "unix:///var/run/docker.sock", r"[a-z]+://\S+", "it as in unix:///var/run/docker.sock"
     )
+    engines: tuple[str, ...] = field(default=(), metadata={"check": _check_engines})
+    builds_per_engine: int = 4
+    tls_ca: str = path_key()
+    tls_cert: str = path_key()
+    tls_key: str = path_key()
     network: str = text_key("bridge", r"\S+", "the name of a network")
     memory: str = text_key("4g", r"[1-9][0-9]{0,8}[kmg]", 'it as in "4g"')
     processes: int = 512
     build_seconds: int = 1800
     start_seconds: int = 60
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the engines of the site are."""
+        return self.engines or (self.url,)
+
+    @property
+    def tls(self) -> EngineTls | None:
+        """The files for TLS, None where engines are reached without."""
+        files = EngineTls(ca=self.tls_ca, cert=self.tls_cert, key=self.tls_key)
+        return files if self.tls_ca else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +215,20 @@ class Pip:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`[limits]`: what a pushed tree may hold. Sizes in bytes."""
+    """`[limits]`: what a pushed tree may hold, and how large an image may be. Sizes in bytes."""
 
     files: int = 250_000
     depth: int = 100
     file_bytes: int = 200 << 20
     tree_bytes: int = 4 << 30
+    image_bytes: int = 30 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """`[metrics]`: the file of metrics; empty for `metrics.prom` in the state folder."""
+
+    path: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +248,7 @@ class Config:
     )
     pip: Pip = field(default_factory=Pip)
     limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
     rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})
 
     @property
@@ -217,6 +265,11 @@ class Config:
     def images_path(self) -> Path:
         """The folder of images on disk."""
         return Path(self.images.path) if self.images.path else self.state_path / "images"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The file of metrics."""
+        return Path(self.metrics.path) if self.metrics.path else self.state_path / "metrics.prom"
 
 
 def parse_config(text: str, *, path: str, state: str) -> Config:
@@ -235,6 +288,22 @@ def parse_config(text: str, *, path: str, state: str) -> Config:
         raise PublishError(f"{path}: {said}", "see docs/config.md for its form") from None
     faults: list[str] = []
     config = read_table(Config, table, "", faults)
+    if config is not None:
+        faults.extend(_check_docker(config))
     if faults or config is None:
         raise PublishError(f"{path}: " + "; ".join(faults), "see docs/config.md for every key")
     return config if config.state else dataclasses.replace(config, state=state)
+
+
+def _check_docker(config: Config) -> Iterator[str]:
+    """What is wrong with engines and keys that do not go together."""
+    docker, where = config.builder.docker, "builder.docker"
+    if len(docker.engines) > 1 and not config.registry.remote:
+        yield (
+            f"{where}.engines: several engines need a registry that all of them reach, "
+            "write its host into registry.prefix"
+        )
+    if bool(docker.tls_cert) != bool(docker.tls_key):
+        yield f"{where}.tls_cert: write tls_cert and tls_key, or neither"
+    if docker.tls_cert and not docker.tls_ca:
+        yield f"{where}.tls_ca: write it too, for tls_cert"

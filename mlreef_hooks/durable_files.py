@@ -129,12 +129,17 @@ def turn_taken(folder: Path, name: str, on_wait: Callable[[], None]) -> Iterator
             make_folder(folder, 0o700)
             lock.enter_context(locked(folder / f"{name}.lock", on_wait=on_wait))
         except OSError as error:
-            raise PublishError(
-                f"{folder} cannot be written: {error.strerror}",
-                "the administrator runs mlreef-hooks doctor",
-                passing=True,
-            ) from error
+            raise unwritable(folder, error) from error
         yield
+
+
+def unwritable(folder: Path, error: OSError) -> PublishError:
+    """What is said of a folder that cannot be written; it may pass."""
+    return PublishError(
+        f"{folder} cannot be written: {error.strerror}",
+        "the administrator runs mlreef-hooks doctor",
+        passing=True,
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, TypeVar
 
+from mlreef_hooks.config import EngineTls
 from mlreef_hooks.container import (
     KILLED,
     NOT_FOUND,
@@ -32,8 +33,8 @@ from mlreef_hooks.engine_api import (
     split_name,
     translated,
 )
-from mlreef_hooks.engine_image import EngineImage
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.engine_image import EngineImage, is_lost_candidate
+from mlreef_hooks.errors import EngineGoneError, PublishError
 from mlreef_hooks.process import holder, is_lost
 
 __all__ = ["Ended", "Engine", "EngineImage", "Lines", "Run", "bind_source"]
@@ -45,15 +46,15 @@ _RUN_LABEL = "io.mlreef.run"  # on every container of ours; its value is the pro
 
 
 class Engine:
-    """The engine that answers at `url` (`unix://...` or `tcp://...`)."""
+    """The engine that answers at `url` (`unix://...`, `tcp://...` or `ssh://...`)."""
 
-    def __init__(self, url: str, *, timeout: float = 60) -> None:
+    def __init__(self, url: str, *, timeout: float = 60, tls: EngineTls | None = None) -> None:
         """`timeout` is the longest silence of the engine, in seconds; PublishError where none
         answers.
         """
         self.url = url
         with translated(url):
-            self._client = open_client(url, timeout=timeout)
+            self._client = open_client(url, timeout=timeout, tls=tls)
         self._api: Any = self._client.api  # the low-level client is untyped
 
     def close(self) -> None:
@@ -72,6 +73,12 @@ class Engine:
         with translated(self.url):
             drivers = self._client.info().get("DriverStatus") or []
             return not any("io.containerd.snapshotter" in str(pair) for pair in drivers)
+
+    def is_rootless(self) -> bool:
+        """True where the engine itself has no root's rights on its machine."""
+        with translated(self.url):
+            options = self._client.info().get("SecurityOptions") or []
+            return any("name=rootless" in str(option) for option in options)
 
     # images
 
@@ -95,6 +102,8 @@ class Engine:
         try:
             with translated(self.url):
                 read_events(self._api.pull(name, stream=True, decode=True))
+        except EngineGoneError:
+            raise
         except PublishError as error:
             raise PublishError(
                 f"the image {name} cannot be fetched: {reason(error.__cause__ or error)}",
@@ -190,12 +199,17 @@ class Engine:
         return ended
 
     def remove_lost(self) -> None:
-        """Remove the containers of processes that were killed before they could do it."""
+        """Remove what processes left that were killed, or whose engine died, before they could do
+        it: containers, and images that were not delivered.
+        """
         with translated(self.url):
             for facts in self._api.containers(all=True, filters={"label": _RUN_LABEL}):
                 if is_lost(facts["Labels"][_RUN_LABEL]):
                     with contextlib.suppress(APIError):  # another process may be at it too
                         self._api.remove_container(facts["Id"], force=True, v=True)
+        for name in self.names():
+            if is_lost_candidate(name):
+                self.untag(name)
 
     def _commit(
         self, container: Container, base: str, labels: Mapping[str, str], name: str

@@ -10,48 +10,69 @@ import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
+from docker.tls import TLSConfig
 from docker.utils import parse_repository_tag
 
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.config import EngineTls
+from mlreef_hooks.errors import EngineGoneError, PublishError
 
 __all__ = ["FAILURES", "APIError", "Container", "DockerException", "ImageNotFound"]
 
 # Everything that a call of the SDK raises where the engine refuses, fails or is gone.
 FAILURES = (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
-_PING_SECONDS = 10
+PING_SECONDS = 5
 
 
-def open_client(url: str, *, timeout: float) -> docker.DockerClient:
+def open_client(url: str, *, timeout: float, tls: EngineTls | None) -> docker.DockerClient:
     """A client of the engine that answers at `url`; `timeout` is its longest silence, in seconds.
 
     Neither a proxy nor the CA bundle of the environment is meant for the engine.
     """
     try:
-        version = _api_version(url)
-        client = docker.DockerClient(base_url=url, timeout=int(timeout), version=version)
+        version = _api_version(url, tls)
+        return _client(url, timeout, version, tls)
     except ValueError as error:  # a port that is none
         raise DockerException(str(error)) from error
-    api: Any = client.api
-    api.trust_env = False
-    return client
 
 
-def _api_version(url: str) -> str:
+def _api_version(url: str, tls: EngineTls | None) -> str:
     """The newest version of the API that both the engine and this SDK know.
 
     Engines refuse what is too old for them (29 refuses all below 1.44). A ping needs no version,
     and takes a tenth of the time that an engine needs to tell of itself.
     """
-    api: Any = docker.APIClient(base_url=url, timeout=_PING_SECONDS, version="1.44")
-    api.trust_env = False
+    client = _client(url, PING_SECONDS, "1.44", tls)
+    api: Any = client.api
     try:
-        answer = api.get(f"{api.base_url}/_ping", timeout=_PING_SECONDS)
+        answer = api.get(f"{api.base_url}/_ping", timeout=PING_SECONDS)
     finally:
-        api.close()
+        client.close()
     version: str | None = answer.headers.get("Api-Version")
     if version is None:
         raise DockerException(f"what answers is no container engine (HTTP {answer.status_code})")
     return min(version, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+
+
+def _client(url: str, timeout: float, version: str, tls: EngineTls | None) -> docker.DockerClient:
+    by_ssh = url.startswith("ssh://")
+    used = "unix:///ssh" if by_ssh else url  # the SDK's own way by ssh wants another library
+    client = docker.DockerClient(
+        base_url=used, timeout=int(timeout), version=version,
+        tls=_tls_config(tls) if tls and url.startswith("tcp://") else False,
+    )  # fmt: skip
+    api: Any = client.api
+    api.trust_env = False
+    if by_ssh:
+        from mlreef_hooks.engine_ssh import SshAdapter, ssh_command
+
+        api.mount("http+docker://", SshAdapter(ssh_command(url), timeout))
+    return client
+
+
+def _tls_config(tls: EngineTls) -> TLSConfig:
+    return TLSConfig(
+        ca_cert=tls.ca, verify=True, client_cert=(tls.cert, tls.key) if tls.cert else None
+    )
 
 
 def _numbers(version: str) -> list[int]:
@@ -60,11 +81,15 @@ def _numbers(version: str) -> list[int]:
 
 @contextlib.contextmanager
 def translated(url: str) -> Iterator[None]:
-    """What fails within becomes a PublishError that may pass, in the engine's own words."""
+    """What fails within becomes a PublishError that may pass, in the engine's own words.
+
+    EngineGoneError where it has none, for it could not be reached, or died.
+    """
     try:
         yield
     except FAILURES as error:
-        raise PublishError(
+        kind = PublishError if isinstance(error, DockerException) else EngineGoneError
+        raise kind(
             f"the container engine at {url} failed: {reason(error)}",
             "the administrator finds out more with mlreef-hooks doctor",
             passing=True,

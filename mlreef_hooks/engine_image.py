@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mlreef_hooks.process import holder, is_lost
+
+_CANDIDATE = "mlreef-candidate"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineImage:
@@ -36,6 +40,17 @@ class EngineImage:
             architecture=facts["Architecture"],
             size=facts["Size"],
         )
+
+
+def candidate_name(digest: str) -> str:
+    """The name of an image until it is delivered: it tells which process holds it."""
+    return f"{_CANDIDATE}:{holder().replace('/', '_')}_{digest.removeprefix('sha256:')[:12]}"
+
+
+def is_lost_candidate(name: str) -> bool:
+    """True for the name of an image that was not delivered when its process was killed."""
+    repository, _, tag = name.partition(":")
+    return repository == _CANDIDATE and is_lost(tag.rpartition("_")[0].replace("_", "/"))
 
 
 def _own_digest(repository: str, facts: Mapping[str, Any]) -> str:

@@ -12,3 +12,7 @@ class PublishError(Exception):
         self.message = message
         self.hint = hint
         self.passing = passing
+
+
+class EngineGoneError(PublishError):
+    """A container engine died or does not answer: another one may do what was asked of it."""

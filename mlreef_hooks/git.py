@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlreef_hooks.account import Account
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_objects import CHECK
 
-_KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
+_KEPT_VARIABLES = (
+    "PATH", "HOME", "XDG_CONFIG_HOME",
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
+)  # fmt: skip
 
 # What is checked may be anybody's: its settings must not make git run anything. A folder that only
 # looks like a bare repository can be in any clone.
@@ -64,11 +68,19 @@ def git_environment() -> dict[str, str]:
     }
 
 
-def run_git(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    """What git did, whatever its exit status; PublishError where there is no git."""
+def run_git(
+    *words: str, stdin: bytes = b"", account: Account | None = None
+) -> "subprocess.CompletedProcess[bytes]":
+    """What git did, whatever its exit status; PublishError where there is no git.
+
+    Root may let it run as another account, which then sees settings of its own.
+    """
+    environment, other = git_environment(), account.for_process() if account else {}
+    if account and other:
+        environment |= {"HOME": account.home}
     try:
         return subprocess.run(
-            ["git", *words], env=git_environment(), input=stdin, capture_output=True, check=False
+            ["git", *words], env=environment, input=stdin, capture_output=True, check=False, **other
         )
     except FileNotFoundError:
         raise _not_installed() from None
@@ -187,26 +199,6 @@ def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
 def origin_of(folder: Path) -> str | None:
     """The URL that a working tree was cloned from, None where it was not."""
     return _setting([*in_folder(folder), "config", "--get", "remote.origin.url"])
-
-
-def change_setting(git_dir: Path, name: str, value: str) -> None:
-    """Let a repository's own settings say something; PublishError where they cannot be changed.
-
-    The file is its owner's afterwards too, who need not be who asks for it.
-    """
-    path = git_dir / "config"
-    ask_git(git_dir, "config", "--file", str(path), "--replace-all", name, value)
-    if os.geteuid() == 0:
-        owner = git_dir.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-def hooks_path_of(git_dir: Path) -> str | None:
-    """Where a repository's own settings send git for hooks, None where they say nothing.
-
-    Whoever owns the repository: git itself answers only its owner.
-    """
-    return _setting(["config", "--file", str(git_dir / "config"), "--get", "core.hooksPath"])
 
 
 def _setting(words: Sequence[str]) -> str | None:

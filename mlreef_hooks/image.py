@@ -97,6 +97,9 @@ class Builder(Protocol):
     def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The image with the base and the requirements, made now or found."""
 
+    def knows(self, base: Base, requirements: Mapping[str, str]) -> bool:
+        """True where the dependencies would be found and need not be made; nothing is done."""
+
     def assemble(self, spec: ImageSpec) -> BuiltImage:
         """The image with the code, not yet under its reference."""
 

@@ -7,7 +7,7 @@ process that died holds nothing.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ PUBLISHED, FAILED, CANCELLED, SUPERSEDED = "published", "failed", "cancelled", "
 STATES = (PARKED, QUEUED, BUILDING, PUBLISHED, FAILED, CANCELLED, SUPERSEDED)
 UNFINISHED = (PARKED, QUEUED, BUILDING)
 DEATHS = 10  # processes that died of one job, until it is given up
-_FIRST_DELAY, _LONGEST_DELAY = 10.0, 3600.0  # seconds until a job is tried again
+_LONGEST_DELAY = 3600.0  # seconds until a job is tried again
 
 _SUBMIT = """
 INSERT INTO jobs (repository, namespace, name, git_dir, tag, commit_id, module, version, pusher,
@@ -53,6 +53,11 @@ WHERE state = 'queued' AND (due_at <= :now OR due_at > :now + :longest)
 ORDER BY (SELECT count(*) FROM jobs WHERE state = 'building' AND namespace = queued.namespace), id
 LIMIT 1
 """
+_PUBLISHED = """
+SELECT coalesce(sum(max(0, updated_at - created_at)), 0), coalesce(max(updated_at), 0)
+FROM jobs WHERE state = 'published'
+"""
+_OLDEST = "SELECT min(updated_at) FROM jobs WHERE state = 'queued'"
 _BURY = """
 UPDATE jobs SET holder = NULL, deaths = deaths + 1, updated_at = :now,
     state = CASE WHEN deaths + 1 < :deaths THEN 'queued' ELSE 'failed' END,
@@ -93,9 +98,21 @@ class Job:
         return self.state == QUEUED and self.due_at > 0
 
 
-def delay_after(attempts: int) -> float:
+@dataclass(frozen=True, kw_only=True)
+class JobFigures:
+    """How many jobs are in each state; the seconds that all published ones took from the push, when
+    the last of them was (in seconds since 1970, or 0), and for how long the oldest one waits.
+    """
+
+    counts: Mapping[str, int]
+    seconds: float
+    last_published: float
+    oldest_waiting: float
+
+
+def delay_after(attempts: int, first: float) -> float:
     """In how many seconds a job is tried again that could not be published so often."""
-    return min(_FIRST_DELAY * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
+    return min(first * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
 
 
 class Jobs:
@@ -217,14 +234,14 @@ class Jobs:
             connection.execute(_OVERTAKE, {"id": job_id})
             return before
 
-    def put_off(self, job: Job, message: str) -> None:
-        """Let go of a job that is to be tried again later."""
+    def put_off(self, job: Job, message: str, delay: float) -> None:
+        """Let go of a job that is to be tried again in so many seconds."""
         before = self.end(job.id, QUEUED, message)
         if before.state != CANCELLED:
             with self._writing() as connection:
                 connection.execute(
                     "UPDATE jobs SET due_at = ? WHERE id = ? AND state = ?",
-                    (self._clock() + delay_after(job.attempts), job.id, QUEUED),
+                    (self._clock() + delay, job.id, QUEUED),
                 )
 
     def cancel(self, job_id: int, message: str) -> Job:
@@ -274,11 +291,20 @@ class Jobs:
         with self._table.reading() as connection:
             return int(connection.execute(question, (QUEUED, BUILDING, job_id)).fetchone()[0])
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
+    def figures(self) -> JobFigures:
+        """How it goes with all jobs."""
+        now = self._clock()
         with self._table.reading() as connection:
-            found = connection.execute("SELECT state, count(*) FROM jobs GROUP BY state")
-            return dict.fromkeys(STATES, 0) | dict(found.fetchall())
+            states = connection.execute("SELECT state, count(*) FROM jobs GROUP BY state")
+            (seconds, last), (oldest,) = (
+                connection.execute(question).fetchone() for question in (_PUBLISHED, _OLDEST)
+            )
+            return JobFigures(
+                counts=dict.fromkeys(STATES, 0) | dict(states.fetchall()),
+                seconds=seconds,
+                last_published=last,
+                oldest_waiting=max(0.0, now - oldest) if oldest else 0.0,
+            )
 
 
 def _select(connection: sqlite3.Connection, where: str, values: Sequence[str | int]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def run_module(
     """
     binds = wanted.binds()
     memory = wanted.version["resources"].get("memory")
-    engine = Engine(settings.url, timeout=_SILENCE)
+    engine = _reach(settings)
     try:
         run = Run(
             image=_find_image(engine, wanted.version["image"], layouts),
@@ -77,6 +78,18 @@ def run_module(
         said = f"the module needed more than {memory} of memory"
         raise PublishError(said, "ask its author to raise [module.resources] memory")
     return ended.status
+
+
+def _reach(settings: DockerEngine) -> Engine:
+    """The first engine that answers, one of this machine before others, for the folders are here.
+
+    PublishError where none does.
+    """
+    *others, last = sorted(settings.addresses, key=lambda each: not each.startswith("unix:"))
+    for address in others:
+        with suppress(PublishError):
+            return Engine(address, timeout=_SILENCE, tls=settings.tls)
+    return Engine(last, timeout=_SILENCE, tls=settings.tls)
 
 
 def _make_folder(path: Path) -> None:

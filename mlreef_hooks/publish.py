@@ -37,7 +37,7 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     began = site.clock()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
-    manifests = _validate(job.request, tree, site)
+    manifests = check(job.request, tree, site)
     for manifest in manifests:
         _publish_module(job, manifest, tree, repository, site, began)
     return NAMES.join(manifest.name for manifest in manifests)
@@ -52,7 +52,7 @@ def _publish_module(
     began: datetime,
 ) -> None:
     with _turn(job.request, manifest, site):
-        if _is_published(job.request, manifest, repository, site):
+        if is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
             return
         image = _publish_new(job, manifest, tree, repository, site)
@@ -63,12 +63,15 @@ def _publish_module(
 def _publish_new(
     job: Job, manifest: ModuleManifest, tree: SourceTree, repository: GitRepository, site: Site
 ) -> BuiltImage:
-    builder = site.builder(site.output)
-    dependencies = _prepare(job.request, manifest, builder, site)
-    entry = _describe(job.request, manifest, dependencies, repository, site)
     created = repository.commit_time(job.request.commit)
-    spec = plan_image(entry, tree, created, site.config.registry.prefix)
-    image = _build(job.request, spec, manifest, builder, site)
+
+    def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:
+        dependencies = _prepare(job.request, manifest, builder, site)
+        entry = _describe(job.request, manifest, dependencies, repository, site)
+        spec = plan_image(entry, tree, created, site.config.registry.prefix)
+        return entry, _build(job.request, spec, manifest, builder, site)
+
+    entry, image = site.build(site.output, manifest, build)
     _write(entry, image, repository, site)
     return image
 
@@ -83,7 +86,11 @@ def _turn(
     return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
 
 
-def _validate(request: PublishRequest, tree: SourceTree, site: Site) -> Sequence[ModuleManifest]:
+def check(request: PublishRequest, tree: SourceTree, site: Site) -> Sequence[ModuleManifest]:
+    """The module that a tag asks for, or all that a branch has.
+
+    PublishError where there are errors, all of which are told.
+    """
     name = request.repository.name
     validation = validate(tree, name=name, config=site.config, module=request.module)
     manifests, unknown = _choose_manifests(validation, request)
@@ -143,10 +150,10 @@ def choose_manifest(
     )  # fmt: skip
 
 
-def _is_published(
+def is_published(
     request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
 ) -> bool:
-    """True where nothing is to be done; PublishError or Overtaken where nothing may be."""
+    """True where this is in the index; PublishError or Overtaken where it may not be published."""
     if request.version is not None:
         _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
@@ -217,11 +224,20 @@ def _build(
     image = builder.assemble(spec)
     _tell_step(request, report.assembled(image), site)
     try:
+        _check_size(image, site.config.limits.image_bytes)
         builder.check_start(image, manifest)
     except PublishError:
         builder.discard(image)
         raise
     return builder.deliver(image)
+
+
+def _check_size(image: BuiltImage, most: int) -> None:
+    if image.size > most:
+        raise PublishError(
+            f"the image has {report.size(image.size)} and {report.size(most)} are allowed",
+            "require less, or ask the administrator for a larger limits.image_bytes",
+        )
 
 
 def _write(entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site) -> None:

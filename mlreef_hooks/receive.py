@@ -15,6 +15,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import edge_branch, main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
+from mlreef_hooks.plan import plan
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.process import stop_process
 from mlreef_hooks.push import HEADS, PublishRequest, PublishTag, PushEvent, RefUpdate
@@ -95,8 +96,8 @@ def _receive_tag(
     if isinstance(request, Problem):
         site.tell([*report.findings([request]), report.STORED])
         return None
-    if event.skip:
-        _skip(request, repository, site)
+    if event.plan or event.skip:
+        _put_aside(request, event, repository, site)
         return None
     if repository.is_on_branch(request.commit, branch):
         return submit(request, repository, site)
@@ -104,15 +105,23 @@ def _receive_tag(
     return None
 
 
-def _skip(request: PublishRequest, repository: GitRepository, site: Site) -> None:
-    site.jobs.submit(request, repository.git_dir, states.CANCELLED, SKIPPED)
-    site.tell(report.skipped(request))
+def _put_aside(
+    request: PublishRequest, event: PushEvent, repository: GitRepository, site: Site
+) -> None:
+    """Do not publish what the pusher does not want to be published, and remember that."""
+    job = site.jobs.submit(request, repository.git_dir, states.CANCELLED, SKIPPED)
+    if job.state == states.PUBLISHED:
+        restore(job, repository, site)
+    elif event.plan:
+        plan(request, repository, site)
+    else:
+        site.tell(report.skipped(request))
 
 
 def _receive_branch(event: PushEvent, repository: GitRepository, site: Site) -> Job | None:
     """The job of a push of the main branch, where each of them is to be published."""
     try:
-        branch = edge_branch(repository, site.config)
+        branch = edge_branch(repository.settings(), site.config)
         with suppress(PublishError):  # doctor tells who can mend it
             set_edge_mark(repository.git_dir, branch)
         if branch and any(update.ref == HEADS + branch for update in event.updates):
@@ -133,8 +142,8 @@ def _submit_branch(
     job, asked = None, None
     while (commit := repository.commit_of(HEADS + branch)) and commit != asked:
         request, asked = edge_request(event, branch, commit), commit
-        if event.skip:
-            _skip(request, repository, site)
+        if event.plan or event.skip:
+            _put_aside(request, event, repository, site)
             return None
         job = submit(request, repository, site)
     if asked is None:
@@ -146,6 +155,7 @@ def submit(request: PublishRequest, repository: GitRepository, site: Site) -> Jo
     """The job that the request is now; None where it is published already."""
     job = site.jobs.submit(request, repository.git_dir, states.QUEUED)
     if job.state != states.PUBLISHED:
+        site.events.write("asked", job)
         return job
     if _published(job, site) is not None:
         restore(job, repository, site)

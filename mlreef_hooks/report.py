@@ -226,14 +226,31 @@ def goes_on(job_ids: Sequence[int]) -> list[str]:
     ]
 
 
+def planned(
+    request: PublishRequest, manifest: ModuleManifest, reference: str, *, known: bool
+) -> list[str]:
+    """What is said of a version that could be published."""
+    dependencies = "reused" if known else "to be found and installed"
+    return [
+        step("plan", f"dependencies {dependencies}, on base {manifest.base}"),
+        *wrapped(reference, " " * 10, first="  plan    "),
+        *wrapped(f"mlreef: {manifest.name} {request.release} could be published; it was not"),
+        *wrapped(f"hint: to publish it, {_again(request)}"),
+    ]
+
+
+def _again(request: PublishRequest) -> str:
+    """What publishes a request that was put aside."""
+    if request.version is None:
+        return "push another commit"
+    return "delete the tag on the server and push it again"
+
+
 def skipped(request: PublishRequest) -> list[str]:
     """What is said where the pusher wanted no publish."""
-    again = "delete the tag on the server and push it again"
-    if request.version is None:
-        again = "push another commit"
     return [
         *wrapped(f"mlreef: {request.asked_by} is not published, as you asked"),
-        *wrapped(f"hint: to publish it after all, {again}"),
+        *wrapped(f"hint: to publish it after all, {_again(request)}"),
     ]
 
 

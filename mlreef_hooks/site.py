@@ -3,19 +3,38 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.config import Config
+from mlreef_hooks.event_log import EventLog, write_metrics
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_log import JobLog, Told, log_path
 from mlreef_hooks.jobs import Job, Jobs
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import GitServer
+
+_Result = TypeVar("_Result")
+
+
+class Build(Protocol):
+    """How a module is built."""
+
+    def __call__(
+        self,
+        output: Callable[[str], None],
+        manifest: ModuleManifest,
+        work: Callable[[Builder], _Result],
+    ) -> _Result:
+        """What `work` gives with the builder of the site, or with the last of those that began it:
+        another one does all of it again where the first cannot go on.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One site. `builder` makes the builder, when one is needed; `say` shows the pusher one line,
+    """One site. `build` lets a builder work; `say` shows the pusher one line,
     `output` takes what a build prints; `clock` gives the time in UTC; `keep_mistake` keeps what
     only a developer understands.
     """
@@ -25,16 +44,21 @@ class Site:
     jobs: Jobs
     index: IndexFiles
     cache: BuildCache
-    builder: Callable[[Callable[[str], None]], Builder]
+    build: Build
     say: Callable[[str], None]
     output: Callable[[str], None]
     clock: Callable[[], datetime]
     keep_mistake: Callable[[Exception], None]
+    events: EventLog
 
     def tell(self, lines: Iterable[str]) -> None:
         """Show the pusher lines."""
         for line in lines:
             self.say(line)
+
+    def show_figures(self) -> None:
+        """Write how it goes with all jobs where monitoring reads it."""
+        write_metrics(self.config.metrics_path, self.jobs.figures())
 
     def logging(self, job: Job) -> "Site":
         """The site that also writes to the log of the job's present try."""

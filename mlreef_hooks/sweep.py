@@ -34,7 +34,7 @@ def missed_pushes(
     """The main branch as a ref update, where each push of it is to be published and its newest
     commit was not asked for.
     """
-    branch = edge_branch(repository, site.config)
+    branch = edge_branch(repository.settings(), site.config)
     commit = branch and repository.commit_of(HEADS + branch)
     if not branch or not commit:
         return

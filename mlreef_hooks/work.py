@@ -25,27 +25,36 @@ def build(job: Job, repository: GitRepository, site: Site) -> None:
     """Publish a job that this process holds; whatever happens, the table says how it ended."""
     told = site.logging(job)
     remove_old_logs(site.config.state_path, job.id, job.attempts)
+    site.events.write("started", job)
+    began = site.clock()
+    _build(job, repository, told)
+    after = site.jobs.get(job.id) or job
+    seconds = (site.clock() - began).total_seconds()
+    site.events.write(after.state, after, seconds=seconds, message=after.message)
+
+
+def _build(job: Job, repository: GitRepository, told: Site) -> None:
     try:
-        with interruptible(site.config.worker.job_seconds):
+        with interruptible(told.config.worker.job_seconds):
             name = publish(job, repository, told)
     except PublishError as error:
         _fail(job, error, told)
     except Overtaken as reason:
         told.tell(report.overtaken(job.request, str(reason)))
-        site.jobs.end(job.id, states.SUPERSEDED, str(reason))
+        told.jobs.end(job.id, states.SUPERSEDED, str(reason))
     except OutOfTime:
-        seconds = site.config.worker.job_seconds
+        seconds = told.config.worker.job_seconds
         message = f"it took longer than the {seconds} s that a job may take"
         _fail(job, PublishError(message, "require less, or ask the administrator for more"), told)
     except Cancelled:
         told.tell(report.stopped(job.request))
-        site.jobs.end(job.id, states.CANCELLED, "it was cancelled")
+        told.jobs.end(job.id, states.CANCELLED, "it was cancelled")
     except Exception as error:
-        site.keep_mistake(error)
+        told.keep_mistake(error)
         told.tell(report.mistaken(job.id))
-        site.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
+        told.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
     else:
-        before = site.jobs.end(job.id, states.PUBLISHED, name=name)
+        before = told.jobs.end(job.id, states.PUBLISHED, name=name)
         if before.state == states.CANCELLED and before.message == TAG_DELETED:
             # The tag was deleted while its version was being published.
             withdraw(job.request.repository.key, job.request.tag, repository, told)
@@ -53,10 +62,10 @@ def build(job: Job, repository: GitRepository, site: Site) -> None:
 
 def _fail(job: Job, error: PublishError, told: Site) -> None:
     """What is said is said before the job is let go, for those who follow look no further then."""
-    delay = delay_after(job.attempts) if error.passing else None
-    told.tell(report.failed(error, job.id, delay=delay))
+    delay = delay_after(job.attempts, told.config.worker.retry_seconds)
+    told.tell(report.failed(error, job.id, delay=delay if error.passing else None))
     if error.passing:
-        told.jobs.put_off(job, error.message)
+        told.jobs.put_off(job, error.message, delay)
     else:
         told.jobs.end(job.id, states.FAILED, error.message)
 
@@ -69,6 +78,7 @@ def work_off(site: Site, repository: Callable[[Job], GitRepository]) -> None:
                 build(job, opened, site)
         except PublishError as error:  # the repository is gone, or cannot be read
             _fail(job, error, site.logging(job))
+        site.show_figures()
 
 
 class Follower:

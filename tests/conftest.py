@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import import_base, local_registry, private_engine, store_base
+from tests.support.processes import end_processes_of
 from tests.support.servers import HttpServer, SshServer, http_server, ssh_server
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ends the processes that a test's sites leave to try again what was away."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder:
+        end_processes_of(folder)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ follow_seconds = 30
 builds = 2
 queue = 10
 job_seconds = 600
+retry_seconds = 5
 [index]
 path = "/srv/www"
 [registry]
@@ -43,6 +44,11 @@ use = "layers"
 start = "never"
 [builder.docker]
 url = "tcp://engine.example:2376"
+engines = ["tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"]
+builds_per_engine = 2
+tls_ca = "/etc/ca.pem"
+tls_cert = "/etc/cert.pem"
+tls_key = "/etc/key.pem"
 network = "host"
 memory = "512m"
 processes = 1
@@ -64,6 +70,9 @@ files = 1
 depth = 2
 file_bytes = 3
 tree_bytes = 4
+image_bytes = 5
+[metrics]
+path = "/srv/metrics.prom"
 [rules]
 requirement-unpinned = "warning"
 """
@@ -81,6 +90,7 @@ DEFAULTS = {
     "worker.builds": 4,
     "worker.queue": 1000,
     "worker.job_seconds": 7200,
+    "worker.retry_seconds": 10,
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -89,6 +99,11 @@ DEFAULTS = {
     "builder.use": "auto",
     "builder.layers.start": "changed",
     "builder.docker.url": "unix:///var/run/docker.sock",
+    "builder.docker.engines": (),
+    "builder.docker.builds_per_engine": 4,
+    "builder.docker.tls_ca": "",
+    "builder.docker.tls_cert": "",
+    "builder.docker.tls_key": "",
     "builder.docker.network": "bridge",
     "builder.docker.memory": "4g",
     "builder.docker.processes": 512,
@@ -104,6 +119,8 @@ DEFAULTS = {
     "limits.depth": 100,
     "limits.file_bytes": 200 << 20,
     "limits.tree_bytes": 4 << 30,
+    "limits.image_bytes": 30 << 30,
+    "metrics.path": "",
     "rules": {},
 }
 BASE_DEFAULTS = {
@@ -155,6 +172,7 @@ def test_every_key_can_be_set() -> None:
         "worker.builds": 2,
         "worker.queue": 10,
         "worker.job_seconds": 600,
+        "worker.retry_seconds": 5,
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",
@@ -163,6 +181,11 @@ def test_every_key_can_be_set() -> None:
         "builder.use": "layers",
         "builder.layers.start": "never",
         "builder.docker.url": "tcp://engine.example:2376",
+        "builder.docker.engines": ("tcp://a.example:2376", "ssh://b@b.example/run/docker.sock"),
+        "builder.docker.builds_per_engine": 2,
+        "builder.docker.tls_ca": "/etc/ca.pem",
+        "builder.docker.tls_cert": "/etc/cert.pem",
+        "builder.docker.tls_key": "/etc/key.pem",
         "builder.docker.network": "host",
         "builder.docker.memory": "512m",
         "builder.docker.processes": 1,
@@ -185,6 +208,8 @@ def test_every_key_can_be_set() -> None:
         "limits.depth": 2,
         "limits.file_bytes": 3,
         "limits.tree_bytes": 4,
+        "limits.image_bytes": 5,
+        "metrics.path": "/srv/metrics.prom",
         "rules": {"requirement-unpinned": "warning"},
     }
 
@@ -289,6 +314,33 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
             "builder.docker.url = '/var/run/docker.sock'",
             "builder.docker.url: write it as in unix:///var/run/docker.sock",
         ),
+        (
+            "builder.docker.engines = ['unix://docker.sock']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "builder.docker.engines = ['ssh://-oProxyCommand=x']",
+            "builder.docker.engines[0]: write it as in unix:///var/run/docker.sock"
+            " or ssh://user@host",
+        ),
+        (
+            "registry.prefix = 'r.example/m'\nbuilder.docker.engines = ['tcp://a', 'tcp://a']",
+            "builder.docker.engines[1]: the same engine again",
+        ),
+        (
+            "builder.docker.engines = ['tcp://a', 'tcp://b']",
+            "builder.docker.engines: several engines need a registry that all of them reach,"
+            " write its host into registry.prefix",
+        ),
+        (
+            "builder.docker.tls_ca = '/a'\nbuilder.docker.tls_cert = '/b'",
+            "builder.docker.tls_cert: write tls_cert and tls_key, or neither",
+        ),
+        (
+            "builder.docker.tls_cert = '/a'\nbuilder.docker.tls_key = '/b'",
+            "builder.docker.tls_ca: write it too, for tls_cert",
+        ),
         ("builder.docker.memory = '4 GB'", 'builder.docker.memory: write it as in "4g"'),
         ("builder = 3", "builder: write a table"),
         ("[[base]]", "base: write a table"),
@@ -321,7 +373,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, worker, index, "
-            "registry, images, builder, base, pip, limits, rules",
+            "registry, images, builder, base, pip, limits, metrics, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

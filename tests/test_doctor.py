@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -15,16 +17,14 @@ import toml
 
 import mlreef_hooks
 from mlreef_hooks.account import EXECUTE, READ, WRITE, Account
-from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.doctor import Finding, examine
-from mlreef_hooks.hook_files import find_repositories
+from mlreef_hooks.doctor.checks import CHECKS
+from mlreef_hooks.doctor.finding import FAULTS, Finding
+from mlreef_hooks.doctor.hook import config_hook_fault
 from tests.support.docker_cli import docker
-from tests.support.git import make_bare
-from tests.support.publishing import publish
-from tests.support.site import PROJECT, GitSite
-
-NOBODY = 65534
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
+from tests.support.git import Author, make_bare
+from tests.support.pages import ROOT, TEXTS, code, table
+from tests.support.site import GitSite
 
 
 @pytest.fixture
@@ -39,40 +39,10 @@ def hook_of(site: GitSite) -> Path:
     return site.repositories / "text" / "upper.git" / "hooks" / "post-receive"
 
 
-def findings(site: GitSite) -> dict[str, Finding]:
-    """What the doctor found, by what it is about; of the index's folder what was said last."""
-    config = load_config(str(site.config))
-    found = examine(config, site.config, list(find_repositories(site.repositories)))
-    return {each.about: each for each in found}
-
-
 def about_hook(site: GitSite) -> Finding:
     """What the doctor found about the hook of the only repository."""
-    return findings(site)[str(site.repositories / "text" / "upper.git")]
-
-
-def test_hooks_that_git_looks_for_elsewhere(site: GitSite) -> None:
-    config = hook_of(site).parent.parent / "config"
-    config.write_text(config.read_text() + "[core]\n\thooksPath = /nowhere/hooks\n")
-    assert about_hook(site).message == "git looks for hooks in /nowhere/hooks"
-
-
-def test_a_setting_that_the_hook_does_not_know_of(site: GitSite) -> None:
-    repository = hook_of(site).parent.parent
-    config = repository / "config"
-    config.write_text(config.read_text() + "[mlreef]\n\tpublishOn = push\n")
-    said = about_hook(site)
-    assert said.message == "the hook does not know which pushes are to be published"
-    assert said.hint == "run mlreef-hooks install again"
-    site.command("install", "--repo", repository)
-    assert about_hook(site).message == "the hook is installed"
-
-
-@pytest.mark.parametrize("key", ["ca_bundle", "netrc"])
-def test_a_file_of_pip_that_is_not_there(tmp_path: Path, key: str) -> None:
-    site = GitSite(tmp_path / "site", settings={"pip": {key: "/nowhere/file"}})
-    found = findings(site)[f"pip.{key}"]
-    assert (found.state, found.message) == ("error", "/nowhere/file is not there")
+    (found,) = look(site, "hooks")
+    return found
 
 
 # the hook
@@ -89,26 +59,131 @@ def replace_in(old: str, new: str) -> Callable[[Path], object]:
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("damage", "fault", "message"),
     [
-        (Path.unlink, "the hook is not installed"),
-        (lambda hook: hook.write_text("#!/bin/sh\necho other\n"), "the hook is not installed"),
-        (dangle, "the hook is a dangling link"),
-        (replace_in("\n", "\r\n"), "the hook has Windows line ends"),
-        (lambda hook: hook.chmod(0o644), "the hook is not executable"),
-        (replace_in(sys.executable, "/nowhere/bin/python"), "the interpreter /nowhere/bin/python"),
-        (replace_in(sys.executable, "/bin/sh"), "the interpreter does not start mlreef-hooks: "),
-        (replace_in("config.toml", "gone.toml"), "the configuration /"),
-        (replace_in("refs/tags/publish/", "refs/tags/release/"), "the hook is of another version"),
+        (Path.unlink, "hook-missing", "the hook is not installed"),
+        # as `gitolite setup` and the resync of a forge do
+        (
+            lambda hook: hook.write_text("#!/bin/sh\necho other\n"),
+            "hook-replaced", "another hook stands in its place",
+        ),
+        (dangle, "hook-dangling", "the hook is a dangling link"),
+        (replace_in("\n", "\r\n"), "hook-line-ends", "the hook has Windows line ends"),
+        (
+            replace_in("#!/bin/sh", "#!/nowhere/sh"),
+            "hook-interpreter", "the hook's first line is wrong: /nowhere/sh is not there",
+        ),
+        (
+            replace_in("#!/bin/sh\n", ""),
+            "hook-interpreter", "the hook's first line is wrong: it names no interpreter",
+        ),
+        (lambda hook: hook.chmod(0o644), "hook-closed", "the hook is not executable"),
+        (
+            replace_in(sys.executable, "/nowhere/bin/python"),
+            "hook-program", "the interpreter /nowhere/bin/python is not there",
+        ),
+        (
+            replace_in(sys.executable, "/bin/sh"),
+            "hook-program", "the interpreter does not start mlreef-hooks: ",
+        ),
+        (replace_in("config.toml", "gone.toml"), "hook-config", "the configuration /"),
+        (
+            replace_in("refs/tags/publish/", "refs/tags/release/"),
+            "hook-outdated", "the hook is of another version",
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_fault_of_the_hook_is_found(
-    site: GitSite, damage: Callable[[Path], object], message: str
+    site: GitSite, damage: Callable[[Path], object], fault: str, message: str
 ) -> None:
     damage(hook_of(site))
     found = about_hook(site)
-    assert (found.state, found.hint) == ("error", "run mlreef-hooks install again")
+    assert (found.state, found.id) == ("error", fault)
+    assert found.hint.startswith("run mlreef-hooks install again")
     assert found.message.startswith(message)
+
+
+@pytest.mark.parametrize("text", ["#!/nowhere/sh\n", None, "\r\n"])
+def test_git_says_nothing_of_these_faults_to_the_pusher_that_would_help(
+    site: GitSite, text: str | None
+) -> None:
+    hook, author = hook_of(site), Author(site.folder / "clone", hook_of(site).parents[1])
+    author.commit({"a": "1"})
+    if text is None:
+        dangle(hook)
+    elif text == "\r\n":
+        replace_in("\n", text)(hook)
+    else:
+        replace_in("#!/bin/sh\n", text)(hook)
+    assert "mlreef" not in author.push()
+    assert about_hook(site).state == "error"
+
+
+@root_only
+def test_a_file_system_that_lets_nothing_be_executed_is_found(site: GitSite) -> None:
+    hook = hook_of(site)
+    with mounted(hook.parent, "noexec"):
+        replaced = site.command("install", "--repo", hook.parents[1]).stdout
+        assert "installed: " in replaced
+        assert faults(site, "hooks")["hook-no-exec"] == "the file system lets nothing be executed"
+    assert about_hook(site).state == "ok"
+
+
+@pytest.mark.parametrize("scope", ["local", "global", "system"])
+def test_hooks_that_git_looks_for_elsewhere(
+    site: GitSite, scope: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"local": hook_of(site).parents[1] / "config"}
+    for name in ("global", "system"):
+        files[name] = tmp_path / name
+        monkeypatch.setenv(f"GIT_CONFIG_{name.upper()}", str(files[name]))
+    with files[scope].open("a") as file:
+        file.write("[core]\n\thooksPath = /nowhere/hooks\n")
+    said = faults(site, "hooks")["hooks-path"]
+    assert said == f"git looks for hooks in /nowhere/hooks, by {files[scope]}"
+    author = Author(
+        tmp_path / "clone", hook_of(site).parents[1],
+        environment={f"GIT_CONFIG_{scope.upper()}": str(files[scope]), "GIT_CONFIG_NOSYSTEM": "0"},
+    )  # fmt: skip
+    author.commit({"a": "1"})
+    author.git("tag", "publish/none")
+    assert "mlreef" not in author.push("publish/none")
+
+
+@pytest.mark.parametrize(
+    ("version", "installed", "expected"),
+    [
+        ((2, 39, 5), False, {"config-hook": "git 2.39.5 does not know hooks of its configuration"}),
+        ((2, 54, 0), False, {}),
+        ((2, 54), True, {"hook-twice": "git runs hook.x of its configuration beside"}),
+    ],
+)
+def test_a_hook_of_the_configuration(
+    version: tuple[int, ...], installed: bool, expected: Mapping[str, str]
+) -> None:
+    found = dict(config_hook_fault("x", version, installed=installed))
+    assert found.keys() == expected.keys()
+    for name, message in expected.items():
+        assert found[name].startswith(message)
+
+
+def test_a_hook_of_the_configuration_is_seen(site: GitSite) -> None:
+    config = hook_of(site).parents[1] / "config"
+    config.write_text(
+        config.read_text() + '[hook "mlreef"]\n\tevent = post-receive\n'
+        "\tcommand = mlreef-hooks post-receive\n"
+    )
+    said = subprocess.check_output(["git", "version"], text=True)
+    (major, minor) = map(int, re.findall(r"\d+", said)[:2])
+    expected = "hook-twice" if (major, minor) >= (2, 54) else "config-hook"
+    assert [*faults(site, "hooks")] == [expected]
+
+
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_a_repository_of_either_hash_is_in_order(tmp_path: Path, object_format: str) -> None:
+    site = GitSite(tmp_path / "site")
+    site.repository("text/upper", object_format)
+    assert [each.state for each in look(site, "hooks", "repositories", "tags")] == ["ok"]
 
 
 def test_a_change_of_the_tags_is_found_until_the_next_installation(site: GitSite) -> None:
@@ -133,11 +208,7 @@ def test_another_configuration_is_found(site: GitSite) -> None:
 def foreign_site(site: GitSite) -> GitSite:
     """The site with a repository and a state that belong to nobody, and open folders above."""
     site.state.mkdir(exist_ok=True)
-    for path in (site.repositories / "text" / "upper.git", site.state):
-        for each in (path, *path.rglob("*")):
-            os.chown(each, NOBODY, NOBODY)
-    for folder in site.folder.parents[:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    give_to(NOBODY, site.repositories / "text" / "upper.git", site.state)
     for needed in (Path(sys.executable), Path(mlreef_hooks.__file__), Path(click.__file__)):
         if Account.of(NOBODY).obstacle(needed, READ):
             pytest.skip(f"nobody but this account can read {needed}")
@@ -157,7 +228,7 @@ def test_an_interpreter_in_a_closed_folder_is_found(foreign_site: GitSite, tmp_p
     assert about_hook(foreign_site).state == "ok"
     closed.chmod(0o700)
     assert about_hook(foreign_site).message == (
-        f"the repository's owner may not reach the interpreter: {closed}"
+        f"the interpreter {python} cannot be used by uid {NOBODY}: {closed} is closed"
     )
     os.chown(closed, 0, NOBODY)
     closed.chmod(0o710)  # nobody's group may pass now
@@ -168,7 +239,8 @@ def test_an_interpreter_in_a_closed_folder_is_found(foreign_site: GitSite, tmp_p
 def test_a_configuration_that_the_owner_may_not_read_is_found(foreign_site: GitSite) -> None:
     foreign_site.config.chmod(0o600)
     assert about_hook(foreign_site).message == (
-        f"the repository's owner may not reach the configuration: {foreign_site.config}"
+        f"the configuration {foreign_site.config} cannot be used by uid {NOBODY}: "
+        f"{foreign_site.config} is closed"
     )
 
 
@@ -187,48 +259,27 @@ def test_packages_that_the_owner_may_not_read_are_found(
     assert "mlreef_hooks" in message
 
 
-@root_only
-@pytest.mark.parametrize("name", ["jobs.sqlite", "logs", "index/.lock", "locks/a.lock"])
-def test_a_state_that_root_once_wrote_to_is_found(foreign_site: GitSite, name: str) -> None:
-    for folder in ("index", "logs", "locks"):
-        (foreign_site.state / folder).mkdir(exist_ok=True)
-        os.chown(foreign_site.state / folder, NOBODY, NOBODY)
-    assert findings(foreign_site)[str(foreign_site.state)].state == "ok"
-    place = foreign_site.state / name
-    if not place.exists():
-        place.write_text("")
-    os.chown(place, 0, 0)
-    found = findings(foreign_site)[str(foreign_site.state)]
-    assert (found.state, found.message) == ("error", f"uid {NOBODY} cannot write {place}")
-    assert found.hint.endswith(f"chown -R {NOBODY} {foreign_site.state}")
+# the whole
 
 
 @root_only
-@pytest.mark.engine
-def test_an_engine_that_the_owner_cannot_reach_is_found(
-    foreign_site: GitSite, engine: str, base_image: str
-) -> None:
-    GitSite(foreign_site.folder, engine, base_image)
-    found = findings(foreign_site)[engine]
-    assert found.state == "error"
-    assert f"uid {NOBODY} cannot use the engine's socket" in found.message
-
-
-# the rest
-
-
-def test_an_engine_that_is_away_is_found(site: GitSite) -> None:
-    found = findings(site)["unix:///nowhere/docker.sock"]
-    assert found.state == "error"
-    assert "No such file or directory" in found.message
+def test_root_sees_what_the_account_sees(foreign_site: GitSite) -> None:
+    as_root = foreign_site.command("doctor", expect=1).stdout
+    words = ("-m", "mlreef_hooks", "--config", str(foreign_site.config), "doctor")
+    account = subprocess.run(
+        [sys.executable, *words], user=NOBODY, group=NOBODY, extra_groups=[], cwd="/",
+        env={"PATH": os.environ["PATH"], "HOME": "/"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (account.stdout, account.stderr, account.returncode) == (as_root, "", 1)
 
 
 @pytest.mark.engine
-def test_everything_in_order(site: GitSite, tmp_path: Path, engine: str, base_image: str) -> None:
+def test_everything_in_order(site: GitSite, engine: str, base_image: str) -> None:
     GitSite(site.folder, engine, base_image)
     text = site.command("doctor").stdout.splitlines()
     version = docker(engine, "version", "--format", "{{.Server.Version}}").strip()
-    assert text == [
+    assert re.fullmatch(r"ok: git: git [0-9.]+", text[0])
+    assert text[1:] == [
         f"ok: {site.repositories}/text/upper.git: the hook is installed",
         f"ok: {site.state}: can be written",
         f"ok: {site.index}: can be written",
@@ -238,64 +289,12 @@ def test_everything_in_order(site: GitSite, tmp_path: Path, engine: str, base_im
     ]
 
 
-@pytest.mark.engine
-def test_a_base_that_is_not_there_yet_is_a_warning(site: GitSite, engine: str) -> None:
-    GitSite(site.folder, engine, "not-there:1")
-    found = findings(site)["base.default"]
-    assert (found.state, found.message) == (
-        "warning",
-        "not-there:1 is not here yet",
-    )
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory, engine: str, base_image: str) -> GitSite:
-    """A site with a published module."""
-    site = GitSite(tmp_path_factory.mktemp("published"), engine, base_image)
-    assert "success: " in publish(site.author("text/upper"), PROJECT)
-    return site
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("index.json", "is not JSON"),
-        ("listing/text.json", "is not JSON"),
-        ("modules/text/upper.json", "is not JSON"),
-    ],
-)
-def test_half_a_file_of_the_index_is_found(published: GitSite, name: str, message: str) -> None:
-    path = published.index / "private" / "text" / name
-    whole = path.read_bytes()
-    assert about_index(published).message == "the index holds 1 module"
-    path.write_bytes(whole[: len(whole) // 2])
-    found = about_index(published)
-    path.write_bytes(whole)
-    assert found.state == "error"
-    assert f"{path} {message}" in found.message
-
-
-@pytest.mark.engine
-def test_a_document_that_is_gone_is_found(published: GitSite) -> None:
-    path = published.index / "private" / "text" / "modules" / "text" / "upper.json"
-    content = path.read_bytes()
-    path.unlink()
-    found = about_index(published)
-    path.write_bytes(content)
-    assert found.message == "it lists text/upper, whose document is not there"
-
-
-def about_index(site: GitSite) -> Finding:
-    """What the doctor found about the content of the index."""
-    return findings(site)[str(site.index)]
-
-
 def test_a_site_without_repositories_is_a_warning(tmp_path: Path) -> None:
     site = GitSite(tmp_path / "site", settings={"server": {"root": ""}})
-    done = site.command("doctor", expect=1)  # because of the engine
-    assert done.stdout.startswith("warning: repositories: none was looked at: name them with")
-    assert f"warning: {site.state}: is not there yet: run mlreef-hooks install" in done.stdout
+    lines = site.command("doctor", expect=1).stdout.splitlines()  # because of the engine
+    assert "warning: repositories: none was looked at: name them with" in lines[1]
+    assert lines[1].endswith(" [repositories-none]")
+    assert any(line.startswith(f"warning: {site.state}: is not there yet: run") for line in lines)
 
 
 def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_path: Path) -> None:
@@ -312,10 +311,43 @@ def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_p
     }
     for words, expected in looked_at.items():
         said = site.command("doctor", "--format", "json", *words, expect=1).stdout
-        found = {each["about"]: each["state"] for each in json.loads(said)}
-        assert {path: found[path] for path in found if path.endswith(".git")} == {
-            str(path): state for path, state in expected.items()
+        found = {
+            each["about"]: each["state"]
+            for each in json.loads(said)
+            if each["about"].endswith(".git") and each["state"] != "warning"
         }
+        assert found == {str(path): state for path, state in expected.items()}
+
+
+def test_nothing_is_changed(site: GitSite) -> None:
+    def everything() -> dict[str, tuple[int, int, int]]:
+        paths = [site.folder, *site.folder.rglob("*")]
+        return {str(path): (found.st_mode, found.st_mtime_ns, found.st_ino)
+                for path in paths for found in [path.lstat()]}  # fmt: skip
+
+    before = everything()
+    site.command("doctor", expect=1)
+    assert everything() == before
+
+
+# the table
+
+
+def test_the_page_for_administrators_has_every_fault() -> None:
+    rows = table(TEXTS["docs/admin.md"], "what doctor says")
+    assert [code(row[0])[0] for row in rows] == sorted(FAULTS)
+    states = {code(row[0])[0]: code(row[0])[1] for row in rows}
+    assert states == {name: state for name, (state, _) in FAULTS.items()}
+    assert all(all(row) for row in rows)
+
+
+def test_every_fault_is_made_to_happen_by_a_test() -> None:
+    tests = "".join(path.read_text() for path in sorted((ROOT / "tests").glob("test_doctor*.py")))
+    assert {name for name in FAULTS if f'"{name}"' not in tests} == set()
+
+
+def test_every_check_is_in_the_docs() -> None:
+    assert {*CHECKS} <= {*code(TEXTS["docs/commands.md"])}
 
 
 # what an account may do

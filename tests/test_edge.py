@@ -16,6 +16,7 @@ import pytest
 from mlreef_hooks.edge_mark import MARK
 from mlreef_hooks.oci import MANIFEST
 from mlreef_hooks.process import process_of
+from tests.support.doctor import look
 from tests.support.git import Author, remote_lines
 from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.processes import find_program, wait_until
@@ -341,6 +342,8 @@ def test_a_module_with_an_edge_alone_is_not_listed(site: GitSite, author: Author
     words = ("--input", site.folder, "--output", site.folder / "out")
     said = site.command("run", f"{MODULE}@edge", *words, expect=1).stderr
     assert "the container engine at unix:///nowhere failed" in said
+    (found,) = look(site, "index")
+    assert (found.state, found.message) == ("ok", "the index holds 1 module")
     assert "it has edge" in site.command("run", f"{MODULE}@1.0", expect=1).stderr
 
 
@@ -407,8 +410,6 @@ def test_the_branch_that_is_deleted_leaves_its_edge(site: GitSite, author: Autho
 
 
 def test_the_pusher_may_want_no_edge_or_not_wait(site: GitSite, author: Author) -> None:
-    repository = site.repositories / f"{MODULE}.git"
-    author.git("--git-dir", str(repository), "config", "receive.advertisePushOptions", "true")
     author.commit(PROJECT)
     said = author.push("master", options=["mlreef.skip"])
     assert "mlreef: master is not published, as you asked" in said
@@ -417,6 +418,11 @@ def test_the_pusher_may_want_no_edge_or_not_wait(site: GitSite, author: Author) 
     commit = author.commit({"README.md": "more"})
     assert "goes on in the background" in author.push("master", options=["mlreef.async"])
     wait_until(lambda: edge(site).get("commit") == commit)
+    author.commit({"README.md": "even more"})
+    said = author.push("master", options=["mlreef.plan"])
+    assert "mlreef: upper edge could be published; it was not" in said
+    assert "mlreef/text/upper:edge" in said
+    assert edge(site)["commit"] == commit
 
 
 def test_the_word_of_the_repository_counts(tmp_path: Path) -> None:

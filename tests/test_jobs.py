@@ -154,7 +154,7 @@ def test_a_job_says_what_became_of_it(jobs: Jobs) -> None:
     assert held
     assert (held.state, held.attempts) == (BUILDING, 1)
     assert process_of(held.holder) == os.getpid()
-    jobs.put_off(held, "the engine is away")
+    jobs.put_off(held, "the engine is away", 10)
     waits = jobs.get(job.id)
     assert waits
     assert (waits.state, waits.message, waits.put_off) == (QUEUED, "the engine is away", True)
@@ -398,7 +398,7 @@ def test_ten_workers_build_each_of_a_hundred_jobs_once(tmp_path: Path) -> None:
     jobs.close()
     assert run_all(*[work] * 10) == [0] * 10
     assert sorted(map(int, done.read_text().split())) == ids
-    assert jobs.counts()[PUBLISHED] == 100
+    assert jobs.figures().counts[PUBLISHED] == 100
 
 
 # what waits
@@ -416,11 +416,11 @@ def test_a_job_that_was_put_off_is_tried_later_and_later(tmp_path: Path) -> None
         job = at(now, tmp_path).claim_next()
         assert job
         assert job.attempts == attempt
-        at(now, tmp_path).put_off(job, "the registry is away")
-        assert at(now + delay_after(attempt) - 0.1, tmp_path).claim_next() is None
-        now += delay_after(attempt)
-    assert delay_after(1) == 10
-    assert delay_after(11) == delay_after(5000) == 3600
+        at(now, tmp_path).put_off(job, "the registry is away", delay_after(attempt, 10))
+        assert at(now + delay_after(attempt, 10) - 0.1, tmp_path).claim_next() is None
+        now += delay_after(attempt, 10)
+    assert delay_after(1, 10) == 10
+    assert delay_after(11, 10) == delay_after(5000, 10) == 3600
     assert at(now, tmp_path).claim(id_)
 
 
@@ -431,7 +431,7 @@ def test_a_clock_that_jumps_keeps_no_job_waiting(tmp_path: Path, jump: float) ->
     job = at(now, tmp_path).claim_next()
     assert job
     assert at(now + jump, tmp_path).claim_next() is None  # it is built, whatever the clock says
-    at(now, tmp_path).put_off(job, "away")
+    at(now, tmp_path).put_off(job, "away", 3600)
     assert at(now + jump, tmp_path).claim(id_)
 
 
@@ -516,3 +516,14 @@ def test_a_table_of_an_older_version_gets_its_columns(tmp_path: Path) -> None:
     job = jobs.claim_next()
     assert job
     assert job.attempts == 1
+
+
+def test_figures_count_seconds_and_what_waits(tmp_path: Path) -> None:
+    assert at(0, tmp_path).figures().oldest_waiting == 0
+    asked(at(100, tmp_path), "a/x", "b/x")
+    job = at(101, tmp_path).claim_next()
+    assert job
+    at(107, tmp_path).end(job.id, PUBLISHED)
+    figures = at(130, tmp_path).figures()
+    assert (figures.counts[PUBLISHED], figures.counts[QUEUED], figures.counts[FAILED]) == (1, 1, 0)
+    assert (figures.seconds, figures.last_published, figures.oldest_waiting) == (7, 107, 30)

@@ -28,13 +28,15 @@ LAYERS = {
     " wheels.platform wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* container"
     " committed_tree docker_credentials durable_files edge_mark engine engine_api engine_image"
-    " folder_memory git hook_check hook_files index_document index_files installation"
-    " interruption job_log job_table jobs module_run object_store oci_layout process registry"
+    " engine_pool engine_ssh event_log"
+    " folder_memory git git_settings hook_files index_document index_files installation"
+    " interruption job_log job_records job_table jobs module_run object_store oci_layout process"
+    " push_option_setting registry"
     " registry_blobs registry_http registry_login registry_session repository servers.*"
     " waiting_room wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
     " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "checking doctor edge intake publish receive site sweep verification work",
+    "flow": "checking doctor.* edge intake plan publish receive site sweep verification work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -52,8 +54,9 @@ EDGES = {
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
-    " container durable_files engine process",
-    "builders.into_engine": "bases builders.start_check builders.stored_image engine oci_layout",
+    " container durable_files engine engine_image",
+    "builders.into_engine": "bases builders.start_check builders.stored_image engine engine_image"
+    " engine_pool oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
     "builders.built_wheel": "bases container wheels.layer",
     "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
@@ -62,8 +65,8 @@ EDGES = {
     "builders.pip_failure": "builders.pip_install container",
     "builders.pip_install": "container",
     "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
-    " builders.pip_failure builders.pip_install container durable_files engine oci_layout"
-    " wheels.source_search wheels.unfinished",
+    " builders.pip_failure builders.pip_install container durable_files engine engine_pool"
+    " oci_layout wheels.source_search wheels.unfinished",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
@@ -71,9 +74,13 @@ EDGES = {
     "committed_tree": "git git_objects object_store tree_listing",
     "edge_mark": "durable_files",
     "engine": "container engine_api engine_image process",
+    "engine_api": "engine_ssh",
+    "engine_image": "process",
+    "engine_pool": "durable_files engine",
+    "event_log": "durable_files jobs",
     "folder_memory": "durable_files",
-    "git": "git_objects",
-    "hook_check": "account hook_files",
+    "git": "account git_objects",
+    "git_settings": "account git",
     "hook_files": "durable_files edge_mark waiting_room",
     "index_files": "durable_files index_document",
     "installation": "durable_files",
@@ -83,6 +90,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
@@ -102,7 +110,7 @@ EDGES = {
 # Who may import what is not ours, and what of the standard library touches the outside.
 LIBRARIES = {
     "click": "cli.*",
-    "docker": "engine_api",
+    "docker": "engine_api engine_ssh",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
@@ -116,12 +124,12 @@ LIBRARIES = {
     "uv": "wheels.resolution",
 }
 OUTSIDE = {
-    "fcntl": "durable_files",
+    "fcntl": "doctor.disk durable_files",
     "http": "registry_http wheels.access",
-    "sqlite3": "build_cache job_table jobs",
-    "ssl": "registry_http wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials git hook_check wheels.bytecode"
-    " wheels.resolution",
+    "sqlite3": "build_cache job_records job_table jobs",
+    "ssl": "doctor.machine registry_http wheels.access",
+    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
+    " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -199,8 +199,8 @@ def test_the_pusher_sees_why_and_nothing_is_published(
     assert '  build   File "/module/upper.py", line 2, in load' in said.splitlines()
     assert "upper.py does not start in its image: ValueError: no weights" in unwrapped(said)
     assert max(map(len, said.splitlines())) <= 72
-    log = (site.state / "logs" / "job-1.log").read_text()
-    assert '\n  File "/module/upper.py", line 2, in load\n' in log
+    log = (site.state / "logs" / "job-1-1.log").read_text()
+    assert '\n    |   File "/module/upper.py", line 2, in load\n' in log
     assert jobs(site) == [(1, "failed")]
     assert site.document("refused/upper") is None
     assert not image_names(engine, "mlreef/refused/upper")

@@ -188,6 +188,31 @@ def test_a_pusher_may_want_no_publish(site: GitSite) -> None:
     assert "success: upper 1.0 is published" in author.push("publish/1.0")
 
 
+def test_a_pusher_may_want_a_plan(site: GitSite) -> None:
+    author = author_of(site)
+    allow_options(site)
+    lines = remote_lines(author.push("master", "publish/1.0", options=["mlreef.plan"]))
+    assert lines[0].startswith("mlreef: publishing upper 1.0 (publish/1.0, ")
+    assert lines[2:5] == [
+        "  plan    dependencies to be found and installed, on base default",
+        "  plan    mlreef/text/upper:1.0",
+        "mlreef: upper 1.0 could be published; it was not",
+    ]
+    assert state(site) == "cancelled"
+    assert site.versions(MODULE) == []
+    author.push(":publish/1.0")
+    assert "success: upper 1.0 is published" in author.push("publish/1.0")
+    author.tag("publish/1.1")
+    again = author.push("publish/1.1", options=["mlreef.plan"])
+    assert "dependencies reused, on base default" in again
+    author.commit({"requirements.txt": "six\n"})
+    author.tag("publish/1.2")
+    wrong = author.push("master", "publish/1.2", options=["mlreef.plan"])
+    assert "six is not pinned" in wrong
+    assert "error: not published because of 1 error" in wrong
+    assert site.versions(MODULE) == ["1.0"]
+
+
 def allow_options(site: GitSite) -> None:
     """Let pushes to the module's repository have options."""
     repository = site.repositories / f"{MODULE}.git"
@@ -257,11 +282,12 @@ def test_a_job_whose_process_is_killed_is_built_by_another(
     assert jobs(site)[f"{MODULE} 1.0"]["tries"] >= 2
 
 
-def test_what_was_away_is_tried_again(site: GitSite, index: PackageIndex) -> None:
+def test_what_was_away_is_tried_again(make_site: MakeSite, index: PackageIndex) -> None:
+    site = make_site(retry_seconds=2)
     index.refusal = 503
     said = author_of(site).push("master", "publish/1.0")
     number = jobs(site)[f"{MODULE} 1.0"]["id"]
-    assert f"hint: job {number} is kept and tried again in 10 s" in said
+    assert f"hint: job {number} is kept and tried again in 2 s" in said
     job = jobs(site)[f"{MODULE} 1.0"]
     assert (job["state"], job["tries"]) == ("queued", 1)
     assert job["due_at"] > job["updated_at"]
@@ -320,3 +346,22 @@ def test_several_tags_of_a_push_are_all_published(site: GitSite) -> None:
     said = author.push("master", "--tags")
     assert said.count("success: upper ") == 4
     assert site.versions(MODULE) == ["4.0", "3.0", "2.0", "1.0"]
+
+
+def test_programs_are_told_what_happened(site: GitSite) -> None:
+    author_of(site).push("master", "publish/1.0")
+    lines = (site.state / "logs/events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines if MODULE in line]
+    assert [event["event"] for event in events] == ["asked", "started", "published"]
+    metrics = site.state / "metrics.prom"
+    said = f'mlreef_hooks_jobs{{state="published"}} {len(jobs(site))}'
+    wait_until(lambda: metrics.exists() and said in metrics.read_text())
+
+
+def test_an_image_may_be_only_so_large(make_site: MakeSite) -> None:
+    site = make_site()
+    site.config.write_text(site.config.read_text() + "[limits]\nimage_bytes = 1000\n")
+    said = author_of(site).push("master", "publish/1.0")
+    assert "and 1.0 kB are allowed" in said
+    assert state(site) == "failed"
+    assert site.versions(MODULE) == []

@@ -32,7 +32,8 @@ from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.engine_image import candidate_name
+from mlreef_hooks.errors import EngineGoneError, PublishError
 from mlreef_hooks.image import (
     ArchivedLayer,
     BuiltImage,
@@ -44,11 +45,9 @@ from mlreef_hooks.image import (
 from mlreef_hooks.image_plan import MODULE_LABEL
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import HashingWriter
-from mlreef_hooks.process import holder, is_lost
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
 _DEPENDENCIES = "mlreef-dependencies"
-_CANDIDATE = "mlreef-candidate"
 _IN_MEMORY = 32 << 20  # a larger code layer is spooled to a temporary file
 _LOCKED_LABEL = "io.mlreef.locked"
 
@@ -64,14 +63,22 @@ class DockerBuilder:
     locks: Path
     log: Callable[[str], None]
 
+    def readiness(self, base: Base, requirements: Mapping[str, str]) -> int:
+        """How much the engine has already: 2 with the requirements, 1 with the base alone, or 0."""
+        image = self.engine.image(base.image)
+        if image is None:
+            return 0
+        found = self.engine.image(_dependencies_name(image, base, requirements, self.pip))
+        return 2 if found else 1
+
     def dependencies(self, name: str, base: Base, requirements: Mapping[str, str]) -> Dependencies:
         """The image with the base and the requirements, installed now or found."""
-        self._remove_lost()
+        self.engine.remove_lost()
         image = self.engine.image(base.image) or self._pull(base)
-        key = _key(image, base, requirements, self.pip)
-        reference = f"{_DEPENDENCIES}:{key}"
+        reference = _dependencies_name(image, base, requirements, self.pip)
+        turn = hashlib.sha256(f"{self.engine.url} {reference}".encode()).hexdigest()[:32]
         waiting = "another push installs the same requirements; waiting for it"
-        with turn_taken(self.locks, key, lambda: self.log(waiting)):
+        with turn_taken(self.locks, turn, lambda: self.log(waiting)):
             found = self.engine.image(reference)
             made = found or self._install(image, base, requirements, reference)
         return Dependencies(
@@ -86,18 +93,16 @@ class DockerBuilder:
             reused=found is not None,
         )
 
-    def _remove_lost(self) -> None:
-        """Remove what publishes left in the engine that were killed."""
-        self.engine.remove_lost()
-        for name in self.engine.names():
-            held, _, _ = name.removeprefix(f"{_CANDIDATE}:").rpartition("_")
-            if name.startswith(f"{_CANDIDATE}:") and is_lost(held.replace("_", "/")):
-                self.engine.untag(name)
+    def knows(self, base: Base, requirements: Mapping[str, str]) -> bool:
+        """True where the engine has an image of the dependencies."""
+        return self.readiness(base, requirements) == 2
 
     def _pull(self, base: Base) -> EngineImage:
         self.log(f"fetching the base image {base.image}")
         try:
             return self.engine.pull(base.image)
+        except EngineGoneError:
+            raise
         except PublishError as error:
             hint = "the administrator corrects [base], or makes an image with mlreef-hooks base"
             raise PublishError(error.message, hint, passing=True) from error
@@ -171,7 +176,7 @@ class DockerBuilder:
             digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
             code = ArchivedLayer(size=layer.size, open=lambda: cast("IO[bytes]", spooled))
             below = [None] * len(spec.dependencies.layers)
-            self.engine.load(docker_archive(_candidate(digest), config, [*below, code]))
+            self.engine.load(docker_archive(candidate_name(digest), config, [*below, code]))
             size = layer.size
         return digest, size
 
@@ -184,7 +189,7 @@ class DockerBuilder:
         """The image under its reference, in the registry where the prefix names one."""
         self._check_free(image)
         self.engine.tag(image.digest, image.reference)
-        self.engine.untag(_candidate(image.digest))
+        self.engine.untag(candidate_name(image.digest))
         if not self.registry.remote:
             return image
         return replace(image, digest=self.engine.push(image.reference))
@@ -202,12 +207,7 @@ class DockerBuilder:
     def discard(self, image: BuiltImage) -> None:
         """Drop an image that will not be delivered; one that cannot be dropped now stays."""
         with suppress(PublishError):
-            self.engine.untag(_candidate(image.digest))
-
-
-def _candidate(digest: str) -> str:
-    """The name of an image until it is delivered: it tells which process holds it."""
-    return f"{_CANDIDATE}:{holder().replace('/', '_')}_{digest.removeprefix('sha256:')[:12]}"
+            self.engine.untag(candidate_name(image.digest))
 
 
 def _origin(image: EngineImage) -> str | None:
@@ -218,11 +218,13 @@ def _origin(image: EngineImage) -> str | None:
         return None
 
 
-def _key(image: EngineImage, base: Base, requirements: Mapping[str, str], pip: Pip) -> str:
-    """The key of dependencies: what is installed depends on nothing else."""
+def _dependencies_name(
+    image: EngineImage, base: Base, requirements: Mapping[str, str], pip: Pip
+) -> str:
+    """The name of an image of dependencies: what is installed depends on nothing else."""
     indexes = [without_credentials(url) for url in (pip.index_url, *pip.extra_index_urls)]
     parts = json.dumps([_RECIPE, image.id, base.python, dict(requirements), indexes])
-    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+    return f"{_DEPENDENCIES}:{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 
 
 def _labels(result: bytes) -> dict[str, str]:

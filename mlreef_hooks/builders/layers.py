@@ -88,11 +88,21 @@ class LayersBuilder:
             modules=installed.modules | image.facts.modules | sys.stdlib_module_names,
         )
 
+    def knows(self, base: Base, requirements: Mapping[str, str]) -> bool:
+        """True where the base is here, and what the requirements mean on it is known."""
+        if not self.bases.has(base):
+            return False
+        key = _key(self.bases.find(base), requirements, self.pip)
+        return self._lock_path(key).is_file()
+
+    def _lock_path(self, key: str) -> Path:
+        return self.locked / f"{key}.json"
+
     def _lock(
         self, key: str, image: BaseImage, requirements: Mapping[str, str]
     ) -> tuple[Lock, bool]:
         """What the requirements mean on the base, and whether that was known."""
-        path = self.locked / f"{key}.json"
+        path = self._lock_path(key)
         if path.is_file():
             lock = Lock.from_json(path.read_bytes())
             if self.installer.can_install(lock):

@@ -24,6 +24,7 @@ from mlreef_hooks.config import DockerEngine, Pip
 from mlreef_hooks.container import Lines, Run
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder, replace_file, turn_taken
 from mlreef_hooks.engine import Engine
+from mlreef_hooks.engine_pool import EnginePool
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.wheels.lock import Lock, LockedWheel, SourceNeeded, kept_at
@@ -37,11 +38,11 @@ _ROUNDS = 20  # of building what the last resolution found to be missing
 
 @dataclass(frozen=True, kw_only=True)
 class SourceWheels:
-    """Builds wheels in the engine that `open_engine` gives, which is asked once something is to be
-    built. `folder` keeps the wheels, `locks` is a folder for lock files, `log` gets pip's output.
+    """Builds wheels in the engines of `pool`, which is asked once something is to be built.
+    `folder` keeps the wheels, `locks` is a folder for lock files, `log` gets pip's output.
     """
 
-    open_engine: Callable[[], Engine]
+    pool: EnginePool
     settings: DockerEngine
     pip: Pip
     layouts: OciLayouts
@@ -114,8 +115,7 @@ class SourceWheels:
                 make_folder(self.folder, 0o755)
                 remove_lost(self.folder)
                 with unfinished_folder(self.folder, "build") as folder:
-                    run = self._run(source, place, int(end - monotonic()))
-                    wheel = self._build(source, place, run, folder / "wheel")
+                    wheel = self._build(source, place, end, folder / "wheel")
                     return self._keep(key, wheel, folder / "wheel")
             except OSError as error:
                 raise unwritten(error) from error
@@ -133,9 +133,19 @@ class SourceWheels:
         script = build_script(place.platform.python, self.pip)
         return pip_run(bounds, place.image.config.digest, script, files)
 
-    def _build(self, source: Source, place: BuildPlace, run: Run, path: Path) -> LockedWheel:
+    def _build(self, source: Source, place: BuildPlace, end: float, path: Path) -> LockedWheel:
         """The wheel that a source becomes, whose content is at `path` then."""
-        engine = self.open_engine()
+
+        def build(engine: Engine) -> LockedWheel:
+            run = self._run(source, place, int(end - monotonic()))
+            return self._build_in(engine, source, place, run, path)
+
+        base = place.image.config.digest
+        return self.pool.do(build, lambda engine: int(engine.image(base) is not None))
+
+    def _build_in(
+        self, engine: Engine, source: Source, place: BuildPlace, run: Run, path: Path
+    ) -> LockedWheel:
         engine.remove_lost()
         self._load(place.image, engine)
         output, wheels = PipOutput(building=str(source)), list[LockedWheel]()

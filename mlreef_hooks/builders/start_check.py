@@ -4,15 +4,18 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mlreef_hooks.config import DockerEngine
 from mlreef_hooks.container import GRACE, TIMED_OUT, Ended, Lines, Run
-from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import package_of
 from mlreef_hooks.plain_text import plain
+
+if TYPE_CHECKING:
+    from mlreef_hooks.engine import Engine
 
 _STRANGER = "65534:65534"
 _LINES_SHOWN = 20  # of what a module printed that does not start
@@ -46,7 +49,7 @@ _USAGE_ERROR = 2  # the exit status of argparse where it takes no --help (add_he
 class StartCheck:
     """Starts modules in an engine: no network, read-only, another user, any folder."""
 
-    engine: Engine
+    engine: "Engine"
     settings: DockerEngine
     log: Callable[[str], None]
 

@@ -1,7 +1,5 @@
 """Commands for administrators of the git server."""
 
-import contextlib
-import json
 import os
 import platform
 import sys
@@ -16,7 +14,7 @@ from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config
 from mlreef_hooks.config import Config
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import change_setting
+from mlreef_hooks.git_settings import read_settings, set_own
 from mlreef_hooks.hook_files import (
     find_repositories,
     git_dir_of,
@@ -28,7 +26,7 @@ from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
-from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.push_option_setting import switch_on, take_back
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
@@ -45,7 +43,8 @@ all_option = click.option(
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
-def chosen_repositories(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
+    """The git directories that the options name."""
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
     found = [git_dir_of(path) for path in repos]
@@ -78,7 +77,7 @@ def install(
 
     A hook that is there already is kept and runs first. Doing it again changes nothing.
     """
-    git_dirs = chosen_repositories(repos, root)
+    git_dirs = find_git_dirs(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -94,12 +93,18 @@ def install(
     text = hook_text(python, path.resolve(), config)
 
     def change(git_dir: Path) -> str:
-        done = install_hook(git_dir, text, dry_run=dry_run)
+        said = _install(git_dir, text, dry_run=dry_run)
         if not dry_run:
-            set_publish_on(git_dir, publish_on, config)
-        return done
+            _set_publish_on(git_dir, publish_on, config)
+        return said
 
     return _each(git_dirs, change, dry_run)
+
+
+def _install(git_dir: Path, text: str, *, dry_run: bool) -> str:
+    said = install_hook(git_dir, text, dry_run=dry_run)
+    switched = switch_on(git_dir, dry_run=dry_run)
+    return f"{said}, push options are on" if switched else said
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
@@ -116,12 +121,12 @@ def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) ->
     return int(failed)
 
 
-def set_publish_on(git_dir: Path, publish_on: str | None, config: Config) -> None:
-    """Let the hook of a repository look for what is wanted there, which is changed first."""
+def _set_publish_on(git_dir: Path, publish_on: str | None, config: Config) -> None:
+    """Let the hook of a repository look for what is wanted there, which may be changed first."""
     if publish_on:
-        change_setting(git_dir, "mlreef.publishOn", publish_on)
-    with contextlib.closing(GitRepository(git_dir)) as repository:
-        set_edge_mark(git_dir, edge_branch(repository, config))
+        set_own(git_dir, "mlreef.publishOn", publish_on)
+    settings = {each.name: each.value for each in read_settings(git_dir)}
+    set_edge_mark(git_dir, edge_branch(settings, config))
 
 
 def _common_root(git_dirs: list[Path]) -> Path:
@@ -139,34 +144,14 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = chosen_repositories(repos, root)
-    return _each(git_dirs, lambda git_dir: uninstall_hook(git_dir, dry_run=dry_run), dry_run)
+    git_dirs = find_git_dirs(repos, root)
+    return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 
-@click.command("doctor")
-@repo_option
-@all_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
-    """Look for everything that would keep a push from being published.
-
-    Exit status 1 where something is wrong.
-    """
-    from mlreef_hooks.doctor import examine
-
-    config = load_config(config_file)
-    if root is None and not repos and config.server.root:
-        root = Path(config.server.root)
-    git_dirs = chosen_repositories(repos, root) if repos or root else []
-    findings = list(examine(config, config_path(config_file), git_dirs))
-    if form == "json":
-        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
-    else:
-        for finding in findings:
-            hint = f": {finding.hint}" if finding.hint else ""
-            click.echo(f"{finding.state}: {finding.about}: {finding.message}{hint}")
-    return int(any(finding.state == "error" for finding in findings))
+def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
+    said = uninstall_hook(git_dir, dry_run=dry_run)
+    switched = take_back(git_dir, dry_run=dry_run)
+    return f"{said}, push options are off again" if switched else said
 
 
 @click.command("base")
@@ -192,26 +177,26 @@ def base(
 ) -> None:
     """Make a base image out of Debian packages, where no registry can be reached.
 
-    It is stored beside the site's images, and brought to the engine where one answers.
+    It is stored beside the site's images, and brought to every engine that answers.
     """
-    from functools import cache
-
-    from mlreef_hooks.cli.site import find_engine, open_bases
+    from mlreef_hooks.cli.site import open_bases, open_pool
     from mlreef_hooks.oci_layout import OciLayouts
 
     if sum((pull, layout is not None, bool(mirror or packages))) > 1:
         raise click.UsageError("--pull and --layout go with no other option but --image")
     config = load_config(config_file)
-    layouts, engine = OciLayouts(config.images_path), cache(lambda: find_engine(config))
+    layouts = OciLayouts(config.images_path)
     if pull:
-        open_bases(config, layouts, engine, click.echo).fetch(image)
+        open_bases(config, layouts, click.echo).fetch(image)
         click.echo(f"fetched {image}")
         return
     if layout is not None:
         manifest = _take_base(layouts, layout, image)
     else:
         manifest = _make_base(layouts, image, mirror, packages)
-    _load_base(layouts, engine(), image, manifest)
+    pool = open_pool(config, click.echo)
+    for address in pool.addresses:
+        _load_base(layouts, pool.reach(address), image, manifest)
     made = "made" if layout is None else "took"
     click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
 

@@ -124,8 +124,9 @@ def work_until_idle(config: Config, job_ids: Sequence[int]) -> None:
             work_off(site, open_repository)
     if config.worker.stay:
         return
-    with suppress(OSError, PublishError), locked(config.state_path / LOCK, wait=False):
-        while site.jobs.waiting():
+    lock = config.state_path / LOCK
+    with suppress(OSError, PublishError), locked(lock, wait=False):
+        while lock.exists() and site.jobs.waiting():
             sleep(LOOK_SECONDS)
             work_off(site, open_repository)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, chosen_repositories, repo_option
+from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_site
@@ -247,7 +247,7 @@ def sweep(
     if not repos and root is None and site.config.server.root:
         root = Path(site.config.server.root)
     jobs, failed = [], False
-    for git_dir in chosen_repositories(repos, root):
+    for git_dir in find_git_dirs(repos, root):
         try:
             with contextlib.closing(GitRepository(git_dir)) as repository:
                 name = site.server.repository_name(repository.git_dir, {})
@@ -258,6 +258,7 @@ def sweep(
     jobs += [job for job in site.jobs.waiting() if job.id not in {each.id for each in jobs}]
     click.echo(f"{len(jobs)} jobs to build")
     _follow(jobs, site) if not no_follow else _leave(jobs, site)
+    site.show_figures()
     return int(failed)
 
 

@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "post-receive": "hook:post_receive",
     "install": "admin:install",
     "uninstall": "admin:uninstall",
-    "doctor": "admin:doctor",
+    "doctor": "doctor:doctor",
     "worker": "jobs:worker",
     "sweep": "jobs:sweep",
     "status": "jobs:status",

@@ -62,6 +62,7 @@ def _receive(config_file: str | None, pusher: Pusher, *, resident: bool) -> bool
             if jobs:
                 _see_to(jobs, repository, site, pusher, resident=resident)
                 pusher.let_go()
+                site.show_figures()
             return bool(jobs and site.jobs.waiting())
     except PublishError:
         raise

@@ -5,33 +5,38 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
-from mlreef_hooks.config import Config
+from mlreef_hooks.config import Config, DockerEngine
 from mlreef_hooks.durable_files import appended
+from mlreef_hooks.engine_pool import EnginePool
+from mlreef_hooks.event_log import EventLog
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
 
 if TYPE_CHECKING:
     from mlreef_hooks.bases import BaseImages, BaseSource
     from mlreef_hooks.builders.docker_engine import DockerBuilder
+    from mlreef_hooks.builders.into_engine import EngineImages
     from mlreef_hooks.builders.layers import LayersBuilder
     from mlreef_hooks.builders.source_wheels import SourceWheels
-    from mlreef_hooks.builders.stored_image import CheckStart, Deliver
+    from mlreef_hooks.builders.stored_image import CheckStart, Deliver, StoredImage
     from mlreef_hooks.engine import Engine
     from mlreef_hooks.oci_layout import OciLayouts
     from mlreef_hooks.registry import Registry
 
 Log = Callable[[str], None]
-FindEngine = Callable[[], "Engine | None"]
+_Result = TypeVar("_Result")
 
 
 def open_site(config: Config, say: Callable[[str], None]) -> Site:
@@ -39,16 +44,18 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
     user = os.getuid()
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
+    clock = partial(datetime.now, UTC)
     return Site(
         config=config,
         server=SERVERS["plain"](config, user),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
         index=IndexFiles(config.index_path),
         cache=cache,
-        builder=partial(open_builder, config, cache),
+        build=SiteBuild(config, cache),
         say=say,
         output=say,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
+        events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
         keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
     )
 
@@ -60,34 +67,75 @@ def keep_mistake(path: Path, error: Exception) -> None:
         log.write(said)
 
 
-def open_builder(config: Config, cache: BuildCache, log: Log) -> Builder:
-    """The builder that the configuration wants.
+@dataclass(frozen=True)
+class SiteBuild:
+    """Builds with the builder that the configuration wants."""
 
-    Each is imported here: most pushes of a publish tag that is wrong never need one.
-    """
-    if config.builder.use == "docker":
-        return open_docker_builder(config, log)
-    layers = open_layers_builder(config, cache, log)
-    from mlreef_hooks.builders.choice import ChoosingBuilder
+    config: Config
+    cache: BuildCache
 
-    alone = config.builder.use == "layers"
-    return ChoosingBuilder(layers, None if alone else lambda: open_docker_builder(config, log), log)
+    def __call__(
+        self, output: Log, manifest: ModuleManifest, work: Callable[[Builder], _Result]
+    ) -> _Result:
+        """What `work` gives with the builder.
+
+        Each is imported here: most pushes of a publish tag that is wrong never need one.
+        """
+        config, log = self.config, output
+        if config.builder.use == "docker":
+            return _build_in_engine(config, log, manifest, work)
+        layers = open_layers_builder(config, self.cache, log)
+        from mlreef_hooks.builders.choice import build_by_choice
+
+        if config.builder.use == "layers":
+            return build_by_choice(work, layers, None, log)
+        return build_by_choice(
+            work, layers, lambda: _build_in_engine(config, log, manifest, work), log
+        )
 
 
-def open_docker_builder(config: Config, log: Log) -> "DockerBuilder":
-    """The builder that needs an engine."""
+def _build_in_engine(
+    config: Config, log: Log, manifest: ModuleManifest, work: Callable[[Builder], _Result]
+) -> _Result:
+    """What `work` gives with the builder that needs an engine."""
+    base, required = config.base[manifest.base], manifest.requirements_files
+    open_docker = partial(_open_docker_builder, config, log)
+    return open_pool(config, log).do(
+        lambda engine: work(open_docker(engine)),
+        lambda engine: open_docker(engine).readiness(base, required),
+    )
+
+
+def _open_docker_builder(config: Config, log: Log, engine: "Engine") -> "DockerBuilder":
     from mlreef_hooks.builders.docker_engine import DockerBuilder
-    from mlreef_hooks.engine import Engine
 
-    settings = config.builder.docker
     return DockerBuilder(
-        engine=Engine(settings.url, timeout=settings.build_seconds + 60),
-        settings=settings,
+        engine=engine,
+        settings=config.builder.docker,
         pip=config.pip,
         registry=config.registry,
         locks=config.state_path / "locks",
         log=log,
     )
+
+
+def open_pool(config: Config, log: Log) -> EnginePool:
+    """The container engines of the site."""
+    settings = config.builder.docker
+    return EnginePool(
+        addresses=settings.addresses,
+        open_engine=lambda address: open_engine(settings, address, settings.build_seconds + 60),
+        slots=settings.builds_per_engine,
+        locks=config.state_path / "locks",
+        say=log,
+    )
+
+
+def open_engine(settings: DockerEngine, address: str, timeout: float) -> "Engine":
+    """One of the engines of the site; the SDK is loaded here."""
+    from mlreef_hooks.engine import Engine
+
+    return Engine(address, timeout=timeout, tls=settings.tls)
 
 
 def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "LayersBuilder":
@@ -102,12 +150,11 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
         layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels",
         built=state / "built", log=log,
     )  # fmt: skip
-    engine = cache(lambda: find_engine(config))
-    start, deliverers = _ways_out(config, build_cache, layouts, engine, log)
+    start, deliverers = _ways_out(config, build_cache, layouts, log)
     builds = config.builder.use == "auto"
     return LayersBuilder(
         layouts=layouts,
-        bases=open_bases(config, layouts, engine, log),
+        bases=open_bases(config, layouts, log),
         cache=build_cache,
         installer=installer,
         pip=config.pip,
@@ -126,12 +173,10 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
 def open_sources(config: Config, layouts: "OciLayouts", log: Log) -> "SourceWheels":
     """What builds wheels of requirements that have none."""
     from mlreef_hooks.builders.source_wheels import SourceWheels
-    from mlreef_hooks.engine import Engine
 
-    settings = config.builder.docker
     return SourceWheels(
-        open_engine=partial(Engine, settings.url, timeout=settings.build_seconds + 60),
-        settings=settings,
+        pool=open_pool(config, log),
+        settings=config.builder.docker,
         pip=config.pip,
         layouts=layouts,
         folder=config.state_path / "built",
@@ -140,7 +185,7 @@ def open_sources(config: Config, layouts: "OciLayouts", log: Log) -> "SourceWhee
     )
 
 
-def open_bases(config: Config, layouts: "OciLayouts", engine: FindEngine, log: Log) -> "BaseImages":
+def open_bases(config: Config, layouts: "OciLayouts", log: Log) -> "BaseImages":
     """The base images of the site."""
     from mlreef_hooks.bases import BaseImages
     from mlreef_hooks.wheels.bytecode import find_compiler
@@ -148,8 +193,10 @@ def open_bases(config: Config, layouts: "OciLayouts", engine: FindEngine, log: L
     def sources() -> "Sequence[BaseSource]":
         from mlreef_hooks.base_sources import EngineSource, RegistrySource
 
+        pool = open_pool(config, log)
+        engines = [partial(pool.reach, address) for address in pool.addresses]
         registry = RegistrySource(open_registry=partial(open_registry, config))
-        return (EngineSource(open_engine=engine), registry)
+        return (*(EngineSource(open_engine=each) for each in engines), registry)
 
     return BaseImages(
         layouts=layouts,
@@ -170,42 +217,28 @@ def open_registry(config: Config, host: str) -> "Registry":
     return Registry(host, docker_config=docker_config, ca_bundle=settings.ca_bundle)
 
 
-def find_engine(config: Config) -> "Engine | None":
-    """The container engine of the configuration, None where none answers."""
-    url = config.builder.docker.url
-    socket = url.removeprefix("unix://")
-    if socket != url and not os.access(socket, os.R_OK | os.W_OK):
-        return None
-    from mlreef_hooks.engine import Engine
-    from mlreef_hooks.errors import PublishError
-
-    try:
-        return Engine(url, timeout=config.builder.docker.build_seconds + 60)
-    except PublishError:
-        return None
-
-
 def _ways_out(
-    config: Config,
-    cache: BuildCache,
-    layouts: "OciLayouts",
-    find: FindEngine,
-    log: Log,
+    config: Config, cache: BuildCache, layouts: "OciLayouts", log: Log
 ) -> tuple["CheckStart", Sequence["Deliver"]]:
     """How an image is started, and where it goes besides its layout."""
+
+    def images() -> "EngineImages":
+        from mlreef_hooks.builders.into_engine import EngineImages  # most pushes need no engine
+
+        return EngineImages(
+            layouts=layouts, pool=open_pool(config, log), settings=config.builder.docker,
+            bases=config.base, log=log,
+        )  # fmt: skip
+
+    def start(image: "StoredImage", manifest: ModuleManifest) -> bool:
+        return images().check_start(image, manifest)
+
+    if not config.registry.remote:
+        return start, [lambda image: images().deliver(image)]
     from mlreef_hooks.builders.into_registry import RegistryDelivery
 
-    remote = config.registry.remote
     host = config.registry.prefix.partition("/")[0]
     to_registry = RegistryDelivery(
         layouts=layouts, cache=cache, open_registry=lambda: open_registry(config, host)
     )
-    engine = find() if config.builder.layers.start != "never" or not remote else None
-    if engine is None:
-        return (lambda image, manifest: False), ([to_registry] if remote else [])
-    from mlreef_hooks.builders.into_engine import EngineImages
-    from mlreef_hooks.builders.start_check import StartCheck
-
-    check = StartCheck(engine=engine, settings=config.builder.docker, log=log)
-    images = EngineImages(layouts=layouts, engine=engine, check=check)
-    return images.check_start, ([to_registry] if remote else [images.deliver])
+    return start, [to_registry]

@@ -43,7 +43,8 @@ def _open_index(config: Config, path: Path | None) -> IndexFiles:
 def _engine(config: Config) -> DockerEngine:
     """The engine for runs: the configuration's, else the one that docker itself would use."""
     settings, usual = config.builder.docker, os.environ.get("DOCKER_HOST")
-    return replace(settings, url=usual) if usual and settings.url == DockerEngine.url else settings
+    untold = settings.addresses == (DockerEngine.url,)
+    return replace(settings, url=usual) if usual and untold else settings
 
 
 def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:

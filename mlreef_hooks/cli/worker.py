@@ -34,6 +34,7 @@ MODULES = (
     "encodings.utf_8_sig",
     "importlib.readers",
     "mlreef_hooks.builders.choice",
+    "mlreef_hooks.builders.into_engine",
     "mlreef_hooks.builders.into_registry",
     "mlreef_hooks.builders.layers",
     "mlreef_hooks.builders.wheel_layers",

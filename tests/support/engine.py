@@ -4,20 +4,23 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mlreef_hooks.base_image import BASE_PATH, make_base_tar, plan_base_tar
 from mlreef_hooks.bases import RootImage, import_root
 from mlreef_hooks.engine import Engine
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.process import start_time
 from tests.support.certificates import Certificate
 from tests.support.machine import Machine
-from tests.support.processes import accepts, daemon, find_program, free_port
+from tests.support.processes import accepts, daemon, find_program, free_port, wait_until
 
 PRIVATE_ENGINE = Path(__file__).parents[2] / "examples" / "private-engine"
 BASE_IMAGE = "mlreef-base:bookworm"
@@ -40,18 +43,24 @@ class EngineError(Exception):
 
 
 @contextmanager
-def private_engine(folder: Path, machine: Machine | None = None) -> Iterator[str]:
-    """The URL of an engine of its own, whose every file is below `folder`; needs root."""
+def private_engine(
+    folder: Path, machine: Machine | None = None, options: Sequence[str] = ()
+) -> Iterator[str]:
+    """The URL of an engine of its own, whose every file is below `folder`; needs root. `options`
+    are dockerd's.
+    """
     find_program("dockerd")
-    url = _private_engine("start", folder, machine)
+    url = _private_engine("start", folder, machine, options)
     try:
         yield url
     finally:
         _private_engine("stop", folder)
 
 
-def _private_engine(action: str, folder: Path, machine: Machine | None = None) -> str:
-    command = [str(PRIVATE_ENGINE), action, str(folder)]
+def _private_engine(
+    action: str, folder: Path, machine: Machine | None = None, options: Sequence[str] = ()
+) -> str:
+    command = [str(PRIVATE_ENGINE), action, str(folder), *options]
     done = subprocess.run(
         machine.command(*command) if machine else command,
         stdin=subprocess.DEVNULL,
@@ -63,6 +72,49 @@ def _private_engine(action: str, folder: Path, machine: Machine | None = None) -
     if done.returncode != 0:
         raise EngineError(done.stderr)
     return done.stdout.strip()
+
+
+class MortalEngine:
+    """A private engine that a test kills, with its containers left to themselves, and starts again.
+
+    `url` is where it is reached; `folder` is that of `private_engine`.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self._folder = folder
+        process = self._pid_file.read_text()
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[:-1]
+        self._command = [os.fsdecode(word) for word in words]
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "dockerd.pid"
+
+    def kill(self) -> None:
+        """Kill the daemon, which writes nothing and ends nothing then."""
+        process = int(self._pid_file.read_text())
+        os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not start_time(process))
+        self._pid_file.unlink()  # it would be believed while nobody has waited for the process
+
+    def start_again(self) -> None:
+        """Return when the daemon runs and answers, as it did before it was killed."""
+        if not self._pid_file.exists():
+            with (self._folder / "log").open("ab") as log:
+                subprocess.run(
+                    ["setsid", "--fork", *self._command],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True,
+                )  # fmt: skip
+        wait_until(self._answers)
+        (self._folder / "launched.pid").write_text(f"{self._pid_file.read_text()}\n")
+
+    def _answers(self) -> bool:
+        try:
+            Engine(self.url).close()
+        except PublishError:
+            return False
+        return True
 
 
 def base_tar() -> Path:

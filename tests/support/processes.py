@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -62,6 +62,15 @@ def wait_until(fact: Callable[[], bool]) -> None:
     deadline = monotonic() + WAIT_SECONDS
     while not fact():
         assert monotonic() < deadline
+
+
+def end_processes_of(folder: Path) -> None:
+    """Kill the program's processes whose configuration is in a folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            if b"mlreef_hooks" in words and b"\0%b/" % os.fsencode(folder) in words:
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @contextmanager

@@ -60,7 +60,8 @@ class GitSite:
         document: dict[str, Any] = {
             "state": str(self.state),
             "server": {"root": str(self.repositories)},
-            "worker": {"stay": False},  # or every test would leave a process
+            # Or every test would leave a process, which may be there first when it tries again.
+            "worker": {"stay": False, "retry_seconds": 3600},
             "builder": {"use": builder, "docker": {"url": engine, "network": "host"}},
             "base": {"default": {"image": base_image, "python": "3.11"}},
             "pip": {"ca_bundle": str(CA_BUNDLE)},

@@ -1,0 +1,44 @@
+"""`mlreef-hooks doctor`: what would keep a push from being published."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
+from mlreef_hooks.cli.configuration import config_path, load_config
+from mlreef_hooks.plain_text import plain
+
+
+@click.command("doctor")
+@repo_option
+@all_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
+    """Look for everything that would keep a push from being published.
+
+    Nothing is changed. Exit status 1 where something is wrong.
+    """
+    from mlreef_hooks.account import owner_of_most
+    from mlreef_hooks.cli.apart import examine
+    from mlreef_hooks.doctor.checks import CHECK_SECONDS, CHECKS
+    from mlreef_hooks.doctor.finding import Visit
+
+    config = load_config(config_file)
+    if root is None and not repos and config.server.root:
+        root = Path(config.server.root)
+    git_dirs = find_git_dirs(repos, root) if repos or root else []
+    visit = Visit(
+        config=config, config_file=config_path(config_file), git_dirs=git_dirs,
+        account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
+    )  # fmt: skip
+    found = []
+    for finding in examine(visit, CHECKS, seconds=CHECK_SECONDS):
+        found.append(finding)
+        if form == "text":
+            click.echo(plain(str(finding)))
+    if form == "json":
+        click.echo(json.dumps([vars(each) for each in found], indent=2))
+    return int(any(each.state == "error" for each in found))

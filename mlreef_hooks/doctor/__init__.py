@@ -1,0 +1,1 @@
+"""What would keep a push from being published, found before it does."""

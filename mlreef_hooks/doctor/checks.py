@@ -1,0 +1,32 @@
+"""The table of checks, in the order in which a push would meet what they look at."""
+
+from collections.abc import Mapping
+
+from mlreef_hooks.doctor.finding import Check
+from mlreef_hooks.doctor.folder import look_at_folders
+from mlreef_hooks.doctor.hook import look_at_hooks
+from mlreef_hooks.doctor.images import look_at_bases, look_at_engines
+from mlreef_hooks.doctor.machine import look_at_configuration, look_at_machine
+from mlreef_hooks.doctor.modules import look_at_index
+from mlreef_hooks.doctor.network import look_at_packages, look_at_registry
+from mlreef_hooks.doctor.processes import look_at_processes
+from mlreef_hooks.doctor.repository import look_at_repositories
+from mlreef_hooks.doctor.waiting import look_at_jobs, look_at_tags
+
+CHECK_SECONDS = 60.0  # of each check; with many repositories, those of theirs find what they can
+
+CHECKS: Mapping[str, Check] = {
+    "machine": look_at_machine,
+    "configuration": look_at_configuration,
+    "hooks": look_at_hooks,
+    "repositories": look_at_repositories,
+    "processes": look_at_processes,
+    "folders": look_at_folders,
+    "jobs": look_at_jobs,
+    "tags": look_at_tags,
+    "packages": look_at_packages,
+    "engine": look_at_engines,
+    "bases": look_at_bases,
+    "registry": look_at_registry,
+    "index": look_at_index,
+}

@@ -1,0 +1,178 @@
+"""What is wrong with the hook in a repository: each fault that git passes over in silence."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from mlreef_hooks.account import EXECUTE, READ, Account
+from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
+from mlreef_hooks.doctor.machine import git_version
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import ask_git
+from mlreef_hooks.git_settings import Setting, last_of, read_settings
+from mlreef_hooks.hook_files import HOOK, PROGRAM, HookState, hook_text, read_hook
+
+_TRIAL = """\
+import sys, mlreef_hooks.cli.post_receive, mlreef_hooks.builders.layers, mlreef_hooks.registry
+[open(path).close() for path in sys.argv[1:]]
+"""
+_TRIAL_SECONDS = 20
+_CONFIG_HOOKS = (2, 54)  # the git that runs hooks of its configuration
+Trial = Callable[[str, str, Account], str]
+
+
+def look_at_hooks(visit: Visit) -> Iterator[Finding]:
+    """Of each repository what is wrong with its hook."""
+    if not visit.git_dirs:
+        yield fault("repositories-none", "repositories", "none was looked at")
+    version, trial = git_version(), cache(_trial)
+    for git_dir in visit.git_dirs:
+        try:
+            found = [*_faults(git_dir, visit, version, trial)]
+        except (OSError, PublishError) as error:
+            said = error.message if isinstance(error, PublishError) else str(error)
+            found = [fault("repository-unreadable", git_dir, said)]
+        yield from found or [fine(git_dir, "the hook is installed")]
+
+
+def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -> Iterator[Finding]:
+    closed = visit.account.obstacle(git_dir, READ | EXECUTE)
+    if closed:
+        said = f"uid {visit.account.user} cannot use it: {closed} is closed"
+        yield fault("repository-unreadable", git_dir, said)
+        return
+    ask_git(git_dir, "rev-parse", "--git-dir")
+    settings = read_settings(git_dir)
+    elsewhere = last_of(settings, "core.hookspath")
+    if elsewhere:
+        said = f"git looks for hooks in {elsewhere.value}, by {elsewhere.origin}"
+        yield fault("hooks-path", git_dir, said)
+    state = read_hook(git_dir)
+    named = _configured(settings)
+    if named:
+        for name, said in config_hook_fault(named, version, installed=state.kind == "ours"):
+            yield fault(name, git_dir, said)
+        if state.kind != "ours":
+            return
+    found = hook_fault(state, visit, trial)
+    if found:
+        yield fault(found[0], git_dir, found[1])
+
+
+def _configured(settings: Sequence[Setting]) -> str:
+    """The name of a hook of git's configuration that runs this program, empty where none does."""
+    for setting in settings:
+        form = re.fullmatch(r"hook\.(.+)\.command", setting.name, re.DOTALL)
+        if form and "mlreef" in setting.value:
+            return form[1]
+    return ""
+
+
+def config_hook_fault(
+    name: str, version: Sequence[int], *, installed: bool
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with a hook of git's configuration that runs this program."""
+    if tuple(version) < _CONFIG_HOOKS:
+        shown = ".".join(map(str, version))
+        yield "config-hook", f"git {shown} does not know hooks of its configuration, as hook.{name}"
+    elif installed:
+        yield "hook-twice", f"git runs hook.{name} of its configuration beside the repository's own"
+
+
+def hook_fault(state: HookState, visit: Visit, trial: Trial) -> tuple[str, str] | None:
+    """Why the hook would not do its work for the repository's owner, None where it would."""
+    git_dir, hook = state.git_dir, state.git_dir / "hooks" / HOOK
+    account = Account.of(git_dir.stat().st_uid)
+    if state.kind != "ours":
+        return _absence(state, hook)
+    if "\r" in state.text:
+        return "hook-line-ends", "the hook has Windows line ends"
+    shell = re.match(r"#!\s*(\S+)", state.text)
+    said = _fault_at(Path(shell[1]), account) if shell else "it names no interpreter"
+    if said:
+        return "hook-interpreter", f"the hook's first line is wrong: {said}"
+    if account.obstacle(hook, READ | EXECUTE):
+        return "hook-closed", "the hook is not executable"
+    if os.statvfs(hook).f_flag & os.ST_NOEXEC:
+        return "hook-no-exec", "the file system lets nothing be executed"
+    return _fault_of_values(state, visit, account, trial)
+
+
+def _absence(state: HookState, hook: Path) -> tuple[str, str]:
+    if hook.is_symlink() and not hook.exists():
+        return "hook-dangling", "the hook is a dangling link"
+    if state.kind == "foreign":
+        return "hook-replaced", "another hook stands in its place"
+    return "hook-missing", "the hook is not installed"
+
+
+def _fault_of_values(
+    state: HookState, visit: Visit, account: Account, trial: Trial
+) -> tuple[str, str] | None:
+    """What is wrong with the program and the configuration that the hook names."""
+    python, named = _value(state.text, "python"), _value(state.text, "config")
+    for name, what, path, wanted in (
+        ("hook-program", "interpreter", python, READ | EXECUTE),
+        ("hook-config", "configuration", named, READ),
+    ):
+        said = _fault_at(Path(path), account, wanted)
+        if said:
+            return name, f"the {what} {said}"
+    said = trial(python, named, account)
+    if said:
+        return "hook-program", said
+    expected = hook_text(Path(python), Path(named), visit.config)
+    if state.text != expected or Path(named).resolve() != visit.config_file.resolve():
+        return "hook-outdated", "the hook is of another version or configuration"
+    return None
+
+
+def _value(text: str, name: str) -> str:
+    """What the shell would set the variable to; empty where the hook does not set it."""
+    found = [line for line in text.splitlines() if line.startswith(f"{name}=")]
+    try:
+        return "".join(shlex.split(found[0].partition("=")[2])) if found else ""
+    except ValueError:
+        return ""
+
+
+def _fault_at(path: Path, account: Account, wanted: int = READ | EXECUTE) -> str:
+    """Why the account cannot use the file; empty where it can."""
+    try:
+        obstacle = account.obstacle(path, wanted)
+    except FileNotFoundError:
+        return f"{path} is not there"
+    except OSError as error:
+        return f"{path} cannot be looked at: {error.strerror}"
+    if obstacle is not None:
+        return f"{path} cannot be used by uid {account.user}: {obstacle} is closed"
+    return ""
+
+
+def _trial(python: str, config: str, account: Account) -> str:
+    """What keeps the program from starting as the account, where this process may try that.
+
+    Modes tell which folder is closed; whether it all works is told best by trying it.
+    """
+    if os.geteuid() not in (0, account.user):
+        return ""
+    options = {"cwd": "/", **account.for_process()}
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", _TRIAL, config, PROGRAM],
+            env={"PATH": os.defpath},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRIAL_SECONDS,
+            check=False,
+            **options,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"the interpreter {python} does not start: {error}"
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    last = said[-1] if said else f"exit status {done.returncode}"
+    return f"the interpreter does not start mlreef-hooks: {last}" if done.returncode else ""

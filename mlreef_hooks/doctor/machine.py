@@ -1,0 +1,104 @@
+"""The machine and the configuration: clock, git, files that the configuration names."""
+
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlreef_hooks.account import READ
+from mlreef_hooks.config import Config
+from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
+from mlreef_hooks.git import run_git
+
+_OLDEST_GIT = (2, 31)  # the first with rev-parse --path-format
+_EARLIEST = 1_767_225_600  # 2026-01-01, in seconds since 1970: this program is not older
+_OTHERS = 0o007
+
+
+def git_version() -> tuple[int, ...]:
+    """git's version as numbers, such as (2, 39, 5); PublishError where there is none."""
+    found = re.search(rb"[0-9]+(\.[0-9]+)*", run_git("version").stdout)
+    return tuple(map(int, found[0].split(b"."))) if found else ()
+
+
+def look_at_machine(visit: Visit) -> Iterator[Finding]:
+    """What is wrong with clock and git."""
+    if visit.now < _EARLIEST:
+        yield fault("clock-wrong", "clock", "it is years behind")
+    version = git_version()
+    shown = f"git {'.'.join(map(str, version))}"
+    if version < _OLDEST_GIT:
+        yield fault("git-old", "git", f"{shown} is too old")
+    else:
+        yield fine("git", shown)
+
+
+def look_at_configuration(visit: Visit) -> Iterator[Finding]:
+    """What is wrong with the configuration's file, and with the files that it names."""
+    mode = visit.config_file.stat().st_mode if visit.config_file.is_file() else 0
+    keys = [key for key, url in _urls(visit.config) if _holds_password(url)]
+    if keys and mode & _OTHERS:
+        said = f"everybody can read the password in {keys[0]}"
+        yield fault("config-open", visit.config_file, said).but(
+            hint=f"put it into pip.netrc, or close the file: chmod o= {visit.config_file}"
+        )
+    for key, path, secret in _named_files(visit.config):
+        found = _fault_of_file(visit, path, secret=secret)
+        if found:
+            yield fault(found[0], key, found[1])
+
+
+def _urls(config: Config) -> Iterator[tuple[str, str]]:
+    yield "pip.index_url", config.pip.index_url
+    yield from (("pip.extra_index_urls", url) for url in config.pip.extra_index_urls)
+    yield "server.url", config.server.url
+    yield "builder.docker.url", config.builder.docker.url
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:
+        return False
+
+
+def _named_files(config: Config) -> Iterator[tuple[str, Path, bool]]:
+    """Key, path, and whether what it holds is secret."""
+    pip, registry = config.pip, config.registry
+    named = (
+        ("pip.ca_bundle", pip.ca_bundle, False), ("pip.netrc", pip.netrc, True),
+        ("registry.ca_bundle", registry.ca_bundle, False),
+        ("registry.docker_config", registry.docker_config, True),
+    )  # fmt: skip
+    yield from ((key, Path(path), secret) for key, path, secret in named if path)
+
+
+def _fault_of_file(visit: Visit, path: Path, *, secret: bool) -> tuple[str, str] | None:
+    try:
+        obstacle = visit.account.obstacle(path, READ)
+    except FileNotFoundError:
+        return "file-missing", f"{path} is not there"
+    except OSError as error:
+        return "file-closed", f"{path} cannot be looked at: {error.strerror}"
+    if obstacle is not None:
+        said = f"uid {visit.account.user} cannot read {path} because of {obstacle}"
+        return "file-closed", said
+    if not path.is_file():
+        return "file-missing", f"{path} is not a file"
+    if secret and path.stat().st_mode & _OTHERS:
+        return "secret-open", f"everybody can read the passwords in {path}"
+    if not secret and not _is_bundle(path):
+        return "file-missing", f"{path} holds no certificates"
+    return None
+
+
+def _is_bundle(path: Path) -> bool:
+    if not os.access(path, os.R_OK):
+        return True  # another account's; nothing is known of what is in it
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (ssl.SSLError, OSError):
+        return False
+    return True

@@ -1,0 +1,51 @@
+"""What is on the network: the registry of images and the index of packages, asked for nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlreef_hooks.builders.pip_install import without_credentials
+from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.oci import sha256
+from mlreef_hooks.registry import Registry
+from mlreef_hooks.wheels.access import Access, index_urls, read_pages
+
+_ANSWER_SECONDS = 10
+_REPOSITORY = "mlreef-hooks-doctor"  # it need not exist
+_PACKAGE = "pip"
+
+
+def look_at_registry(visit: Visit) -> Iterator[Finding]:
+    """Whether the registry lets the account in, where the site has one."""
+    settings = visit.config.registry
+    if not settings.remote:
+        return
+    host, _, folder = settings.prefix.partition("/")
+    docker_config = Path(settings.docker_config) if settings.docker_config else None
+    try:
+        with Registry(
+            host,
+            docker_config=docker_config,
+            ca_bundle=settings.ca_bundle,
+            timeout=_ANSWER_SECONDS,
+            wait=lambda seconds: None,
+        ) as registry:
+            registry.has_blob(f"{folder}/{_REPOSITORY}".strip("/"), sha256(b""))
+    except PublishError as error:
+        yield fault("registry-away", host, error.message).but(hint=error.hint)
+    else:
+        yield fine(host, "the registry lets us in")
+
+
+def look_at_packages(visit: Visit) -> Iterator[Finding]:
+    """Whether each package index answers."""
+    if visit.config.builder.use == "docker":
+        return  # pip asks, in a container of the engine
+    for url in index_urls(visit.config.pip, ()):
+        about = without_credentials(url)
+        try:
+            [*read_pages(Access(visit.config.pip), [url], _PACKAGE)]
+        except PublishError as error:
+            yield fault("packages-away", about, error.message)
+        else:
+            yield fine(about, "the package index answers")

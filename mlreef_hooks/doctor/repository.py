@@ -1,0 +1,95 @@
+"""What is wrong with a repository besides its hook: settings, refs, owner, what git left there."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mlreef_hooks.doctor.finding import Finding, Visit, fault
+from mlreef_hooks.edge_mark import is_edge_marked
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git import ask_git, first_line, run_git
+from mlreef_hooks.git_settings import Setting, last_of, read_settings
+from mlreef_hooks.intake import edge_branch
+from mlreef_hooks.manifest import VISIBILITIES
+from mlreef_hooks.plain_text import counted, plain
+from mlreef_hooks.push_option_setting import SETTING
+from mlreef_hooks.servers.table import SERVERS
+from mlreef_hooks.waiting_room import MARK
+
+_OLD_SECONDS = 3600  # git's own locks live for moments
+# What a git server leaves in its repositories.
+_TRACES: Mapping[str, Callable[[Path], bool]] = {
+    "gitolite": lambda git_dir: "gitolite" in _target(git_dir / "hooks" / "update"),
+    "gitea": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "gitea").exists(),
+    "forgejo": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "forgejo").exists(),
+    "gitlab": lambda git_dir: "gitlab" in _target(git_dir / "hooks"),
+    "soft-serve": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "soft-serve").exists(),
+}
+
+
+def look_at_repositories(visit: Visit) -> Iterator[Finding]:
+    """What is wrong with each repository; one that git does not read is told of by its hook."""
+    state = visit.config.state_path
+    home = state.stat().st_uid if os.path.isdir(state) else 0
+    for git_dir in visit.git_dirs:
+        with suppress(OSError, PublishError):  # told of by the check of its hook
+            yield from _faults(git_dir, visit, read_settings(git_dir))
+        owner = git_dir.stat().st_uid
+        if home not in (0, owner):
+            said = f"it belongs to uid {owner}, and {state} to uid {home}"
+            yield fault("repository-owner", git_dir, said)
+
+
+def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterator[Finding]:
+    refused = run_git("-C", str(git_dir), "rev-parse", "--git-dir")
+    if b"dubious ownership" in refused.stderr and os.geteuid() == visit.account.user:
+        yield fault("repository-owner", git_dir, f"git says: {first_line(refused.stderr)}")
+    said = last_of(settings, SETTING.lower())
+    if said is None or not said.on:
+        yield fault("push-options-off", git_dir, f"it takes no push options: {SETTING} is not true")
+    yield from _faults_of_refs(git_dir, visit, settings)
+    branch = edge_branch({each.name: each.value for each in settings}, visit.config)
+    if not is_edge_marked(git_dir, branch):
+        yield fault("edge-mark", git_dir, "the hook does not know which pushes are to be published")
+    visibility = last_of(settings, "mlreef.visibility")
+    if visibility and visibility.value.strip().lower() not in VISIBILITIES:
+        said_ = f"its visibility is {plain(visibility.value)!r}, which counts as private"
+        yield fault("visibility-unknown", git_dir, said_)
+    for name, is_there in _TRACES.items():
+        if name not in SERVERS and is_there(git_dir):
+            said_ = f"{name} keeps it, whose names and visibility are not known here"
+            yield fault("server-unknown", git_dir, said_)
+    yield from _old_locks(git_dir, visit.now)
+
+
+def _faults_of_refs(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterator[Finding]:
+    words = ("for-each-ref", "--format=%(refname)", "refs/heads/", "refs/replace/")
+    refs = os.fsdecode(ask_git(git_dir, *words).stdout).splitlines()
+    replaced = [ref for ref in refs if ref.startswith("refs/replace/")]
+    if replaced:
+        yield fault("refs-replaced", git_dir, f"{plain(replaced[0])} shows an object as another")
+    own = last_of(settings, "mlreef.mainbranch")
+    branch = (own.value if own else "") or visit.config.publish.main_branch
+    if len(refs) > len(replaced) and f"refs/heads/{branch}" not in refs:
+        said = f"it has no branch {plain(branch)}, which published commits must be on"
+        yield fault("branch-missing", git_dir, said)
+
+
+def _target(link: Path) -> str:
+    """Where a link leads, as text; empty where there is none."""
+    return str(link.readlink()) if link.is_symlink() else ""
+
+
+def _old_locks(git_dir: Path, now: float) -> Iterator[Finding]:
+    """The locks of git that are too old to be held: git makes them anew each time."""
+    found = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock")]
+    old = [
+        path
+        for path in found
+        if path.name != f"{MARK}.lock" and now - path.lstat().st_mtime > _OLD_SECONDS
+    ]
+    if old:
+        said = f"{old[0].relative_to(git_dir)} is left of a git that was killed"
+        more = f", and {counted(len(old) - 1, 'other')}" if len(old) > 1 else ""
+        yield fault("git-lock", git_dir, said + more)
