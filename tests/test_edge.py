@@ -51,11 +51,11 @@ def index() -> Iterator[PackageIndex]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, index: PackageIndex) -> Iterator[GitSite]:
-    """A site without an engine."""
+def site(tmp_path: Path, index: PackageIndex, request: pytest.FixtureRequest) -> Iterator[GitSite]:
+    """A site without an engine; with a parameter that is true, one whose worker stays."""
     site = make_site(
         tmp_path / "site", pip={"index_url": index.url}, images={"path": ""},
-        builder={"layers": {"start": "never"}},
+        builder={"layers": {"start": "never"}}, worker={"stay": getattr(request, "param", False)},
     )  # fmt: skip
     yield site
     index.awake.set()
@@ -176,9 +176,12 @@ def test_the_branch_goes_where_it_is_forced(site: GitSite, author: Author) -> No
     assert edge(site)["commit"] == other
 
 
+@pytest.mark.parametrize("site", [False, True], ids=["loading", "staying"], indirect=True)
 def test_of_many_pushes_the_last_is_published(
     site: GitSite, author: Author, index: PackageIndex
 ) -> None:
+    base = author.commit(PROJECT)
+    author.push("master")
     index.awake.clear()
     commits, pushes = [], []
     for number in range(5):
@@ -187,13 +190,14 @@ def test_of_many_pushes_the_last_is_published(
         asked = commits[-1]
         wait_until(lambda: any(job[1] == asked for job in jobs(site)))  # noqa: B023
         if not number:
-            wait_until(lambda: jobs(site)[0][2] == "building")
+            wait_until(lambda: jobs(site)[1][2] == "building")
     index.awake.set()
     said = [push.communicate()[1] for push in pushes]
     wait_until(lambda: edge(site).get("commit") == commits[-1])
-    states = [state for _, _, state, _ in jobs(site)]
-    assert states == ["published", "superseded", "superseded", "superseded", "published"]
-    assert [tries for *_, tries in jobs(site)] == [1, 0, 0, 0, 1]
+    assert jobs(site)[0] == ("master", base, "published", 1)
+    assert [job[2:] for job in jobs(site)[1:]] == [
+        ("published", 1), ("superseded", 0), ("superseded", 0), ("superseded", 0), ("published", 1),
+    ]  # fmt: skip
     assert f"edge of upper is {commits[0][:7]} (" in said[0]
     assert f"edge of upper is {commits[-1][:7]} (" in said[-1]
     assert "mlreef: master is superseded: a newer push took its place" in said[2]
