@@ -81,7 +81,10 @@ def _find_version(document: Document, wanted: str) -> Document:
         version = None
     if version is None:
         known = ", ".join([*(each["version"] for each in versions), *channels])
-        raise PublishError(f"{document['name']} has no version {wanted}", f"it has {known}")
+        raise PublishError(
+            f"{document['name']} has no version {wanted}",
+            f"{'it has' if channels else 'its versions are'} {known}",
+        )
     return version
 
 
