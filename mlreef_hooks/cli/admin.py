@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
+from mlreef_hooks.config import Config
+from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_settings import read_settings, set_own
 from mlreef_hooks.hook_files import (
     find_repositories,
     git_dir_of,
@@ -20,6 +23,7 @@ from mlreef_hooks.hook_files import (
     uninstall_hook,
 )  # fmt: skip
 from mlreef_hooks.installation import Settings, prepare_state, write_config
+from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.push_option_setting import switch_on, take_back
@@ -54,6 +58,10 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
 @click.option("--main-branch", default="", help="The branch that published commits are on.")
+@click.option(
+    "--publish-on", type=click.Choice(["tag", "push"]), default=None,
+    help="Publish each push of the main branch of these repositories too, or tags alone.",
+)  # fmt: skip
 @click.pass_obj
 def install(
     config_file: str | None,
@@ -63,6 +71,7 @@ def install(
     registry: str,
     engine: str,
     main_branch: str,
+    publish_on: str | None,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
 
@@ -82,7 +91,14 @@ def install(
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
-    return _each(git_dirs, lambda git_dir: _install(git_dir, text, dry_run=dry_run), dry_run)
+
+    def change(git_dir: Path) -> str:
+        said = _install(git_dir, text, dry_run=dry_run)
+        if not dry_run:
+            _set_publish_on(git_dir, publish_on, config)
+        return said
+
+    return _each(git_dirs, change, dry_run)
 
 
 def _install(git_dir: Path, text: str, *, dry_run: bool) -> str:
@@ -103,6 +119,14 @@ def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) ->
     if dry_run:
         click.echo("nothing was changed: --dry-run")
     return int(failed)
+
+
+def _set_publish_on(git_dir: Path, publish_on: str | None, config: Config) -> None:
+    """Let the hook of a repository look for what is wanted there, which may be changed first."""
+    if publish_on:
+        set_own(git_dir, "mlreef.publishOn", publish_on)
+    settings = {each.name: each.value for each in read_settings(git_dir)}
+    set_edge_mark(git_dir, edge_branch(settings, config))
 
 
 def _common_root(git_dirs: list[Path]) -> Path:
