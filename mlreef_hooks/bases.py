@@ -109,6 +109,7 @@ class BaseImages:
 
     def _read(self, manifest: Descriptor, base: Base) -> BaseImage:
         image = read_image(self.layouts, manifest)
+        self.layouts.keep((manifest, image.config, *(layer.blob for layer in image.layers)))
         config, layers = decode(self.layouts.read(image.config.digest)), image.layers
         environment = tuple(config.get("config", {}).get("Env") or ())
         return BaseImage(
@@ -127,17 +128,17 @@ class BaseImages:
         words = (manifest.digest.removeprefix("sha256:")[:32], python, str(bytecode), _FACTS)
         path = self.facts / f"{'-'.join(words)}.json"
         if not path.is_file():
-            waiting = "another push reads the base"
-            with turn_taken(self.locks, path.stem, lambda: self.say(waiting)):
+            with turn_taken(self.locks, "base-facts", self._wait):
                 if not path.is_file():
-                    facts = self._find_facts(layers, environment, python, bytecode=bytecode)
-                    make_folder(self.facts, 0o755)
-                    replace_file(path, facts.to_json(), 0o644)
+                    self._write_facts(path, layers, environment, python)
         return BaseFacts.from_json(path.read_bytes())
 
-    def _find_facts(
-        self, layers: Sequence[Layer], environment: Sequence[str], python: str, *, bytecode: bool
-    ) -> BaseFacts:
+    def _wait(self) -> None:
+        self.say("another push reads the base image")
+
+    def _write_facts(
+        self, path: Path, layers: Sequence[Layer], environment: Sequence[str], python: str
+    ) -> None:
         from mlreef_hooks.base_reading import read_base_facts  # only ever once for a base
 
         with ExitStack() as files:
@@ -145,7 +146,10 @@ class BaseImages:
                 files.enter_context(self.layouts.blob_path(layer.blob.digest).open("rb"))
                 for layer in layers
             ]
-            return read_base_facts(opened, environment, python, bytecode=bytecode)
+            bytecode = self.can_compile(python)
+            facts = read_base_facts(opened, environment, python, bytecode=bytecode)
+        make_folder(self.facts, 0o755)
+        replace_file(path, facts.to_json(), 0o644)
 
 
 def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:
@@ -191,7 +195,7 @@ def store_base(layouts: OciLayouts, image: str, manifest: Descriptor) -> Descrip
     stored = read_image(layouts, manifest)
     blobs = (manifest, stored.config, *(layer.blob for layer in stored.layers))
     layouts.sync(blob.digest for blob in blobs)
-    layouts.tag(BASES, image, manifest)
+    layouts.tag(BASES, image, manifest, blobs)
     return manifest
 
 

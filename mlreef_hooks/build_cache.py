@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections import UserDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,14 @@ class BuildCache:
     def add_folders(self, facts: Mapping[str, Any]) -> None:
         """Remember folders by their tree ids."""
         self._add("folders", facts)
+
+    def forget_layers(self, digests: Collection[str]) -> None:
+        """Forget the layers of these digests, whose blobs will be gone."""
+        with self._forgetting():
+            rows = self._ask("SELECT key, facts FROM layers", [])
+            known = [(key, json.loads(facts)) for key, facts in rows]
+            lost = [(key,) for key, each in known if _digest(each) in digests]
+            self._write("DELETE FROM layers WHERE key = ?", lost)
 
     def memory(self) -> "Remembered":
         """What is known of divided folders, looked up one by one."""
@@ -160,6 +168,10 @@ class BuildCache:
                 self.close()
                 with contextlib.suppress(OSError):
                     self._path.unlink()
+
+
+def _digest(facts: Any) -> str | None:
+    return facts.get("digest") if isinstance(facts, dict) else None
 
 
 def _batches(values: Iterable[str]) -> Iterator[list[str]]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mlreef_hooks.config_table import path_key, read_table, table_key, text_key
+from mlreef_hooks.config_table import Count, path_key, read_table, table_key, text_key
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_FOR_EVER = Count(0)
 _HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
 
 _ENGINE = r"unix:///\S+|tcp://[^\s/@]+|ssh://(?:[^\s/@:-][^\s/@:]*@)?[^\s/@-][^\s/@]*(?:/\S*)?"
@@ -251,6 +252,18 @@ class Metrics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GarbageCollection:
+    """`[gc]`: what is kept, and for how long; 0 is for ever. Only `mlreef-hooks gc` reads it."""
+
+    keep_versions: Count = _FOR_EVER
+    yanked_days: Count = _FOR_EVER
+    grace_seconds: int = 86_400
+    log_days: int = 90
+    package_bytes: int = 1 << 30
+    registry: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration; a missing file is a configuration of defaults."""
 
@@ -269,6 +282,7 @@ class Config:
     provenance: Provenance = field(default_factory=Provenance)
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
+    gc: GarbageCollection = field(default_factory=GarbageCollection)
     rules: Mapping[str, Severity] = field(default_factory=dict, metadata={"check": _check_rules})
 
     @property

@@ -6,11 +6,12 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NewType, TypeVar
 
 from mlreef_hooks.problems import did_you_mean
 
 Table = TypeVar("Table")
+Count = NewType("Count", int)  # a number that may be 0
 Check = Callable[[Any], Iterable[str]]  # a value of the right type -> what is wrong, behind its key
 
 
@@ -103,10 +104,18 @@ def _read_scalar(kind: Any, value: object, place: str, faults: list[str]) -> Any
     return None
 
 
+def _read_count(kind: Any, value: object, place: str, faults: list[str]) -> Any:
+    if type(value) is int and value >= 0:
+        return Count(value)
+    faults.append(f"{place}: write a whole number")
+    return None
+
+
 _READERS: Mapping[Any, Callable[[Any, object, str, list[str]], Any]] = {
     str: _read_scalar,
     int: _read_scalar,
     bool: _read_scalar,
+    Count: _read_count,
     tuple: _read_list,
     typing.get_origin(Mapping[str, str]): _read_mapping,
     Literal: _read_word,

@@ -87,23 +87,26 @@ def locked(
     path: Path,
     *,
     wait: bool = True,
+    together: bool = False,
     on_wait: Callable[[], None] = lambda: None,
     mode: int = 0o600,
 ) -> Iterator[None]:
     """Hold a lock among processes; BlockingIOError where another has it and `wait` is false.
 
-    `on_wait` is called once where it has to be waited for. The file is its owner's alone unless
-    `mode` says otherwise, for whoever may open it could keep the lock.
+    Any number may hold it `together`, and nobody else meanwhile. `on_wait` is called once where it
+    has to be waited for. The file is its owner's alone unless `mode` says otherwise, for whoever
+    may open it could keep the lock.
     """
     descriptor = open_own(path, os.O_RDWR, mode)
+    how = fcntl.LOCK_SH if together else fcntl.LOCK_EX
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
                 raise
             on_wait()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, how)
         yield
     finally:
         os.close(descriptor)

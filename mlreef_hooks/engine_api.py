@@ -1,6 +1,7 @@
 """The docker SDK, the only file that imports it: told what it needs, its errors in plain words."""
 
 import contextlib
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
 from docker.tls import TLSConfig
 from docker.utils import parse_repository_tag
+from urllib3.connection import HTTPConnection
 
 from mlreef_hooks.config import EngineTls
 from mlreef_hooks.errors import EngineGoneError, PublishError
@@ -21,6 +23,13 @@ __all__ = ["FAILURES", "APIError", "Client", "Container", "DockerException", "Im
 # Everything that a call of the SDK raises where the engine refuses, fails or is gone.
 FAILURES = (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
 PING_SECONDS = 5
+_KEPT_ALIVE = (  # after a minute without a sign of life, or 15 seconds of knocking
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_SYNCNT, 3),
+)
 
 
 def open_client(url: str, *, timeout: float, tls: EngineTls | None) -> Client:
@@ -54,11 +63,11 @@ def _api_version(url: str, tls: EngineTls | None) -> str:
 
 
 def _client(url: str, timeout: float, version: str, tls: EngineTls | None) -> Client:
-    by_ssh = url.startswith("ssh://")
+    by_ssh, by_tcp = url.startswith("ssh://"), url.startswith("tcp://")
     used = "unix:///ssh" if by_ssh else url  # the SDK's own way by ssh wants another library
     client = Client(
         base_url=used, timeout=int(timeout), version=version,
-        tls=_tls_config(tls) if tls and url.startswith("tcp://") else False,
+        tls=_tls_config(tls) if tls and by_tcp else False,
     )  # fmt: skip
     api: Any = client.api
     api.trust_env = False
@@ -66,7 +75,19 @@ def _client(url: str, timeout: float, version: str, tls: EngineTls | None) -> Cl
         from mlreef_hooks.engine_ssh import SshAdapter, ssh_command
 
         api.mount("http+docker://", SshAdapter(ssh_command(url), timeout))
+    if by_tcp:
+        api.mount("http://", _TcpAdapter())
+        api.mount("https://", _TcpAdapter())
     return client
+
+
+class _TcpAdapter(requests.adapters.HTTPAdapter):
+    """Connections that end where the other machine is gone without a word."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Set the options of sockets, as the library asks for them."""
+        socket_options = [*HTTPConnection.default_socket_options, *_KEPT_ALIVE]
+        super().init_poolmanager(*args, **options, socket_options=socket_options)
 
 
 def _tls_config(tls: EngineTls) -> TLSConfig:

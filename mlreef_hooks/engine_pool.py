@@ -91,13 +91,16 @@ class EnginePool:
         wait: bool,
     ) -> "Engine":
         """The engine to work in; `held` lets go of it, and of its slot."""
+        said = False
         while True:
             ready = self._ready(addresses, readiness, held)
             engine = self._take_slot(ready, held)
             if engine is None and not wait:
                 engine = max(ready, key=itemgetter(0))[1]
             elif engine is None:
-                self.say("all engines are busy; waiting for one")
+                if not said:
+                    self.say("all engines are busy; waiting for one")
+                said = True
                 engine = self._wait_for_slot(ready, held)
             for _, other in ready:
                 if other is not engine:

@@ -5,6 +5,7 @@ client does. It speaks through a pair of sockets, so that nothing is left where 
 """
 
 import errno
+import os
 import shlex
 import socket
 import subprocess
@@ -29,7 +30,13 @@ _OPTIONS = {
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "3",
 }
+_VARIABLES = ("HOME", "PATH", "SSH_AUTH_SOCK", "USER")
 _SAID = 1 << 16  # bytes that are read of what ssh wrote
+
+
+def _environment() -> dict[str, str]:
+    """What `ssh` needs of the environment, which may hold the password of whoever pushed."""
+    return {name: value for name, value in os.environ.items() if name in _VARIABLES}
 
 
 def ssh_command(url: str) -> list[str]:
@@ -87,7 +94,9 @@ class _Connection(UnixHTTPConnection):
         self._held.callback(self._said.close)
         with theirs:
             end = theirs.fileno()
-            program = subprocess.Popen(self._command, stdin=end, stdout=end, stderr=self._said)
+            program = subprocess.Popen(
+                self._command, stdin=end, stdout=end, stderr=self._said, env=_environment()
+            )
         self._held.enter_context(program)
         self._held.callback(program.kill)
 

@@ -21,7 +21,8 @@ LISTING_FIELDS = (
     "namespace", "name", "kind", "version", "title", "description", "inputs", "outputs",
     "visibility", "yanked", "updated_at",
 )  # fmt: skip
-LATER_FIELDS = ("yanked", "yank_reason", "provenance")  # of a version; all others never change
+# Of a version; all others never change.
+LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
 _JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
     "string": {"type": "string"},
@@ -130,6 +131,11 @@ def _value_schema(parameter: Parameter) -> Document:
     return schema
 
 
+def named(document: Document, version: str) -> str:
+    """A version as users name it, such as `vision/add-noise@1.2.0`."""
+    return f"{document['namespace']}/{document['name']}@{version}"
+
+
 def newest(versions: Iterable[Document]) -> Document:
     """The version that a user gets who names none: the highest that is final and not yanked.
 
@@ -184,12 +190,38 @@ def set_yanked(document: Document, version: str, *, yanked: bool, reason: str | 
     }
 
 
+def set_deprecated(document: Document, version: str | None, reason: str | None) -> Document:
+    """The document with a version (None: the module) deprecated, or no longer without a reason."""
+    said = {} if reason is None else {"deprecated": reason}
+    if version is None:
+        return _without_deprecated(document) | said
+    wanted = Version(version)
+    return {
+        **document,
+        "versions": [
+            _without_deprecated(each) | said if Version(each["version"]) == wanted else each
+            for each in document["versions"]
+        ],
+    }
+
+
+def _without_deprecated(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "deprecated"}
+
+
+def deprecation(document: Document, version: Document) -> str | None:
+    """Why a version is deprecated, by itself or with its whole module; None where it is not."""
+    return version.get("deprecated") or document.get("deprecated")
+
+
 def listing_line(document: Document) -> Document:
-    """The one line of facts about a module."""
+    """The one line of facts about a module; `deprecated` stands there where there is a reason."""
     version = newest(document["versions"])
     updated_at = max(each["published_at"] for each in document["versions"])
     facts = {**document, **version, "updated_at": updated_at}
-    return {name: facts[name] for name in LISTING_FIELDS}
+    reason = deprecation(document, version)
+    said = {"deprecated": reason} if reason else {}
+    return {name: facts[name] for name in LISTING_FIELDS} | said
 
 
 def change_listing(

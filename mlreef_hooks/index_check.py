@@ -28,7 +28,8 @@ def check_document(kind: str, document: Document, path: str) -> Document:
     for error in _validator(kind).iter_errors(document):
         place = "/".join(map(str, error.instance_path)) or "the document"
         said = printable(f"{place}: {error.message}")[:_SHOWN]
-        raise PublishError(f"{path} is no {kind} document: {said}", "restore it from a backup")
+        hint = "the administrator runs mlreef-hooks reindex"
+        raise PublishError(f"{path} is no {kind} document: {said}", hint)
     return document
 
 

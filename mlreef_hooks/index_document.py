@@ -16,10 +16,12 @@ def read_document(path: Path) -> Document | None:
         return None
     except (ValueError, RecursionError) as error:
         raise PublishError(
-            f"{path} is not JSON: {error}", "restore it from a backup, or remove it"
+            f"{path} is not JSON: {error}", "the administrator runs mlreef-hooks reindex"
         ) from None
     if not isinstance(document, dict):
-        raise PublishError(f"{path} is not a document of the index", "restore it from a backup")
+        raise PublishError(
+            f"{path} is not a document of the index", "the administrator runs mlreef-hooks reindex"
+        )
     return document
 
 

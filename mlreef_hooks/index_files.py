@@ -6,7 +6,7 @@ that is killed leaves a note (`.pending`), by which whoever comes next completes
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -27,6 +27,7 @@ from mlreef_hooks.index import (
     change_listing,
     find_version,
     listing_line,
+    set_deprecated,
     set_yanked,
 )
 from mlreef_hooks.index_attachments import read_attachments, remove_attachments
@@ -36,6 +37,7 @@ from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 from mlreef_hooks.provenance import named_files
 from mlreef_hooks.push import RESERVED
 
+LOCK, NOTE = ".lock", ".pending"
 SCHEMAS = ("module", "listing", "index")
 _PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
@@ -57,8 +59,8 @@ class IndexFiles:
         """`check` refuses a document that is read and not what it should be."""
         self.root = root
         self._check = check
-        self._lock = root / ".lock"
-        self._note = root / ".pending"
+        self._lock = root / LOCK
+        self._note = root / NOTE
 
     # reading
 
@@ -92,6 +94,18 @@ class IndexFiles:
                 listing = self._read("listing", audience / facts["path"]) or {"modules": []}
                 lines += listing["modules"]
         return sorted(lines, key=lambda line: (line["namespace"], line["name"]))
+
+    def documents(self) -> Iterator[Document]:
+        """Every module's document; PublishError where one is broken or not for this process."""
+        self._complete_abandoned()
+        for path in sorted(self.root.rglob("modules/**/*.json")):
+            try:
+                document = read_document(path)
+            except OSError as error:
+                hint = "run it as the account of the state folder"
+                raise PublishError(f"{path} cannot be read: {error}", hint) from error
+            if document is not None:
+                yield self._check("module", document, str(path))
 
     def _audiences(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):
@@ -135,13 +149,51 @@ class IndexFiles:
 
         Where the repository's `visibility` has become narrower, the module's becomes so too.
         """
+        with self._changing(namespace, name, version, visibility) as (document, write):
+            write(set_yanked(document, version, yanked=reason is not None, reason=reason))
+
+    def deprecate(
+        self, namespace: str, name: str, version: str | None, *, reason: str | None, visibility: str
+    ) -> None:
+        """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
+        with self._changing(namespace, name, version, visibility) as (document, write):
+            write(set_deprecated(document, version, reason))
+
+    def mend(self, namespace: str, name: str) -> None:
+        """Let listings and entrances say what the module's document says, or nothing of it."""
         with self._writing():
             _, document = self._stored(namespace, name)
-            if document is None or find_version(document, version) is None:
-                raise KeyError(version)
-            visibility = min(visibility, document["visibility"], key=VISIBILITIES.index)
-            document = set_yanked(document, version, yanked=reason is not None, reason=reason)
-            self._write({**document, "visibility": visibility})
+            if document is not None:
+                self._write(document)
+            for visibility in VISIBILITIES if document is None else ():
+                self._refresh_listing(audience_of(visibility, namespace), namespace, name, None)
+
+    def take_out(
+        self, namespace: str, name: str, choose: Callable[[Document], Collection[str]]
+    ) -> list[Document]:
+        """The versions that `choose` names and that are in the index no more; one always stays."""
+        with self._writing():
+            _, document = self._stored(namespace, name)
+            if document is None:
+                return []
+            names = choose(document)
+            gone = [each for each in document["versions"] if each["version"] in names]
+            left = [each for each in document["versions"] if each["version"] not in names]
+            if not gone or not left:
+                return []
+            self._write({**document, "versions": left})
+            return gone
+
+    @contextmanager
+    def _changing(
+        self, namespace: str, name: str, version: str | None, visibility: str
+    ) -> Iterator[tuple[Document, Callable[[Document], None]]]:
+        with self._writing():
+            _, document = self._stored(namespace, name)
+            if document is None or (version and find_version(document, version) is None):
+                raise KeyError(version or name)
+            narrow = min(visibility, document["visibility"], key=VISIBILITIES.index)
+            yield document, lambda changed: self._write({**changed, "visibility": narrow})
 
     def _stored(self, namespace: str, name: str) -> tuple[str, Document | None]:
         """A module's audience and document; what cannot be read does not count as not there."""

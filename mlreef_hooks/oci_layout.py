@@ -22,6 +22,7 @@ from mlreef_hooks.process import holder, is_lost
 REF = "org.opencontainers.image.ref.name"  # the annotation that names an image
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MARKER = encode({"imageLayoutVersion": "1.0.0"})
+COLLECTING = ".collecting"  # the lock of who removes blobs that no tag names
 _NEW = ".new-"  # before the name of a blob that is being written, which tells by whom
 _DOCUMENT_BYTES = 8 << 20  # of a manifest or a configuration
 
@@ -33,7 +34,7 @@ class OciLayouts:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._blobs = root / "blobs" / "sha256"
+        self.blob_folder = root / "blobs" / "sha256"
 
     # blobs
 
@@ -42,7 +43,7 @@ class OciLayouts:
         match = _DIGEST.fullmatch(digest)
         if match is None:
             raise ValueError(f"{digest!r} is no digest")
-        return self._blobs / match[1]
+        return self.blob_folder / match[1]
 
     def size_of(self, digest: str) -> int | None:
         """The size of a blob in bytes, None where it is not there for this process."""
@@ -70,15 +71,37 @@ class OciLayouts:
             writer = HashingWriter(file)
             write(cast("IO[bytes]", writer))
             file.flush()
-            path.replace(self.blob_path(writer.digest))
+            with self._uncollected():
+                path.replace(self.blob_path(writer.digest))
         return writer
+
+    def keep(self, blobs: Iterable[Descriptor]) -> set[str]:
+        """The digests of those of the blobs that are there; they count as new from now on.
+
+        Whoever wants to use a blob asks by this, so that it is not collected until a tag names it.
+        """
+        kept = set()
+        with _translated(self.root), self._uncollected():
+            for blob in blobs:
+                if self.has(blob):
+                    with suppress(PermissionError):  # another account's
+                        os.utime(self.blob_path(blob.digest))
+                    kept.add(blob.digest)
+        return kept
+
+    @contextmanager
+    def _uncollected(self) -> Iterator[None]:
+        """Hold off whoever collects blobs: it looks at them anew each time it may go on."""
+        make_folder(self.root, 0o750)
+        with locked(self.root / COLLECTING, together=True):
+            yield
 
     @contextmanager
     def _new_blob(self) -> Iterator[tuple[Path, IO[bytes]]]:
         make_folder(self.root, 0o750)
-        make_folder(self._blobs, 0o755)
+        make_folder(self.blob_folder, 0o755)
         name = f"{_NEW}{holder().replace('/', ',')},{os.urandom(8).hex()}"
-        path = self._blobs / name
+        path = self.blob_folder / name
         try:
             with path.open("xb") as file:
                 os.fchmod(file.fileno(), 0o644)
@@ -89,7 +112,7 @@ class OciLayouts:
     def sweep(self) -> None:
         """Remove what writers left behind that were killed."""
         with suppress(OSError):
-            for path in self._blobs.glob(f"{_NEW}*"):
+            for path in self.blob_folder.glob(f"{_NEW}*"):
                 held = path.name.removeprefix(_NEW).rpartition(",")[0].replace(",", "/")
                 if is_lost(held):
                     path.unlink(missing_ok=True)
@@ -103,7 +126,7 @@ class OciLayouts:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-            sync_folder(self._blobs)
+            sync_folder(self.blob_folder)
 
     # names
 
@@ -115,23 +138,56 @@ class OciLayouts:
                     return Descriptor.read(each)
         return None
 
-    def tag(self, name: str, tag: str, manifest: Descriptor) -> None:
-        """Let a layout have the manifest under a tag."""
-        folder = self.root / name
+    def names(self) -> list[str]:
+        """The layouts that are there."""
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if name != "blobs"]
+            if "oci-layout" in files:
+                found.append(Path(folder).relative_to(self.root).as_posix())
+        return sorted(found)
+
+    def tags(self, name: str) -> dict[str, Descriptor]:
+        """The manifests of a layout by their tags."""
         with _translated(self.root):
-            make_folder(self.root, 0o750)
+            manifests = _read_index(self.root / name / "index.json")["manifests"]
+        return {
+            each["annotations"][REF]: Descriptor.read(each)
+            for each in manifests
+            if REF in each.get("annotations", {})
+        }
+
+    def tag(
+        self, name: str, tag: str, manifest: Descriptor, blobs: Iterable[Descriptor] = ()
+    ) -> None:
+        """Let a layout have the manifest under a tag; PublishError where one of `blobs`, which it
+        needs, was collected.
+        """
+        folder = self.root / name
+        with _translated(self.root), self._uncollected():
+            if not all(map(self.has, blobs)):
+                message = "a layer of the image was collected while the image was made"
+                raise PublishError(message, "push the tag again", passing=True)
             make_folder(folder, 0o755)
             with locked(folder / ".lock"):
-                _complete_layout(folder, self._blobs.parent)
-                index = _read_index(folder / "index.json")
-                others = [
-                    each
-                    for each in index["manifests"]
-                    if each.get("annotations", {}).get(REF) != tag
-                ]
+                _complete_layout(folder, self.blob_folder.parent)
                 entry = {**manifest.to_json(), "annotations": {REF: tag}}
-                index["manifests"] = [*others, entry]
-                replace_file(folder / "index.json", encode(index), 0o644)
+                self._write_index(folder, tag, [entry])
+
+    def untag(self, name: str, tag: str, manifest: Descriptor) -> None:
+        """Take a tag from a layout, unless it stands for another manifest by now."""
+        folder = self.root / name
+        with _translated(self.root), locked(folder / ".lock"):
+            if self.find(name, tag) == manifest:
+                self._write_index(folder, tag, [])
+
+    def _write_index(self, folder: Path, tag: str, instead: list[dict[str, Any]]) -> None:
+        index = _read_index(folder / "index.json")
+        others = [
+            each for each in index["manifests"] if each.get("annotations", {}).get(REF) != tag
+        ]
+        index["manifests"] = [*others, *instead]
+        replace_file(folder / "index.json", encode(index), 0o644)
 
 
 def _complete_layout(folder: Path, blobs: Path) -> None:

@@ -75,10 +75,14 @@ def _turn(
     request: PublishRequest, manifest: ModuleManifest, site: Site
 ) -> AbstractContextManager[None]:
     """The turn to publish this module: of two pushes of one version, only one gives it an image."""
-    module = f"{request.repository.namespace}/{manifest.name}"
-    name = hashlib.sha256(module.encode()).hexdigest()[:32]
+    turn = turn_of(request.repository.namespace, manifest.name)
     locks = site.config.state_path / "locks"
-    return turn_taken(locks, name, lambda: site.tell(report.waiting(manifest.name)))
+    return turn_taken(locks, turn, lambda: site.tell(report.waiting(manifest.name)))
+
+
+def turn_of(namespace: str, name: str) -> str:
+    """The name of the lock of who publishes a module."""
+    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:32]
 
 
 def check(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
@@ -163,13 +167,13 @@ def _describe(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=_visibility(manifest, repository.settings(), site),
+        visibility=visibility_of(manifest, repository.settings(), site),
         source=site.server.source(request.repository),
     )
 
 
-def _visibility(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
-    """The repository's, which the author may narrow and never widen."""
+def visibility_of(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
+    """The repository's visibility, which the author of a module may narrow and never widen."""
     widest = site.server.visibility(settings)
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
@@ -200,7 +204,7 @@ def _complete(
     """The whole entry. Visibility is asked anew: it may have changed while the image was built."""
     return replace(
         entry,
-        visibility=_visibility(entry.manifest, repository.settings(anew=True), site),
+        visibility=visibility_of(entry.manifest, repository.settings(anew=True), site),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),

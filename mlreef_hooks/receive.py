@@ -162,8 +162,9 @@ def withdraw(key: str, tag: str, repository: GitRepository, site: Site) -> None:
         if job.state in states.UNFINISHED:
             stop_process(site.jobs.cancel(job.id, TAG_DELETED).holder)
             site.tell(report.cancelled(job.request))
-        elif (_published(job, site) or {}).get("tag") == tag:  # and not only an alias of it
-            _set_yanked(job, repository, site, TAG_DELETED)
+        elif (version := _published(job, site) or {}).get("tag") == tag:  # and no alias of it
+            if not version["yanked"]:  # what an administrator yanked, no tag brings back
+                _set_yanked(job, repository, site, TAG_DELETED)
             site.tell(report.yanked(job.request, job.module_name))
 
 

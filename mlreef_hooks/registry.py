@@ -164,6 +164,17 @@ class Registry:
         place = self._at(repository, "pull")
         return self._session.persist(lambda: _read_manifest(place, reference))
 
+    def delete_manifest(self, repository: str, digest: str) -> bool:
+        """True where a manifest is gone, under whatever tags; False where the registry deletes
+        nothing.
+        """
+        place = self._at(repository, "delete", f"repository:{repository}:pull")
+        url = place.url(f"manifests/{_checked(DIGEST, digest)}")
+        answer = self._session.persist(
+            lambda: place.request("DELETE", url, f"manifest {digest[:19]}", expect=(202, 404, 405))
+        )
+        return answer.status in (202, 404)
+
     def _at(self, repository: str, actions: str, *scopes: str) -> ImageRepository:
         own = f"repository:{_checked(REPOSITORY, repository)}:{actions}"
         return ImageRepository(session=self._session, name=repository, scopes=(own, *scopes))

@@ -26,6 +26,7 @@ from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_listing import Recall, nothing_known
 
 TAG_DEPTH = 16  # tags may point to tags; 1,024 of them took minutes to follow
+_SECONDS_DIGITS = 12  # with fewer, a time is one of this millennium or the next ones
 _LARGEST = {"tag": 64 << 10, "commit": 16 << 20}  # bytes; a tag's message goes into the index
 
 
@@ -41,6 +42,10 @@ class PeeledTag:
     id: str
     message: str
     name: str | None = None
+
+
+def _seconds(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) < _SECONDS_DIGITS else 0
 
 
 class GitRepository:
@@ -104,6 +109,19 @@ class GitRepository:
             if ref:
                 found[ref.decode(errors="surrogateescape")] = id_.decode(), (peeled or id_).decode()
         return found
+
+    def makers(self, prefix: str) -> dict[str, tuple[int, str]]:
+        """When the refs below `prefix` were made, in seconds since 1970, and by whom: of an
+        annotated tag who wrote it, else the committer. Both may be anything; what is no sound time
+        is 0.
+        """
+        form = "%(refname)%00%(creatordate:unix)%00%(taggername)%(committername)"
+        said = self._git("for-each-ref", f"--format={form}", prefix).stdout
+        found = (line.split(b"\0") for line in said.splitlines() if line.count(b"\0") == 2)
+        return {
+            ref.decode(errors="surrogateescape"): (_seconds(at), by.decode(errors="replace"))
+            for ref, at, by in found
+        }
 
     def is_on_branch(self, commit: str, branch: str) -> bool:
         """True where the commit is reachable from the branch; False where there is no branch."""

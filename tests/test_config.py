@@ -79,6 +79,13 @@ tree_bytes = 4
 image_bytes = 5
 [metrics]
 path = "/srv/metrics.prom"
+[gc]
+keep_versions = 0
+yanked_days = 1
+grace_seconds = 2
+log_days = 3
+package_bytes = 4
+registry = true
 [rules]
 requirement-unpinned = "warning"
 """
@@ -132,6 +139,12 @@ DEFAULTS = {
     "provenance.builder_id": "https://mlreef-hooks.example/builder",
     "provenance.attach": False,
     "provenance.allowed_signers": "",
+    "gc.keep_versions": 0,
+    "gc.yanked_days": 0,
+    "gc.grace_seconds": 86_400,
+    "gc.log_days": 90,
+    "gc.package_bytes": 1 << 30,
+    "gc.registry": False,
     "rules": {},
 }
 BASE_DEFAULTS = {
@@ -226,6 +239,12 @@ def test_every_key_can_be_set() -> None:
         "limits.tree_bytes": 4,
         "limits.image_bytes": 5,
         "metrics.path": "/srv/metrics.prom",
+        "gc.keep_versions": 0,
+        "gc.yanked_days": 1,
+        "gc.grace_seconds": 2,
+        "gc.log_days": 3,
+        "gc.package_bytes": 4,
+        "gc.registry": True,
         "rules": {"requirement-unpinned": "warning"},
     }
 
@@ -273,10 +292,11 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
 CHOICES = ("builder.use", "builder.layers.start")  # of a few words
+COUNTS = ("gc.keep_versions", "gc.yanked_days")  # may be 0
 KEYS = [
     (key, type(value))
     for key, value in DEFAULTS.items()
-    if type(value) in WORDS and key not in CHOICES
+    if type(value) in WORDS and key not in (*CHOICES, *COUNTS)
 ]
 
 
@@ -384,12 +404,16 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
             "rules.tree-path: stays as it is, a site may set requirement-unpinned",
         ),
         ("publsh.tags = []", "publsh: unknown key, did you mean publish?"),
+        ("gc.keep_versions = -1", "gc.keep_versions: write a whole number"),
+        ("gc.yanked_days = '0'", "gc.yanked_days: write a whole number"),
+        ("gc.keep_versions = false", "gc.keep_versions: write a whole number"),
+        ("gc.grace_seconds = 0", "gc.grace_seconds: write a whole number above 0"),
         ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, worker, index, "
             "registry, images, builder, base, pip, provenance, limits, metrics, "
-            "rules",
+            "gc, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),
         ("x = " + "9" * 5000, "a number is too long, or it is nested too deeply"),

@@ -21,25 +21,26 @@ LAYERS = {
     "values": "config config_table errors manifest plain_text problems push tree tree_entry"
     " wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
-    " module_keys"
-    " module_toml required_package requirement_lines requirements source.* toml_lines"
-    " tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers command_line image image_name image_plan"
-    " index index_check index_claims oci provenance provenance_check registry_url"
-    " report sbom wheels.facts wheels.lock wheels.platform wheels.pylock wheels.sources"
-    " wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* committed_tree"
-    " container container_watch docker_credentials durable_files engine engine_api"
-    " engine_image engine_pool engine_ssh event_log folder_memory git git_settings hook_files"
-    " index_attachments index_document index_files installation interruption job_log"
-    " job_records job_table jobs module_run object_store oci_layout process"
-    " push_option_setting registry registry_blobs registry_http registry_login"
-    " registry_referrers registry_session repository servers.* ssh_signature waiting_room"
-    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
-    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
-    " wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "attestation checking doctor.* intake plan publish receive site sweep verification"
-    " work",
+    " module_keys module_toml required_package requirement_lines requirements source.*"
+    " toml_lines tree_listing tree_rules tree_summary validation",
+    "writing": "base_facts base_reading code_layers command_line image image_label image_name"
+    " image_plan index index_check index_claims oci provenance provenance_check"
+    " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
+    " wheels.pylock wheels.sources wheels.wanted",
+    "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
+    " committed_tree container container_watch docker_credentials durable_files engine"
+    " engine_api engine_collection engine_image engine_pool engine_ssh event_log"
+    " folder_memory git git_settings hook_files image_copies image_search"
+    " index_attachments index_document index_files index_repair installation interruption"
+    " job_log job_records job_table jobs layout_collection module_run object_store"
+    " oci_layout process push_option_setting registry registry_blobs registry_http"
+    " registry_login registry_referrers registry_session repository servers.*"
+    " ssh_signature state_files waiting_room wheels.access wheels.bytecode"
+    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
+    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
+    " wheels.wheel_file working_tree",
+    "flow": "attestation checking collection doctor.* image_collection intake plan publish"
+    " receive reindexing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -74,6 +75,7 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
+    "collection_memory": "durable_files",
     "committed_tree": "git git_objects object_store tree_listing",
     "container_watch": "container engine_api",
     "engine": "container container_watch engine_api engine_image process",
@@ -81,6 +83,7 @@ EDGES = {
     "engine_image": "process",
     "engine_pool": "durable_files engine",
     "event_log": "durable_files jobs",
+    "engine_collection": "engine engine_image",
     "folder_memory": "durable_files",
     "git": "account git_objects",
     "git_settings": "account git",
@@ -91,6 +94,10 @@ EDGES = {
     "job_log": "durable_files",
     "job_table": "durable_files",
     "jobs": "job_table process",
+    "image_copies": "engine registry",
+    "image_search": "engine oci_layout registry",
+    "index_repair": "durable_files index_document index_files",
+    "layout_collection": "durable_files oci_layout",
     "module_run": "bases builders.into_engine container engine oci_layout",
     "object_store": "delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
@@ -102,6 +109,7 @@ EDGES = {
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.table": "servers.plain",
+    "state_files": "durable_files wheels.unfinished",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
@@ -119,8 +127,8 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user image index jobs push"
-    " required_package verification"
+    "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
+    " jobs push required_package restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",

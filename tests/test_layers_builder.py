@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -271,6 +272,24 @@ def test_an_engine_gets_the_image_and_starts_it_once(
     assert (tmp_path / "out" / "a.txt").read_text() == "so tiny two"
     image = (site.document("text/layered") or {})["versions"][0]["image"]
     assert image["id"] == docker(engine, "inspect", "--format={{.Id}}", image["reference"]).strip()
+
+
+@pytest.mark.engine
+def test_no_engine_is_asked_where_only_code_changed(
+    make_site: MakeSite, engine: str, registry: str
+) -> None:
+    elsewhere = {"registry": {"prefix": f"{registry}/asked"}}
+    author = make_site(builder={"use": "auto", "docker": {"url": engine}}, **elsewhere).author(
+        "text/asked"
+    )
+    assert "starts in its image" in publish(author, PROJECT)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        url = f"tcp://127.0.0.1:{door.getsockname()[1]}"
+        make_site(builder={"use": "auto", "docker": {"url": url}}, **elsewhere)
+        assert "success: asked 1.0.1" in publish(author, {"README.md": "x"}, "1.0.1")
+        with pytest.raises(BlockingIOError):
+            door.accept()
 
 
 @pytest.mark.engine

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,7 @@ import pytest
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import MANIFEST, Descriptor, sha256
-from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.oci_layout import COLLECTING, OciLayouts
 from tests.forks import child, run_all
 
 CONTENT = b"some content"
@@ -26,8 +27,9 @@ def layouts(tmp_path: Path) -> OciLayouts:
 
 
 def files(root: Path) -> set[str]:
-    """Everything below a folder that is no folder."""
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+    """Everything below a folder that is no folder, and no lock."""
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+    return found - {COLLECTING}
 
 
 def test_a_blob_is_found_by_its_digest(layouts: OciLayouts) -> None:
@@ -77,6 +79,39 @@ def test_a_layout_has_manifests_by_tag(layouts: OciLayouts) -> None:
     folder = layouts.root / "modules/vision/upper"
     assert json.loads((folder / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
     assert len(json.loads((folder / "index.json").read_bytes())["manifests"]) == 2
+
+
+def test_a_tag_can_be_taken_away_unless_it_was_given_anew(layouts: OciLayouts) -> None:
+    first, second = (Descriptor.of(MANIFEST, content) for content in (b"{}", b"{} "))
+    for tag, manifest in (("1.0", first), ("1.1", second)):
+        layouts.tag("modules/vision/upper", tag, manifest)
+    layouts.untag("modules/vision/upper", "1.0", second)
+    assert layouts.tags("modules/vision/upper") == {"1.0": first, "1.1": second}
+    layouts.untag("modules/vision/upper", "1.0", first)
+    assert layouts.tags("modules/vision/upper") == {"1.1": second}
+    assert (layouts.names(), layouts.tags("modules/other")) == (["modules/vision/upper"], {})
+
+
+def test_an_image_whose_blobs_were_collected_gets_no_tag(layouts: OciLayouts) -> None:
+    blobs = [Descriptor.of(MANIFEST, content) for content in (b"{}", CONTENT)]
+    for content in (b"{}", CONTENT):
+        layouts.put(content)
+    layouts.tag("modules/vision/upper", "1.0", blobs[0], blobs)
+    layouts.blob_path(blobs[1].digest).unlink()
+    with pytest.raises(PublishError, match="was collected") as error:
+        layouts.tag("modules/vision/upper", "1.1", blobs[0], blobs)
+    assert error.value.passing
+    assert layouts.find("modules/vision/upper", "1.1") is None
+
+
+def test_what_is_asked_for_counts_as_new(layouts: OciLayouts) -> None:
+    there = [Descriptor.of(MANIFEST, content) for content in (b"{}", CONTENT)]
+    for content in (b"{}", CONTENT):
+        os.utime(layouts.blob_path(layouts.put(content)), (0, 0))
+    gone, cut = Descriptor.of(MANIFEST, b"gone"), replace(there[1], size=len(CONTENT) + 1)
+    assert layouts.keep([there[0], gone, cut]) == {there[0].digest}
+    ages = [layouts.blob_path(each.digest).stat().st_mtime for each in there]
+    assert (ages[0] > time.time() - 60, ages[1]) == (True, 0)
 
 
 def test_every_layout_has_the_blobs_of_all(layouts: OciLayouts) -> None:

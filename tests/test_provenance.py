@@ -193,9 +193,14 @@ def test_any_changed_field_of_the_entry_is_found(
     assert place in said or "byproducts[1]" in said
 
 
-def test_a_yank_is_no_change(published: GitSite, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "said", [{"yanked": True, "yank_reason": "broken"}, {"deprecated": "take lower"}]
+)
+def test_what_administrators_say_later_is_no_change(
+    published: GitSite, tmp_path: Path, said: dict[str, Any]
+) -> None:
     index = copied(published, tmp_path)
-    change_version(index, lambda version: version.update(yanked=True, yank_reason="broken"))
+    change_version(index, lambda version: version.update(said))
     assert "the same" in verify(published, index)
 
 

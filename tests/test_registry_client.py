@@ -187,6 +187,17 @@ def test_a_certificate_that_nobody_vouches_for(closed: tuple[str, Path]) -> None
     assert error.passing
 
 
+def test_a_manifest_is_deleted_by_its_digest(client: Registry) -> None:
+    config = Descriptor.of(CONFIG, CONTENT)
+    client.upload_blob(AB, config, content)
+    manifest = image_manifest(config, [])
+    digest = client.put_manifest(AB, "gone", manifest, MANIFEST)
+    assert client.delete_manifest(AB, digest)
+    assert client.get_manifest(AB, "gone") is None
+    assert client.delete_manifest(AB, digest)  # gone is gone
+    assert "is not a name" in refusal(lambda: client.delete_manifest(AB, "gone")).message
+
+
 # -- a scripted one ------------------------------------------------------------------------------
 
 
@@ -255,6 +266,15 @@ def test_an_upload_that_came_instead_of_a_mount_is_used_or_taken_back(
     assert scripted.lines == [
         posted, f"PUT {UPLOADS}0", posted, posted, f"DELETE {UPLOADS}1"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "gone"), [(202, True), (404, True), (405, False)])
+def test_a_registry_may_delete_nothing(
+    scripted: ScriptedRegistry, own: Client, status: int, gone: bool
+) -> None:
+    scripted.faults = {"DELETE": [Break(), Reply(status=status)]}
+    assert own.delete_manifest(AB, BLOB.digest) is gone
+    assert scripted.lines == [f"DELETE /v2/{AB}/manifests/{BLOB.digest}"] * 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405])

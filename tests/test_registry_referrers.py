@@ -90,6 +90,23 @@ def test_an_image_that_is_not_there_is_an_error(scripted: ScriptedRegistry) -> N
         attach_to(scripted, ARTIFACTS)
 
 
+def attached_of(registry: str, repository: str, digest: str) -> dict[str, bytes]:
+    """The files that refer to an image in a registry without a list of its own, by their names."""
+    there = {}
+    with Registry(registry) as client:
+        found = client.get_manifest(repository, digest.replace(":", "-"))
+        assert found is not None
+        for line in json.loads(found[0])["manifests"]:
+            content, _ = client.get_manifest(repository, line["digest"]) or (b"", "")
+            manifest = json.loads(content)
+            assert manifest["subject"]["digest"] == digest
+            for layer in manifest["layers"]:
+                out = BytesIO()
+                client.fetch_blob(repository, Descriptor.read(layer), out)
+                there[layer["annotations"]["org.opencontainers.image.title"]] = out.getvalue()
+    return there
+
+
 def test_a_publish_brings_its_provenance_to_the_registry(
     tmp_path: Path, registry: str, stored_base: Path
 ) -> None:
@@ -103,18 +120,21 @@ def test_a_publish_brings_its_provenance_to_the_registry(
     assert "is published" in publish(site.author("text/upper"), PROJECT)
     digest = entry(site, "text/upper")["image"]["digest"]
     beside = {path.name: path.read_bytes() for path in site.index.rglob("*@*")}
-    with Registry(registry) as client:
-        repository = "attached/text/upper"
-        found = client.get_manifest(repository, digest.replace(":", "-"))
-        assert found is not None
-        there = {}
-        for line in json.loads(found[0])["manifests"]:
-            content, _ = client.get_manifest(repository, line["digest"]) or (b"", "")
-            manifest = json.loads(content)
-            assert manifest["subject"]["digest"] == digest
-            for layer in manifest["layers"]:
-                out = BytesIO()
-                client.fetch_blob(repository, Descriptor.read(layer), out)
-                there[layer["annotations"]["org.opencontainers.image.title"]] = out.getvalue()
-    assert there == beside
+    assert attached_of(registry, "attached/text/upper", digest) == beside
     assert len(beside) == 3
+
+
+@pytest.mark.engine
+def test_what_an_engine_made_has_provenance_too(
+    tmp_path: Path, registry: str, engine: str, base_image: str
+) -> None:
+    settings = {
+        "registry": {"prefix": f"{registry}/by-engine"}, "provenance": {"attach": True},
+    }  # fmt: skip
+    site = GitSite(tmp_path, engine, base_image, settings)
+    assert "is published" in publish(site.author("text/upper"), PROJECT)
+    digest = entry(site, "text/upper")["image"]["digest"]
+    beside = {path.name: path.read_bytes() for path in site.index.rglob("*@*")}
+    assert attached_of(registry, "by-engine/text/upper", digest) == beside
+    said = site.command("verify", "text/upper", "--provenance").stdout
+    assert f"the same: {digest}" in said

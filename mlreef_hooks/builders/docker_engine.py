@@ -32,7 +32,7 @@ from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage
-from mlreef_hooks.engine_image import candidate_name
+from mlreef_hooks.engine_image import DEPENDENCIES, candidate_name
 from mlreef_hooks.errors import EngineGoneError, PublishError
 from mlreef_hooks.image import (
     ArchivedLayer,
@@ -47,7 +47,6 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import HashingWriter
 
 _RECIPE = "2"  # part of the key of dependencies; raise it when they would be installed differently
-_DEPENDENCIES = "mlreef-dependencies"
 _IN_MEMORY = 32 << 20  # a larger code layer is spooled to a temporary file
 _LOCKED_LABEL = "io.mlreef.locked"
 
@@ -80,6 +79,8 @@ class DockerBuilder:
         waiting = "another push installs the same requirements; waiting for it"
         with turn_taken(self.locks, turn, lambda: self.log(waiting)):
             found = self.engine.image(reference)
+            if found:
+                self.engine.tag(found.id, reference)  # it is in use, and not to be collected
             made = found or self._install(image, base, requirements, reference)
         return Dependencies(
             id=made.id,
@@ -224,7 +225,7 @@ def _dependencies_name(
     """The name of an image of dependencies: what is installed depends on nothing else."""
     indexes = [without_credentials(url) for url in (pip.index_url, *pip.extra_index_urls)]
     parts = json.dumps([_RECIPE, image.id, base.python, dict(requirements), indexes])
-    return f"{_DEPENDENCIES}:{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
+    return f"{DEPENDENCIES}:{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
 
 
 def _labels(result: bytes) -> dict[str, str]:

@@ -169,7 +169,8 @@ class LayersBuilder:
         """The layers of parts that are on disk already."""
         found = self.cache.layers(part.key for part in parts)
         layers = {key: plain_layer(facts["digest"], facts["size"]) for key, facts in found.items()}
-        return {key: layer for key, layer in layers.items() if self.layouts.has(layer.blob)}
+        kept = self.layouts.keep(layer.blob for layer in layers.values())
+        return {key: layer for key, layer in layers.items() if layer.blob.digest in kept}
 
     def _write_part(self, tree: SourceTree, part: Part) -> Layer:
         written = self.layouts.write(lambda out: write_part(tree, part, out))
@@ -193,7 +194,8 @@ class LayersBuilder:
         stored = self._stored(image)
         for deliver in self.deliverers:
             deliver(stored)
-        self.layouts.tag(stored.layout, stored.tag, stored.manifest)
+        blobs = (stored.manifest, stored.config, *(layer.blob for layer in stored.layers))
+        self.layouts.tag(stored.layout, stored.tag, stored.manifest, blobs)
         return image
 
     def discard(self, image: BuiltImage) -> None:

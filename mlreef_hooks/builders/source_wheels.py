@@ -3,7 +3,9 @@
 A wheel is kept, by what it was built of: the same requirement is the same wheel from then on.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -181,7 +183,10 @@ class SourceWheels:
             (wheel,) = Lock.from_json((self.folder / f"{key}.json").read_bytes()).wheels
         except (OSError, ValueError):
             return None
-        return wheel if kept_at(self.folder, wheel).is_file() else None
+        place = kept_at(self.folder, wheel)
+        with suppress(OSError):
+            os.utime(place)  # it is in use, and not to be collected
+        return wheel if place.is_file() else None
 
     def _keep(self, key: str, wheel: LockedWheel, path: Path) -> Path:
         """The place of a wheel, where it is now; then what it was built of is noted."""

@@ -109,11 +109,10 @@ class WheelInstaller:
     def _known(self, keys: Iterable[str]) -> dict[str, WheelFacts]:
         found = self.cache.layers(keys)
         facts = {key: WheelFacts.from_json(each) for key, each in found.items()}
-        return {
-            key: each
-            for key, each in facts.items()
-            if self.layouts.size_of(each.digest) == each.size
-        }
+        kept = self.layouts.keep(
+            plain_layer(each.digest, each.size).blob for each in facts.values()
+        )
+        return {key: each for key, each in facts.items() if each.digest in kept}
 
     def _make(
         self, wheels: Sequence[LockedWheel], place: PythonPlace
@@ -190,8 +189,9 @@ class WheelInstaller:
         digests = [each.digest for each in group]
         key = f"group-{hashlib.sha256(json.dumps(digests).encode()).hexdigest()}"
         known = self.cache.layers([key]).get(key)
-        if known and self.layouts.size_of(known["digest"]) == known["size"]:
-            return plain_layer(known["digest"], known["size"])
+        layer = plain_layer(known["digest"], known["size"]) if known else None
+        if layer and self.layouts.keep([layer.blob]):
+            return layer
         written = self.layouts.write(lambda out: self._concatenate(group, out))
         self.cache.add_layers({key: {"digest": written.digest, "size": written.size}})
         return plain_layer(written.digest, written.size)

@@ -16,7 +16,7 @@ from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
 from mlreef_hooks.config import Config, DockerEngine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document, find_version, newest
+from mlreef_hooks.index import Document, deprecation, find_version, newest
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.plain_text import plain
@@ -96,7 +96,7 @@ def _table(lines: Sequence[Document]) -> str:
     rows = [
         (
             f"{line['namespace']}/{line['name']}",
-            line["version"] + (" yanked" if line["yanked"] else ""),
+            line["version"] + _marks(line, line.get("deprecated")),
             line["kind"],
             plain(f"{','.join(line['inputs'])}->{','.join(line['outputs'])}"),
             plain(line["title"]),
@@ -108,6 +108,11 @@ def _table(lines: Sequence[Document]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def _marks(version: Document, deprecated: str | None) -> str:
+    """What a user should know of a version before anything else."""
+    return (" yanked" if version["yanked"] else "") + (" deprecated" if deprecated else "")
 
 
 @click.command("show")
@@ -124,11 +129,13 @@ def show(config_file: str | None, module: str, form: str, index_path: Path | Non
 def _page(document: Document, version: Document) -> str:
     image, base = version["image"], version["base"]
     yanked = f" (yanked: {version['yank_reason']})" if version["yanked"] else ""
+    reason = deprecation(document, version)
     facts = {
         "title": document["title"],
         "description": document["description"],
         "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
         "version": version["version"] + yanked,
+        "deprecated": reason or "",
         "published": f"{version['published_at']} by {version['published_by']}",
         "source": f"{document['source'] or document['repository']} at {version['commit']}",
         "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
@@ -136,15 +143,16 @@ def _page(document: Document, version: Document) -> str:
         "base": f"{base['name']} ({base['digest']})",
         "requires": ", ".join(version["requirements"]),
         "notes": version["notes"],
-        "versions": ", ".join(map(_with_yank, document["versions"])),
+        "versions": ", ".join(map(_with_marks, document["versions"])),
     }  # fmt: skip
     lines = [f"{document['namespace']}/{document['name']}"]
     lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
     return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
 
 
-def _with_yank(version: Document) -> str:
-    return f"{version['version']} (yanked)" if version["yanked"] else str(version["version"])
+def _with_marks(version: Document) -> str:
+    marks = ", ".join(_marks(version, version.get("deprecated")).split())
+    return f"{version['version']} ({marks})" if marks else str(version["version"])
 
 
 def _words(words: Sequence[str]) -> str:
@@ -192,15 +200,22 @@ def run(
     from mlreef_hooks.oci_layout import OciLayouts
 
     config = load_config(config_file)
-    _document, version = _find(_open_index(config, index_path), module)
-    if version["yanked"]:
-        click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
+    document, version = _find(_open_index(config, index_path), module)
+    _warn(module, document, version)
     wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path)
     arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     layouts = OciLayouts(config.images_path)
     return run_module(wanted, arguments, _engine(config), layouts, _write_through)
+
+
+def _warn(module: str, document: Document, version: Document) -> None:
+    reason = deprecation(document, version)
+    if version["yanked"]:
+        click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
+    if reason:
+        click.echo(plain(f"warning: {module} is deprecated: {reason}"), err=True)
 
 
 def _write_arguments(

@@ -11,6 +11,7 @@ _AGAIN = "run mlreef-hooks install again"
 _OWNER = "give it to the repositories' owner: chown -R"
 _CONFIGURATION = "correct it in the configuration"
 _BACKUP = "restore it from a backup"
+_REINDEX = "run mlreef-hooks reindex, which makes it again"
 
 # Every fault by its id: whether it is an error or a warning, and what to do. docs/admin.md has the
 # same ids with their symptoms.
@@ -102,8 +103,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "packages-away": ("error", "correct [pip] in the configuration, or see to the network"),
     "registry-away": ("error", "correct [registry] in the configuration, or see to the network"),
     # the index
-    "index-damaged": ("error", _BACKUP),
-    "index-lost": ("error", f"{_BACKUP}, or push the tag again"),
+    "index-damaged": ("error", _REINDEX),
+    "index-lost": ("error", _REINDEX),
     "index-open": ("error", "close it to all others: chmod -R o="),
     "index-unfinished": ("warning", "nothing: the next publish completes it"),
     "index-unlisted": ("error", "publish a version of the module, which lists it again"),

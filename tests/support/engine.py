@@ -91,12 +91,23 @@ class MortalEngine:
     def _pid_file(self) -> Path:
         return self._folder / "dockerd.pid"
 
-    def kill(self) -> None:
-        """Kill the daemon, which writes nothing and ends nothing then."""
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the daemon by a signal: by SIGKILL it writes nothing and ends nothing."""
         process = int(self._pid_file.read_text())
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, number)
         wait_until(lambda: not start_time(process))
-        self._pid_file.unlink()  # it would be believed while nobody has waited for the process
+        # it would be believed while nobody has waited for the process
+        self._pid_file.unlink(missing_ok=True)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let the daemon neither answer nor end."""
+        process = int(self._pid_file.read_text())
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def start_again(self) -> None:
         """Return when the daemon runs and answers, as it did before it was killed."""
