@@ -5,12 +5,13 @@ set -eu
 
 usage() {
 	cat <<'END'
-usage: ./install.sh [--yes] [--prefix DIR] [--repo PATH... | --all DIR] [--dry-run] [...]
-       ./install.sh [--prefix DIR] --uninstall [--repo PATH... | --all DIR]
+usage: ./install.sh [--yes] [--prefix DIR] [--service] [--repo PATH... | --all DIR] [--dry-run] [...]
+       ./install.sh [--prefix DIR] --uninstall [--service] [--repo PATH... | --all DIR]
        ./install.sh --demo [--yes]
 
   --repo PATH   put the hook into this repository (may be repeated)
   --all DIR     put the hook into every repository below DIR
+  --service     publish as an account of its own, by systemd (as root)
   --dry-run     say what would be done and do nothing
   --uninstall   take the hook out of the repositories; without any, remove the environment
   --config FILE the configuration of these repositories
@@ -31,7 +32,7 @@ fail() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-mode=install yes='' dry_run='' named='' prefix=''
+mode=install yes='' dry_run='' named='' service='' prefix=''
 if [ "$(id -u)" = 0 ]; then
 	prefix=/opt/mlreef-hooks
 else
@@ -68,6 +69,7 @@ while [ "$count" -gt 0 ]; do
 		shift
 		count=$((count - 1))
 		;;
+	--service) service=1 && set -- "$@" "$option" ;;
 	--dry-run) dry_run=1 && set -- "$@" "$option" ;;
 	*) set -- "$@" "$option" ;;
 	esac
@@ -121,6 +123,9 @@ show_command() {
 }
 
 remove_environment() {
+	if grep -qsF "$venv/bin/" /etc/systemd/system/mlreef-hooks.service; then
+		fail "the service runs by $venv" "first: ./install.sh --uninstall --service"
+	fi
 	[ -e "$prefix/version" ] || fail "$prefix is no environment of ours" "give its --prefix"
 	if [ "$(readlink "$link" 2>/dev/null)" = "$venv/bin/mlreef-hooks" ]; then rm "$link"; fi
 	rm -rf "$venv" "$prefix/version"
@@ -138,11 +143,11 @@ install)
 		make_environment
 		show_command
 	fi
-	if [ -z "$named" ]; then exit 0; fi
+	if [ -z "$named" ] && [ -z "$service" ]; then exit 0; fi
 	exec "$venv/bin/mlreef-hooks" install "$@"
 	;;
 uninstall)
-	if [ -z "$named" ]; then
+	if [ -z "$named" ] && [ -z "$service" ]; then
 		if [ -n "$dry_run" ]; then echo "would remove: $venv"; else remove_environment; fi
 		exit 0
 	fi

@@ -1,5 +1,6 @@
 """What an account of this machine may do with a file, by owner, groups and modes."""
 
+import grp
 import os
 import pwd
 import stat
@@ -8,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from mlreef_hooks.errors import PublishError
 
 READ, WRITE, EXECUTE = 4, 2, 1  # the bits of one class of a mode
 _LINKS = 40  # followed in one path, as Linux does
@@ -82,6 +85,22 @@ def become(account: Account) -> None:
     os.setgid(account.group)
     os.setuid(account.user)
     os.environ["HOME"] = account.home  # git reads its settings there
+
+
+def user_of(name: str) -> int:
+    """The user id of an account, by its name or its number; PublishError where there is none."""
+    try:
+        return int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise PublishError(f"there is no account {name}", "make it, or name another") from None
+
+
+def group_of(name: str) -> int:
+    """The group id of a group, by its name or its number; PublishError where there is none."""
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise PublishError(f"there is no group {name}", "make it, or name another") from None
 
 
 def become_owner_of(folder: Path) -> None:

@@ -18,6 +18,7 @@ from mlreef_hooks.push import TagPattern
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _FOR_EVER = Count(0)
+_ACCOUNT = r"(?:[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)?"
 _HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
 
 _ENGINE = r"unix:///\S+|tcp://[^\s/@]+|ssh://(?:[^\s/@:-][^\s/@:]*@)?[^\s/@-][^\s/@]*(?:/\S*)?"
@@ -89,7 +90,8 @@ class Server:
 class Worker:
     """`[worker]`: the process that publishes: whether it stays for the next push, and for how long;
     how many jobs are built at once, how many may wait, and how long one may take; how long a push
-    is told of it; after how long one is first tried again. Times in seconds.
+    is told of it; after how long one is first tried again. Times in seconds. As a service it is an
+    account of its own, whose socket the repositories' group may use.
     """
 
     stay: bool = True
@@ -99,6 +101,9 @@ class Worker:
     queue: int = 1000
     job_seconds: int = 7200
     retry_seconds: int = 10
+    service: str = text_key("", _ACCOUNT, "the name of an account")
+    group: str = text_key("", _ACCOUNT, "the name of a group")
+    socket: str = text_key("/run/mlreef-hooks/worker.sock", r"/[^\0]*[^/\0]", "an absolute path")
 
 
 @dataclass(frozen=True, kw_only=True)

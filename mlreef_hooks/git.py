@@ -15,13 +15,14 @@ _KEPT_VARIABLES = (
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 )  # fmt: skip
 
-# What is checked may be anybody's: its settings must not make git run anything. A folder that only
-# looks like a bare repository can be in any clone.
-_HARMLESS = (
-    "-c", "safe.bareRepository=explicit",
+# What is checked or published may be anybody's: its settings must not make git run anything.
+_RUNS_NOTHING = (
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
+    "-c", "core.alternateRefsCommand=true",
 )  # fmt: skip
+# A folder that only looks like a bare repository can be in any clone.
+_HARMLESS = ("-c", "safe.bareRepository=explicit", *_RUNS_NOTHING)
 _REMEDIES = {
     b"safe.bareRepository": (
         "it is a bare repository, or looks like one; name one that you trust by --git-dir"
@@ -76,7 +77,10 @@ def git_environment() -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         **kept,
         "LC_ALL": "C",
+        # Objects that a repository lacks are not fetched. Older git knows the second alone, and it
+        # counts more than what a repository allows.
         "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
@@ -106,19 +110,26 @@ def in_folder(folder: Path) -> tuple[str, ...]:
     return ("-C", str(folder), *_HARMLESS)
 
 
+def in_repository(git_dir: Path) -> tuple[str, ...]:
+    """The words with which git works in a repository that is named, whoever owns it and whoever
+    wrote its settings.
+    """
+    return (f"--git-dir={git_dir}", *_RUNS_NOTHING)
+
+
 def ask_git(
     git_dir: Path, *words: str, stdin: bytes = b"", good: Sequence[int] = (0,)
 ) -> "subprocess.CompletedProcess[bytes]":
     """What git did in a repository; PublishError where its exit status is not one of `good`."""
-    done = run_git(f"--git-dir={git_dir}", *words, stdin=stdin)
+    done = run_git(*in_repository(git_dir), *words, stdin=stdin)
     if done.returncode not in good:
-        raise PublishError(f"git {words[0]} failed: {first_line(done.stderr)}", CHECK)
+        raise PublishError(f"git {words[0]} failed{_reason(git_dir, done.stderr)}", CHECK)
     return done
 
 
 def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A git that stays and answers on its stdout what is asked on its stdin."""
-    return _start([f"--git-dir={git_dir}", *words], git_environment(), stdin=subprocess.PIPE)
+    return _start([*in_repository(git_dir), *words], git_environment(), stdin=subprocess.PIPE)
 
 
 def _start(
@@ -149,7 +160,21 @@ def unreadable(path: Path, said: bytes) -> PublishError:
         hint = f"if you trust its owner: {commands[0].decode(errors='replace')}"
     else:
         hint = next((hint for words, hint in _REMEDIES.items() if words in said), _REMEDY)
-    return PublishError(f"{path} cannot be read by git: {first_line(said)}", hint)
+    reason = f": {first_line(said)}" if commands else _reason(path, said)
+    return PublishError(f"{path} cannot be read by git{reason}", hint)
+
+
+def _reason(path: Path, said: bytes) -> str:
+    """What git said of a repository, to be shown to its owner.
+
+    git quotes files that it does not understand. In another account's repository they may be links
+    to files that only this process may read: then nothing is shown.
+    """
+    try:
+        own = path.stat().st_uid == os.geteuid()
+    except OSError:
+        own = True  # there is nothing
+    return f": {first_line(said)}" if own else ""
 
 
 def list_working_tree(folder: Path) -> list[str] | None:
@@ -226,14 +251,14 @@ def signature_fault(git_dir: Path, tag: str, signers: Path) -> str | None:
         raise PublishError(message, _DOCTOR, passing=True)
     allowed = f"gpg.ssh.allowedSignersFile={signers}"
     words = (*_VERIFIED, "-c", allowed, "verify-tag", "--raw", tag)
-    done = run_git(f"--git-dir={git_dir}", *words)
+    done = run_git(*in_repository(git_dir), *words)
     if done.returncode == 0:
         return None
     if b"cannot run ssh-keygen" in done.stderr:
         message = "ssh-keygen is not installed, so that signatures cannot be checked"
         raise PublishError(message, _DOCTOR, passing=True)
     known = next((_UNSIGNED[words] for words in _UNSIGNED if words in done.stderr), "")
-    said = first_line(done.stderr.strip().rpartition(b"\n")[2])[:_SAID]
+    said = _reason(git_dir, done.stderr.strip().rpartition(b"\n")[2]).removeprefix(": ")[:_SAID]
     return known or said or "its signature is none by an SSH key"
 
 

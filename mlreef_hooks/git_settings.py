@@ -9,6 +9,7 @@ from mlreef_hooks.account import Account
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, first_line, run_git
 
+_OURS = "command line:"  # where those are from that git is run with here
 _TRUE = ("true", "yes", "on")
 
 
@@ -35,7 +36,7 @@ def read_settings(git_dir: Path) -> list[Setting]:
     said = ask_git(git_dir, "config", "--list", "--show-origin", "-z").stdout
     words = os.fsdecode(said).split("\0")
     entries = zip(words[::2], words[1::2], strict=False)
-    pairs = [(origin, *entry.partition("\n")) for origin, entry in entries]
+    pairs = [(where, *entry.partition("\n")) for where, entry in entries if where != _OURS]
     return [
         Setting(name=name, value=value if has_value else "true", origin=origin.partition(":")[2])
         for origin, name, has_value, value in pairs

@@ -40,6 +40,8 @@ def hook_text(python: Path, config_file: Path, config: Config) -> str:
         "program=": str(PROGRAM),
         "config=": str(config_file),
         "state=": config.state,
+        "account=": config.worker.service,
+        "socket=": config.worker.socket if config.worker.service else "",
         "wanted=": "\n".join(dict.fromkeys(wanted)),
     }
     template = (_PACKAGE / "hooks" / HOOK).read_text(encoding="utf-8")

@@ -10,21 +10,26 @@ from typing import Any
 
 import toml
 
+from mlreef_hooks.account import Account, user_of
 from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 
+SERVICE_ACCOUNT = "mlreef-hooks"  # unless the configuration names another
 _HEAD = "# Configuration of mlreef-hooks; every key and its default: docs/config.md\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a first configuration says; empty texts are left to the defaults."""
+    """What a first configuration says; empty texts are left to the defaults. `group` is that of the
+    repositories where a service publishes.
+    """
 
     root: Path
     registry: str
     engine: str
     main_branch: str
+    group: str = ""
 
     def document(self, state: Path) -> dict[str, Any]:
         """The TOML document of a new configuration file."""
@@ -33,6 +38,10 @@ class Settings:
             "registry": {"prefix": self.registry},
             "builder": {"docker": {"url": self.engine}} if self.engine else {},
         }
+        if self.group:
+            chosen["worker"] = {"service": SERVICE_ACCOUNT, "group": self.group}
+            chosen["index"] = {"path": str(state / "index")}  # which others may read
+            state = state / "state"
         kept = {name: table for name, table in chosen.items() if any(table.values())}
         return {"state": str(state), "server": {"root": str(self.root)}, **kept}
 
@@ -68,9 +77,10 @@ def _as_toml(document: dict[str, Any]) -> str:
 
 
 def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
-    """Make the state folder, owned by the account whose repositories get the hook.
+    """Make the folders of state and index, owned by the account whose repositories get the hook, or
+    by the service's.
 
-    PublishError where they belong to several accounts, for one of them could not write it.
+    PublishError where the repositories belong to several accounts, for one of them could not write.
     """
     owners = {found.st_uid: found.st_gid for found in map(Path.stat, git_dirs)}
     if len(owners) > 1:
@@ -78,24 +88,41 @@ def prepare_state(config: Config, git_dirs: Sequence[Path]) -> None:
             "the repositories belong to several accounts",
             "install for one account at a time, with a configuration (--config) for each",
         )
-    for folder in (config.state_path, config.index_path):
+    if config.worker.service:
+        service = Account.of(user_of(config.worker.service))
+        owners = {service.user: service.group}
+    for folder, mode in _folders(config):
         with _changing(folder):
             if folder.is_dir():
-                _check_owner(folder, owners.keys())
+                _check_owner(folder, owners.keys(), config.worker.service)
                 continue
-            make_folder(folder, 0o755)
+            make_folder(folder.parent, 0o755)
+            make_folder(folder, mode)
             if os.geteuid() == 0:
                 for user, group in owners.items():
                     os.chown(folder, user, group)
 
 
-def _check_owner(folder: Path, users: Collection[int]) -> None:
+def _folders(config: Config) -> Iterator[tuple[Path, int]]:
+    """The folders that are made, with their modes: of a service only the index is for others."""
+    state, index, mode = config.state_path, config.index_path, 0o755
+    if config.worker.service:
+        mode = 0o711 if index.is_relative_to(state) else 0o750
+    yield state, mode
+    yield index, 0o755
+
+
+def _check_owner(folder: Path, users: Collection[int], service: str) -> None:
     owner = folder.stat().st_uid
-    if users and owner not in (0, *users):
-        raise PublishError(
-            f"{folder} belongs to another account (uid {owner}) than the repositories",
-            'write another folder as state = "..." into the configuration of these repositories',
-        )
+    if not users or owner in (0, *users):
+        return
+    if service:
+        message = f"{folder} belongs to another account (uid {owner}) than the service {service}"
+        hint = f"once no process uses it: chown -R {service}: {folder}"
+    else:
+        message = f"{folder} belongs to another account (uid {owner}) than the repositories"
+        hint = 'write another folder as state = "..." into the configuration of these repositories'
+    raise PublishError(message, hint)
 
 
 @contextmanager

@@ -21,14 +21,6 @@ from mlreef_hooks.process import stop_process
 from mlreef_hooks.push import HEADS, PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-from mlreef_hooks.waiting_room import (
-    drop_updates,
-    is_marked,
-    keep_updates,
-    kept_updates,
-    mark_waiting,
-    unmark,
-)
 
 TAG_DELETED = "the publish tag was deleted"
 SKIPPED = "its pusher wanted no publish"
@@ -50,13 +42,13 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> list[Job
             jobs.append(_receive_tag(update, tag, event, repository, branch, site))
         except PublishError as error:
             # What became a job is kept by the job table, and told of by whoever builds it.
-            if error.passing and keep_updates(repository.git_dir, [update]):
+            if error.passing and site.waiting.keep(repository.git_dir, [update]):
                 kept.add(update)
             site.tell(report.failed(error, waits=update in kept))
         except Exception as error:
             site.keep_mistake(error)
             site.tell(report.mistaken())
-    drop_updates(repository.git_dir, {*waited} - kept)
+    site.waiting.drop(repository.git_dir, {*waited} - kept)
     if not kept:
         jobs += release_parked(event, repository, branch, site)
     jobs.append(_receive_branch(event, repository, site))
@@ -66,7 +58,7 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> list[Job
 def _waited(repository: GitRepository, site: Site) -> tuple[RefUpdate, ...]:
     """What earlier pushes could not work off; none where that cannot be read, and it is told."""
     try:
-        return kept_updates(repository.git_dir)
+        return site.waiting.kept(repository.git_dir)
     except PublishError as error:
         site.tell(report.failed(error))
         return ()
@@ -170,7 +162,7 @@ def park(request: PublishRequest, repository: GitRepository, branch: str, site: 
     if job.state == states.PUBLISHED:
         restore(job, repository, site)
         return
-    mark_waiting(repository.git_dir)
+    site.waiting.mark(repository.git_dir)
     site.tell(report.parked(request, branch))
 
 
@@ -178,7 +170,7 @@ def release_parked(
     event: PushEvent, repository: GitRepository, branch: str, site: Site
 ) -> list[Job | None]:
     """The jobs of parked requests whose commits the main branch contains by now."""
-    if not is_marked(repository.git_dir):
+    if not site.waiting.is_marked(repository.git_dir):
         return []
     released = []
     for job in site.jobs.of_repository(event.repository.key, states.PARKED):
@@ -190,7 +182,7 @@ def release_parked(
         if arrived:
             released.append(submit(job.request, repository, site))
     if not site.jobs.of_repository(event.repository.key, states.PARKED):
-        unmark(repository.git_dir)
+        site.waiting.unmark(repository.git_dir)
     return released
 
 

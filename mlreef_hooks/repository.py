@@ -12,7 +12,14 @@ from pathlib import Path
 from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git, in_folder, run_git, signature_fault, unreadable
+from mlreef_hooks.git import (
+    ask_git,
+    in_folder,
+    in_repository,
+    run_git,
+    signature_fault,
+    unreadable,
+)
 from mlreef_hooks.git_objects import (
     CHECK,
     commit_seconds,
@@ -57,7 +64,7 @@ class GitRepository:
         ask = ("rev-parse", "--path-format=absolute", *words)
         # A git directory that is named needs no search, which a site may have restricted
         # (safe.bareRepository, safe.directory).
-        done = run_git(f"--git-dir={path}", *ask)
+        done = run_git(*in_repository(path), *ask)
         if done.returncode:
             done = run_git(*in_folder(path), *ask)
         found = os.fsdecode(done.stdout).split("\n")

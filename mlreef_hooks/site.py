@@ -16,6 +16,7 @@ from mlreef_hooks.jobs import Job, Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import Artifact
 from mlreef_hooks.servers.table import GitServer
+from mlreef_hooks.waiting_room import WaitingRoom
 
 _Result = TypeVar("_Result")
 
@@ -46,6 +47,7 @@ class Site:
     server: GitServer
     jobs: Jobs
     index: IndexFiles
+    waiting: WaitingRoom
     cache: BuildCache
     build: Build
     say: Callable[[str], None]

@@ -36,6 +36,9 @@ builds = 2
 queue = 10
 job_seconds = 600
 retry_seconds = 5
+service = "mlreef-hooks"
+group = "git"
+socket = "/run/w.sock"
 [index]
 path = "/srv/www"
 [registry]
@@ -105,6 +108,9 @@ DEFAULTS = {
     "worker.queue": 1000,
     "worker.job_seconds": 7200,
     "worker.retry_seconds": 10,
+    "worker.service": "",
+    "worker.group": "",
+    "worker.socket": "/run/mlreef-hooks/worker.sock",
     "index.path": "",
     "registry.prefix": "mlreef",
     "registry.docker_config": "",
@@ -204,6 +210,9 @@ def test_every_key_can_be_set() -> None:
         "worker.queue": 10,
         "worker.job_seconds": 600,
         "worker.retry_seconds": 5,
+        "worker.service": "mlreef-hooks",
+        "worker.group": "git",
+        "worker.socket": "/run/w.sock",
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.docker_config": "/etc/docker.json",

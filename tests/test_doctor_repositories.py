@@ -19,7 +19,7 @@ from mlreef_hooks.jobs import FAILED, PARKED, PUBLISHED, QUEUED, Job, Jobs
 from mlreef_hooks.push import PublishRequest, RefUpdate, RepositoryName
 from mlreef_hooks.push_option_setting import SETTING
 from mlreef_hooks.servers.table import SERVERS
-from mlreef_hooks.waiting_room import MARK, keep_updates
+from mlreef_hooks.waiting_room import MARK, WaitingRoom
 from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
 from tests.support.git import Author, make_bare
 from tests.support.site import GitSite
@@ -127,7 +127,7 @@ def test_a_lock_that_a_killed_git_left_is_found(site: GitSite, place: str) -> No
 
 
 def test_our_own_lock_in_a_repository_is_none_of_gits(site: GitSite) -> None:
-    keep_updates(repository_of(site), [])
+    WaitingRoom().keep(repository_of(site), [])
     os.utime(repository_of(site) / f"{MARK}.lock", times=(0, 0))
     assert look(site, "repositories") == []
 
@@ -271,7 +271,9 @@ def test_a_mark_that_nothing_waits_for_is_found(site: GitSite) -> None:
 
 
 def test_updates_that_wait_for_the_next_push_are_found(site: GitSite) -> None:
-    keep_updates(repository_of(site), [RefUpdate(old=ZERO, new=ONE, ref="refs/tags/publish/1")])
+    WaitingRoom().keep(
+        repository_of(site), [RefUpdate(old=ZERO, new=ONE, ref="refs/tags/publish/1")]
+    )
     said = f"1 ref update waits in {MARK}"
     assert faults(site, "tags") == {"updates-kept": said}
 

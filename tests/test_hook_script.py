@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.cli import hand_over
-from mlreef_hooks.config import Config, Publish
+from mlreef_hooks.config import Config, Publish, Worker
 from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.hook_files import CHAINED, HOOK, hook_text, install_hook
@@ -124,6 +124,16 @@ def test_a_publish_tag_is_handed_over_byte_by_byte(hook: Hook, shell: str, stdin
     arguments = ["-I", "-S", hand_over.__file__, str(hook.state), str(hook.config)]
     assert (hook.folder / "arguments").read_text().splitlines() == arguments
     assert not list(hook.repository.glob("pwned"))
+
+
+def test_a_service_gets_its_socket_and_account(tmp_path: Path, shell: str) -> None:
+    hook = Hook(tmp_path)
+    worker = Worker(service="the-service", socket="/run/it's a/w.sock")
+    config = Config(state=str(hook.state), worker=worker)
+    install_hook(hook.repository, hook_text(hook.python, hook.config, config))
+    assert hook.run(PUBLISH, shell).stdout == b"recorded\n"
+    arguments = (hook.folder / "arguments").read_text().splitlines()
+    assert arguments[3:] == [str(hook.state), str(hook.config), worker.socket, worker.service]
 
 
 @pytest.mark.parametrize("chained", [False, True])

@@ -35,7 +35,7 @@ LAYERS = {
     " job_log job_records job_table jobs layout_collection module_run object_store"
     " oci_layout process push_option_setting registry registry_blobs registry_http"
     " registry_login registry_referrers registry_session repository servers.*"
-    " ssh_signature state_files waiting_room wheels.access wheels.bytecode"
+    " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
@@ -91,7 +91,7 @@ EDGES = {
     "hook_files": "durable_files edge_mark waiting_room",
     "index_attachments": "durable_files",
     "index_files": "durable_files index_attachments index_document",
-    "installation": "durable_files",
+    "installation": "account durable_files",
     "job_log": "durable_files",
     "job_table": "durable_files",
     "jobs": "job_table process",
@@ -111,6 +111,7 @@ EDGES = {
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.table": "servers.plain",
     "state_files": "durable_files wheels.unfinished",
+    "service_files": "account durable_files",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
@@ -143,7 +144,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " ssh_signature wheels.bytecode wheels.resolution",
+    " service_files ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -13,7 +13,7 @@ import pytest
 
 from mlreef_hooks.cli.hand_over import SOCKET
 from mlreef_hooks.push import RefUpdate
-from mlreef_hooks.waiting_room import MARK, keep_updates
+from mlreef_hooks.waiting_room import MARK, WaitingRoom
 from tests.support.git import Author
 from tests.support.processes import wait_until
 from tests.support.site import PROJECT, GitSite
@@ -254,7 +254,7 @@ def test_files_of_a_shared_repository_are_shared(tmp_path: Path) -> None:
         folder = tmp_path / str(mode)
         folder.mkdir()
         folder.chmod(mode)
-        assert keep_updates(folder, [update])
+        assert WaitingRoom().keep(folder, [update])
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {expected}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlreef_hooks.cli.as_service import group_of_repositories, install_service, uninstall_service
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
 from mlreef_hooks.config import Config
 from mlreef_hooks.edge_mark import set_edge_mark
@@ -27,6 +28,7 @@ from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.push_option_setting import switch_on, take_back
+from mlreef_hooks.service_files import check_readable, start_service
 
 if TYPE_CHECKING:
     from mlreef_hooks.engine import Engine
@@ -62,6 +64,7 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     "--publish-on", type=click.Choice(["tag", "push"]), default=None,
     help="Publish each push of the main branch of these repositories too, or tags alone.",
 )  # fmt: skip
+@click.option("--service", is_flag=True, help="Publish as an account of its own, by systemd.")
 @click.pass_obj
 def install(
     config_file: str | None,
@@ -72,6 +75,7 @@ def install(
     engine: str,
     main_branch: str,
     publish_on: str | None,
+    service: bool,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
 
@@ -83,25 +87,33 @@ def install(
     settings = Settings(
         root=root.resolve() if root else _common_root(git_dirs),
         registry=registry, engine=engine, main_branch=main_branch,
+        group=group_of_repositories(git_dirs) if service else "",
     )  # fmt: skip
     users = {git_dir.stat().st_uid for git_dir in git_dirs}
     config, said = write_config(path, settings, state=state_for(users), dry_run=dry_run)
     click.echo(f"{said}: {path}")
+    if service:
+        install_service(config, path.resolve(), dry_run=dry_run)
     if not dry_run:
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
 
-    def change(git_dir: Path) -> str:
-        said = _install(git_dir, text, dry_run=dry_run)
+    def put(git_dir: Path) -> str:
+        said = _install(git_dir, text=text, config=config, dry_run=dry_run)
         if not dry_run:
             _set_publish_on(git_dir, publish_on, config)
         return said
 
-    return _each(git_dirs, change, dry_run)
+    status = _each(git_dirs, put, dry_run)
+    if service and not dry_run:
+        click.echo(start_service())
+    return status
 
 
-def _install(git_dir: Path, text: str, *, dry_run: bool) -> str:
+def _install(git_dir: Path, *, text: str, config: Config, dry_run: bool) -> str:
+    if config.worker.service and not dry_run:
+        check_readable(git_dir, config)
     said = install_hook(git_dir, text, dry_run=dry_run)
     switched = switch_on(git_dir, dry_run=dry_run)
     return f"{said}, push options are on" if switched else said
@@ -139,12 +151,15 @@ def _common_root(git_dirs: list[Path]) -> Path:
 @repo_option
 @all_option
 @_dry_run
-def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool) -> int:
+@click.option("--service", is_flag=True, help="Stop the service, and take its files away.")
+def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool, service: bool) -> int:
     """Take the hook out of repositories; what was there before comes back.
 
     Index, images and configuration stay as they are.
     """
-    git_dirs = find_git_dirs(repos, root)
+    git_dirs = find_git_dirs(repos, root) if repos or root or not service else []
+    if service:
+        uninstall_service(dry_run=dry_run)
     return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
 
 

@@ -59,12 +59,27 @@ def _let_go_of_all() -> None:
 def follow_background(
     jobs: Sequence[Job], site: Site, goes_on: Callable[[], bool]
 ) -> Iterator[Job]:
-    """Have jobs built by a process of their own, and tell of them; each once it has ended."""
+    """Have jobs built by a process of their own, and tell of them; each once it has ended.
+
+    Where a service runs, it is the one that builds them.
+    """
+    if site.config.worker.service and _is_served(site.config):
+        yield from follow(jobs, site, sleep, goes_on)
+        return
     numbers = [job.id for job in jobs]
     left = _Background(site, numbers)
     for job in follow(jobs, site, sleep, lambda: goes_on() and left.look()):
         numbers.remove(job.id)
         yield job
+
+
+def _is_served(config: Config) -> bool:
+    """True where a worker stays."""
+    try:
+        with locked(config.state_path / LOCK, wait=False):
+            return False
+    except BlockingIOError:
+        return True
 
 
 class _Background:

@@ -2,13 +2,19 @@
 
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.plain_text import plain
+
+if TYPE_CHECKING:
+    from mlreef_hooks.doctor.finding import Finding, Visit
 
 
 @click.command("doctor")
@@ -22,8 +28,6 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
     Nothing is changed. Exit status 1 where something is wrong.
     """
     from mlreef_hooks.account import owner_of_most
-    from mlreef_hooks.cli.apart import examine
-    from mlreef_hooks.doctor.checks import CHECK_SECONDS, CHECKS
     from mlreef_hooks.doctor.finding import Visit
 
     config = load_config(config_file)
@@ -35,10 +39,27 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
     )  # fmt: skip
     found = []
-    for finding in examine(visit, CHECKS, seconds=CHECK_SECONDS + len(git_dirs) / 10):
+    for finding in _examine(visit):
         found.append(finding)
         if form == "text":
             click.echo(plain(str(finding)))
     if form == "json":
         click.echo(json.dumps([vars(each) for each in found], indent=2))
     return int(any(each.state == "error" for each in found))
+
+
+def _examine(visit: "Visit") -> Iterator["Finding"]:
+    """All that was looked at: of a service's site by two accounts, one after the other."""
+    from mlreef_hooks.account import Account, user_of
+    from mlreef_hooks.cli.apart import examine
+    from mlreef_hooks.doctor.checks import CHECK_SECONDS, CHECKS, OF_THE_HOOK
+
+    service, seconds = visit.config.worker.service, CHECK_SECONDS + len(visit.git_dirs) / 10
+    if not service:
+        yield from examine(visit, CHECKS, seconds=seconds)
+        return
+    theirs = {name: CHECKS[name] for name in OF_THE_HOOK}
+    yield from examine(visit, theirs, seconds=seconds)
+    own = {name: check for name, check in CHECKS.items() if name not in theirs}
+    visit = replace(visit, account=Account.of(user_of(service)))
+    yield from examine(visit, own, seconds=seconds)

@@ -13,6 +13,7 @@ import click
 from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.relay import Relayed, check_own
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import timestamp
@@ -36,7 +37,9 @@ _count = click.option("-n", "count", type=click.IntRange(1), default=_SHOWN, sho
 
 
 def _open(config_file: str | None) -> Site:
-    return open_site(load_config(config_file), click.echo)
+    config = load_config(config_file)
+    check_own(config)
+    return open_site(config, click.echo)
 
 
 def _jobs(site: Site, numbers: Iterable[int]) -> list[Job]:
@@ -51,7 +54,7 @@ def _jobs(site: Site, numbers: Iterable[int]) -> list[Job]:
     return found
 
 
-@click.command("status")
+@click.command("status", cls=Relayed)
 @_job_ids
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these.")
 @_count
@@ -134,7 +137,7 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     yield row[-1]
 
 
-@click.command("logs")
+@click.command("logs", cls=Relayed)
 @click.argument("job_id", metavar="JOB", type=int)
 @click.option("-f", "--follow", "follows", is_flag=True, help="Until the job has ended.")
 @click.pass_obj
@@ -272,10 +275,10 @@ def _leave(jobs: Sequence[Job], site: Site) -> None:
 def worker(config_file: str | None) -> None:
     """Stay, take pushes and build what waits, as a service does; until it is stopped."""
     from mlreef_hooks.cli.configuration import config_path
-    from mlreef_hooks.cli.worker import serve
+    from mlreef_hooks.cli.worker import serve_forever
 
     try:
-        serve(str(config_path(config_file)), forever=True)
+        serve_forever(str(config_path(config_file)))
     except BlockingIOError:
         hint = "it ends by itself after [worker] stay_seconds; or stop the other service"
         raise PublishError("another worker is there already", hint) from None

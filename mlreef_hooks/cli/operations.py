@@ -3,6 +3,7 @@
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.index import Document, named
@@ -16,6 +17,7 @@ _reason = click.option("--reason", required=True, help="Why, for those who use i
 
 def _find(config_file: str | None, module: str) -> tuple[Site, Document, Document]:
     config = load_config(config_file)
+    check_own(config)
     site = open_site(config, click.echo)
     return site, *find_module(config, None, module)
 

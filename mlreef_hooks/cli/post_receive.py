@@ -25,18 +25,24 @@ from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.work import see_through
 
+OpenSite = Callable[[Config, Callable[[str], None]], Site]
 
-def run_hook(config_file: str | None, release: Callable[[], None] | None = None) -> bool:
+
+def run_hook(
+    config_file: str | None,
+    release: Callable[[], None] | None = None,
+    opened: OpenSite = open_site,
+) -> bool:
     """Publish what the push on standard input asks for; nothing that fails gets out of here. True
     where jobs wait then.
 
     By `release` a process that is not the hook's own lets the push end, and builds the jobs; a hook
-    leaves that to a process of its own.
+    leaves that to a process of its own. `opened` gives the site.
     """
     pusher = Pusher(sys.stdout.fileno(), release or (lambda: None))
     waits = False
     try:
-        waits = _receive(config_file, pusher, resident=release is not None)
+        waits = _receive(config_file, pusher, opened, resident=release is not None)
     except PublishError as error:
         for line in report.failed(error):
             pusher.say(line)
@@ -44,10 +50,10 @@ def run_hook(config_file: str | None, release: Callable[[], None] | None = None)
     return waits
 
 
-def _receive(config_file: str | None, pusher: Pusher, *, resident: bool) -> bool:
+def _receive(config_file: str | None, pusher: Pusher, opened: OpenSite, *, resident: bool) -> bool:
     updates = parse_ref_updates(sys.stdin.buffer.read())
     config = load_config(config_file)
-    site = open_site(config, pusher.say)
+    site = opened(config, pusher.say)
     try:
         with closing(GitRepository(Path(os.environ.get("GIT_DIR", ".")))) as repository:
             event = PushEvent(

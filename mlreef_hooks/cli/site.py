@@ -25,6 +25,7 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.site import Site
 from mlreef_hooks.ssh_signature import sign
+from mlreef_hooks.waiting_room import OthersRoom, WaitingRoom
 
 if TYPE_CHECKING:
     from mlreef_hooks.bases import BaseImages, BaseSource
@@ -42,9 +43,17 @@ Log = Callable[[str], None]
 _Result = TypeVar("_Result")
 
 
-def open_site(config: Config, say: Callable[[str], None]) -> Site:
-    """The site that the configuration describes."""
-    user = os.getuid()
+def open_site(
+    config: Config,
+    say: Callable[[str], None],
+    *,
+    user: int | None = None,
+    waiting: WaitingRoom | None = None,
+) -> Site:
+    """The site that the configuration describes, for the account `user` (None: this process's)
+    whose marks in repositories are `waiting` (None: made by this process, unless it is a service).
+    """
+    user = os.getuid() if user is None else user
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
     clock = partial(datetime.now, UTC)
@@ -54,6 +63,7 @@ def open_site(config: Config, say: Callable[[str], None]) -> Site:
         server=SERVERS["plain"](config, user),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
         index=IndexFiles(config.index_path),
+        waiting=waiting or (OthersRoom() if config.worker.service else WaitingRoom()),
         cache=cache,
         build=SiteBuild(config, cache),
         say=say,

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.site import open_pool, open_registry, open_site
 from mlreef_hooks.collection import Collector
 from mlreef_hooks.collection_memory import CollectionMemory
@@ -46,6 +47,7 @@ def reindex(config_file: str | None, repos: tuple[Path, ...], dry_run: bool, for
     What stands in it stays as it is. Exit status 1 where a version was lost or a claim refused.
     """
     config = load_config(config_file)
+    check_own(config)
     if not repos and not config.server.root:
         raise click.UsageError("name repositories with --repo PATH, or set server.root")
     site = open_site(config, click.echo)
@@ -112,6 +114,7 @@ def gc(config_file: str | None, delete: bool, form: str) -> int:
     registry keeps what should go.
     """
     config = load_config(config_file)
+    check_own(config)
     found = list(_open_collector(config, delete=delete).collect())
     if form == "json":
         click.echo(json.dumps([vars(each) for each in found], indent=2))

@@ -21,10 +21,12 @@ from pathlib import Path
 from socket import AF_UNIX, SOCK_SEQPACKET, recv_fds, socket, socketpair
 from time import monotonic
 
+from mlreef_hooks.cli import service
 from mlreef_hooks.cli.background import LOCK, LOOK_SECONDS, work_once
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.cli.hand_over import DONE, LARGEST, SOCKET, address, peer, surroundings
 from mlreef_hooks.cli.post_receive import run_hook
+from mlreef_hooks.cli.service import PATIENCE_SECONDS, group_to_serve
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
 
@@ -42,7 +44,7 @@ MODULES = (
     "mlreef_hooks.wheels.bytecode",
 )
 _WAITING = 64  # pushes that wait for their turn to be forked for
-_PATIENCE_SECONDS = 10.0  # for what a push that was announced brings
+_TAKERS = 200  # forks for pushes at once; more wait
 _MORE = 7  # exit status of a fork: jobs wait
 
 
@@ -53,7 +55,10 @@ def start_worker(config_file: str | None) -> None:
     environment of a hook may hold a password.
     """
     with suppress(OSError, PublishError):
-        if not config_file or not load_config(config_file).worker.stay:
+        if not config_file:
+            return
+        settings = load_config(config_file).worker
+        if settings.service or not settings.stay:
             return
         subprocess.Popen(
             [sys.executable, "-I", "-m", "mlreef_hooks.cli.worker", config_file],
@@ -66,15 +71,29 @@ def start_worker(config_file: str | None) -> None:
         )
 
 
-def serve(config_file: str, *, forever: bool = False) -> None:
+def serve(config_file: str) -> None:
     """Fork for each push and for jobs that wait, until none came for `worker.stay_seconds` or the
     program has changed; BlockingIOError where another process does so.
     """
     config = load_config(config_file)
     with locked(config.state_path / LOCK, wait=False):
         load()
-        with _listening(config.state_path) as listener:
-            Worker(config_file, listener).run(None if forever else config.worker.stay_seconds)
+        with listening(config.state_path / SOCKET) as listener:
+            take = partial(_take, config_file=config_file)
+            Worker(config_file, listener, take).run(config.worker.stay_seconds)
+
+
+def serve_forever(config_file: str) -> None:
+    """The same, until it is stopped or the program has changed; as a service where it is one."""
+    config = load_config(config_file)
+    take, place, group = partial(_take, config_file=config_file), config.state_path / SOCKET, None
+    if config.worker.service:
+        place, group = Path(config.worker.socket), group_to_serve(config)
+        take = partial(service.take, config_file=config_file)
+    with locked(config.state_path / LOCK, wait=False):
+        load()
+        with listening(place, group) as listener:
+            Worker(config_file, listener, take).run(None)
 
 
 def load() -> None:
@@ -92,13 +111,15 @@ class Worker:
     It opens no database: a fork would believe that it has its locks.
     """
 
-    def __init__(self, config_file: str, listener: socket) -> None:
-        self._config_file = config_file
+    def __init__(self, config_file: str, listener: socket, take: Callable[[socket], bool]) -> None:
+        """`take` does what whoever has connected asks for; True where jobs wait then."""
         self._config = load_config(config_file)
         self._listener = listener
+        self._take = take
         self._files = _files(config_path(config_file))
         self._loaded = _stamps(self._files)
         self._builders: set[int] = set()  # forks that build what waits
+        self._takers: set[int] = set()  # forks for those who have connected
         self._jobs = _stamp(self._table)
         self._wait_until: float | None = 0.0  # when to look for jobs that wait
 
@@ -112,7 +133,8 @@ class Worker:
         with _woken_by_children() as wakeup:
             while True:
                 self._look_for_jobs()
-                found = select.select((self._listener, wakeup), (), (), LOOK_SECONDS)[0]
+                awaited = (wakeup, self._listener) if len(self._takers) < _TAKERS else (wakeup,)
+                found = select.select(awaited, (), (), LOOK_SECONDS)[0]
                 if _stamps(self._files) != self._loaded:
                     return
                 if wakeup in found:
@@ -128,7 +150,8 @@ class Worker:
     def _take_push(self) -> None:
         connection, _ = self._listener.accept()
         with connection:
-            self._fork(partial(_take, connection, self._config_file), connection.fileno())
+            taker = self._fork(partial(self._take, connection), connection.fileno())
+            self._takers.add(taker)
 
     def _look_for_jobs(self) -> None:
         """Fork to build what waits: where a fork said so, and where the job table has changed."""
@@ -163,6 +186,7 @@ class Worker:
                 child, status = ended
                 pause = LOOK_SECONDS if child in self._builders else 0.0
                 self._builders.discard(child)
+                self._takers.discard(child)
                 if os.waitstatus_to_exitcode(status) not in (0, 1):
                     self._wait_until = monotonic() + pause
 
@@ -182,21 +206,25 @@ def _woken_by_children() -> Iterator[socket]:
 
 
 @contextmanager
-def _listening(state: Path) -> Iterator[socket]:
-    folder = os.open(state, os.O_PATH | os.O_CLOEXEC)
-    (state / SOCKET).unlink(missing_ok=True)  # of a process that was killed
+def listening(place: Path, group: int | None = None) -> Iterator[socket]:
+    """The socket at `place`, for this process's account alone or for a group as well."""
+    folder = os.open(place.parent, os.O_PATH | os.O_CLOEXEC)
+    place.unlink(missing_ok=True)  # of a process that was killed
     with socket(AF_UNIX, SOCK_SEQPACKET) as listener:
         umask = os.umask(0o177)
-        listener.bind(address(folder))
+        listener.bind(address(folder, place.name))
         os.umask(umask)
-        made = (state / SOCKET).lstat().st_ino
+        if group is not None:
+            os.chown(place, -1, group)
+            place.chmod(0o660)
+        made = place.lstat().st_ino
         try:
             listener.listen(_WAITING)
             yield listener
         finally:
             with suppress(OSError):
-                if (state / SOCKET).lstat().st_ino == made:  # not that of a state made anew
-                    (state / SOCKET).unlink()
+                if place.lstat().st_ino == made:  # not that of a state made anew
+                    place.unlink()
 
 
 def _files(config: Path) -> list[str]:
@@ -222,9 +250,9 @@ def _take(connection: socket, config_file: str) -> bool:
     """Do what the process at the other end was started for, unless it goes away; True where jobs
     wait then.
     """
-    if peer(connection) != os.geteuid():
+    if peer(connection)[0] != os.geteuid():
         return False
-    connection.settimeout(_PATIENCE_SECONDS)
+    connection.settimeout(PATIENCE_SECONDS)
     connection.sendall(surroundings(config_file))
     request, (*streams, folder), _, _ = recv_fds(connection, LARGEST, 4)
     umask, *variables = request.split(b"\0")
@@ -239,12 +267,7 @@ def _take(connection: socket, config_file: str) -> bool:
 
 
 def _release(connection: socket) -> None:
-    """Let the push end, which waits for all who have its output open."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for place in range(3):
-        os.dup2(nothing, place)
-    with suppress(OSError):
-        connection.sendall(DONE)
+    service.answer(connection, DONE)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ from mlreef_hooks.doctor.modules import look_at_index
 from mlreef_hooks.doctor.network import look_at_packages, look_at_registry
 from mlreef_hooks.doctor.processes import look_at_processes
 from mlreef_hooks.doctor.repository import look_at_repositories
+from mlreef_hooks.doctor.service import look_at_service
 from mlreef_hooks.doctor.signing import look_at_key
 from mlreef_hooks.doctor.waiting import look_at_jobs, look_at_tags
 
+# Where a service publishes, these are looked at as the account of the hook, all others as its own.
+OF_THE_HOOK = ("hooks", "repositories", "service")
 CHECK_SECONDS = 60.0  # of each check, where the repositories are few
 
 CHECKS: Mapping[str, Check] = {
@@ -21,6 +24,7 @@ CHECKS: Mapping[str, Check] = {
     "configuration": look_at_configuration,
     "hooks": look_at_hooks,
     "repositories": look_at_repositories,
+    "service": look_at_service,
     "processes": look_at_processes,
     "folders": look_at_folders,
     "jobs": look_at_jobs,

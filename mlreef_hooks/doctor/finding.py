@@ -35,6 +35,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "make one without a passphrase, for the account that publishes alone: ssh-keygen",
     ),
     "secret-open": ("warning", "close it to all others: chmod o="),
+    "service-away": ("error", "see systemctl status mlreef-hooks, and who is in the group"),
+    "service-blind": ("error", "let its group read it, and set core.sharedRepository to 0640"),
     "server-unknown": (
         "warning",
         "set mlreef.visibility in each repository, and see to its hooks",

@@ -14,7 +14,7 @@ from mlreef_hooks.jobs import BUILDING, FAILED, PARKED, QUEUED
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push import read_tag
 from mlreef_hooks.servers.table import SERVERS
-from mlreef_hooks.waiting_room import MARK, kept_updates
+from mlreef_hooks.waiting_room import MARK, WaitingRoom
 
 _RECENT_SECONDS = 7 * 86_400
 _PATIENCE_SECONDS = 4000  # beside the time that a job may take: it may be put off for an hour
@@ -104,7 +104,7 @@ def _unseen(git_dir: Path, config: Config, known: Collection[tuple[str, str]]) -
 
 def _mark(git_dir: Path, parked: Sequence[JobRecord]) -> Iterator[Finding]:
     marked = (git_dir / MARK).exists()
-    kept = kept_updates(git_dir)
+    kept = WaitingRoom().kept(git_dir)
     if parked and not marked:
         said = f"{plain(parked[0].tag)} is parked, and no push of a branch will look for it"
         yield fault("mark-missing", git_dir, said)

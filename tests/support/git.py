@@ -1,5 +1,6 @@
 """Real git: bare repositories, their hooks, and an author who commits, tags and pushes."""
 
+import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -82,14 +83,26 @@ class Author:
         *,
         object_format: str = "sha1",
         environment: Mapping[str, str] | None = None,
+        user: int | None = None,
     ) -> None:
-        """`remote` is a path or a URL; `environment` is added to git's (`GIT_SSH_COMMAND`)."""
+        """`remote` is a path or a URL; `environment` is added to git's (`GIT_SSH_COMMAND`).
+
+        git runs as the account `user`, where one is named: a user id that is a group id as well.
+        """
         self.folder = folder
+        self.user = user
         home = folder / ".git" / "home"
         self.environment = {**git_environment(home), **_IDENTITY, **(environment or {})}
         self._minutes = 0
+        self.give_away()
         self.git("init", f"--object-format={object_format}")
         self.git("remote", "add", "origin", str(remote))
+
+    def give_away(self) -> None:
+        """Give the clone to the account that git runs as, where one was named."""
+        if self.user is not None:
+            for each in (self.folder, *self.folder.rglob("*")):
+                os.chown(each, self.user, self.user, follow_symlinks=False)
 
     def git(self, *arguments: str) -> str:
         """The stdout of a git command in the clone, without its last newline; or `GitError`."""
@@ -112,6 +125,7 @@ class Author:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
             path.chmod(0o755 if name in executable else 0o644)
         self._tick()
+        self.give_away()
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
@@ -139,11 +153,15 @@ class Author:
         self.environment |= {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
 
     def _git(self, arguments: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
-        return _run(arguments, cwd=self.folder, environment=self.environment)
+        return _run(arguments, cwd=self.folder, environment=self.environment, user=self.user)
 
 
 def _run(
-    arguments: Sequence[str], *, cwd: Path | None, environment: Mapping[str, str]
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None,
+    environment: Mapping[str, str],
+    user: int | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
     done = subprocess.run(
         [find_program("git"), *arguments],
@@ -153,6 +171,9 @@ def _run(
         capture_output=True,
         timeout=PUSH_SECONDS,
         check=False,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     )
     if done.returncode != 0:
         raise GitError(f"git {' '.join(arguments)}:\n{done.stderr.decode(errors='replace')}")

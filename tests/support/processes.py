@@ -17,11 +17,15 @@ PACKAGES = {  # program: the Debian package that brings it
     "dockerd": "docker.io",
     "fcgiwrap": "fcgiwrap",
     "git": "git",
+    "logrotate": "logrotate",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
+    "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
+    "systemd-tmpfiles": "systemd",
 }
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0

@@ -108,21 +108,24 @@ def ssh_server(environment: Mapping[str, str] | None = None) -> Iterator[SshServ
     """An OpenSSH server that lets the user of the tests in; hooks also see `environment`."""
     with _folder() as folder:
         port = free_port()
-        _make_keys(folder, port)
         variables = {**git_environment(folder / "home"), **(environment or {})}
-        config = folder / "sshd_config"
-        config.write_text(
-            _SSHD_CONFIG.format(
-                port=port,
-                folder=folder,
-                variables=" ".join(f'"{name}={value}"' for name, value in variables.items()),
-            )
-        )
+        config = write_sshd_config(folder, port, variables)
         if os.getuid() == 0:  # sshd wants this folder, which only its own start at boot makes
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         command = [find_program("sshd"), "-D", "-e", "-f", str(config)]
         with daemon(command, log=folder / "sshd.log", ready=lambda: accepts(port)):
-            yield SshServer(port=port, user=getpass.getuser(), ssh_command=_ssh_command(folder))
+            yield SshServer(port=port, user=getpass.getuser(), ssh_command=ssh_command(folder))
+
+
+def write_sshd_config(folder: Path, port: int, variables: Mapping[str, str]) -> Path:
+    """The configuration of an OpenSSH server in a folder, with keys that are made; hooks see
+    `variables`.
+    """
+    _make_keys(folder, port)
+    config = folder / "sshd_config"
+    words = " ".join(f'"{name}={value}"' for name, value in variables.items())
+    config.write_text(_SSHD_CONFIG.format(port=port, folder=folder, variables=words))
+    return config
 
 
 def _make_keys(folder: Path, port: int) -> None:
@@ -136,7 +139,8 @@ def _make_keys(folder: Path, port: int) -> None:
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
 
 
-def _ssh_command(folder: Path) -> str:
+def ssh_command(folder: Path) -> str:
+    """`GIT_SSH_COMMAND` of an author whom the server in a folder lets in."""
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,16 @@ class GitSite:
         self.config.write_text(toml.dumps(document))
 
     def command(
-        self, *words: str | Path, expect: int | None = 0, stdin: bytes = b""
+        self,
+        *words: str | Path,
+        expect: int | None = 0,
+        stdin: bytes = b"",
+        user: int | None = None,
+        groups: Sequence[int] = (),
     ) -> "subprocess.CompletedProcess[str]":
-        """What `mlreef-hooks WORDS` did; its exit status must be `expect` (None: any)."""
+        """What `mlreef-hooks WORDS` did, as the account `user` where one is named; its exit status
+        must be `expect` (None: any).
+        """
         done = subprocess.run(
             [sys.executable, "-m", "mlreef_hooks", "--config", self.config, *words],
             input=stdin.decode(),
@@ -82,6 +89,9 @@ class GitSite:
             text=True,
             timeout=COMMAND_SECONDS,
             check=False,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else groups,
         )
         if expect is not None:
             assert done.returncode == expect, done.stdout + done.stderr

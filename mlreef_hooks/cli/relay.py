@@ -1,0 +1,56 @@
+"""Commands that the service runs for those who may not look at its files."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from mlreef_hooks.account import user_of
+from mlreef_hooks.cli.configuration import config_path, load_config
+from mlreef_hooks.cli.hand_over import COMMAND, ask_service
+from mlreef_hooks.config import Config
+from mlreef_hooks.errors import PublishError
+
+_WORDS = "mlreef_hooks.words"
+
+
+def is_others(config: Config) -> bool:
+    """True where the state belongs to a service that this process is not."""
+    service = config.worker.service
+    return bool(service) and os.geteuid() not in (0, user_of(service))
+
+
+def check_own(config: Config) -> None:
+    """PublishError where the state belongs to a service that this process is not."""
+    if is_others(config):
+        command = click.get_current_context().info_name
+        raise PublishError(
+            f"only the service's account may {command}",
+            f"sudo -u {config.worker.service} mlreef-hooks {command} ...",
+        )
+
+
+class Relayed(click.Command):
+    """A command that the service runs where the state is its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words are kept as they were written."""
+        ctx.meta[_WORDS] = [*args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The exit status."""
+        config = load_config(ctx.obj)
+        if not is_others(config):
+            return super().invoke(ctx)
+        words = [os.fsencode(word) for word in (str(ctx.info_name), *ctx.meta[_WORDS])]
+        sys.stdout.flush()
+        request = b"\0".join((COMMAND, *words))
+        answer = ask_service(config.worker.socket, config.worker.service, request)
+        if not answer:
+            raise PublishError(
+                f"the service does not answer ({config_path(ctx.obj)})",
+                "the administrator looks at systemctl status mlreef-hooks",
+            )
+        return int(answer)

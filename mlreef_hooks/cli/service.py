@@ -1,0 +1,216 @@
+"""The service: the worker as an account of its own, for pushes of another account.
+
+Whoever may push may connect; everything that comes in is theirs, so hostile: it is bounded, names
+a repository that they could write to themselves, and says nothing of how programs run.
+"""
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from socket import MSG_CTRUNC, MSG_TRUNC, recv_fds, socket
+from time import monotonic
+
+from mlreef_hooks import report
+from mlreef_hooks.account import EXECUTE, WRITE, Account, user_of
+from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.hand_over import (
+    COMMAND,
+    DONE,
+    DONE_MARKED,
+    DONE_UNMARKED,
+    GREETING,
+    LARGEST,
+    OPTION,
+    PUSH,
+    SENT,
+    peer,
+)
+from mlreef_hooks.cli.post_receive import run_hook
+from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.config import Config
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.service_files import asking_group
+from mlreef_hooks.waiting_room import OthersRoom
+
+COMMANDS = ("status", "logs")  # what it runs for others; they only look
+PATIENCE_SECONDS = 10.0  # for what was announced
+_UPDATES_BYTES = 16 << 20  # of the ref updates of one push
+_VALUE_BYTES = 4096  # of one variable
+_ANSWERS = {None: DONE, True: DONE_MARKED, False: DONE_UNMARKED}
+
+
+def group_to_serve(config: Config) -> int:
+    """The group that may ask; PublishError where this process cannot be the service."""
+    if os.geteuid() != user_of(config.worker.service):
+        raise PublishError(
+            f"the worker is the service of the account {config.worker.service}",
+            f"start it as that: sudo -u {config.worker.service} mlreef-hooks worker",
+        )
+    if not config.server.root:
+        raise PublishError(
+            "a service takes repositories below [server] root only, and there is none",
+            "write the folder of the repositories into the configuration",
+        )
+    group = asking_group(config)
+    if group not in (os.getegid(), *os.getgroups()):
+        raise PublishError(
+            f"{config.worker.service} is not in the repositories' group {group}",
+            f"usermod -aG {config.worker.group or group} {config.worker.service}",
+        )
+    return group
+
+
+def take(connection: socket, config_file: str) -> bool:
+    """Do what the process at the other end asks for, where it may; True where jobs wait then."""
+    config = load_config(config_file)
+    asker = _asker(*peer(connection))
+    if not {asker.user} & {0, os.geteuid()} and asking_group(config) not in asker.groups:
+        return False
+    connection.settimeout(PATIENCE_SECONDS)
+    connection.sendall(GREETING)
+    request, streams, flags, _ = recv_fds(connection, LARGEST, 3)
+    if len(streams) != 3 or flags & (MSG_TRUNC | MSG_CTRUNC):
+        return False
+    for place, descriptor in enumerate(streams):
+        os.dup2(descriptor, place)
+        os.close(descriptor)
+    connection.settimeout(None)
+    kind, *words = request.split(b"\0")
+    if kind == PUSH:
+        return _take_push(connection, words, asker, config_file)
+    if kind == COMMAND:
+        _run_command(connection, [os.fsdecode(word) for word in words], config_file)
+    return False
+
+
+def _asker(user: int, group: int) -> Account:
+    known = Account.of(user)
+    return Account(user=user, group=group, groups=(group, known.group, *known.groups))
+
+
+def answer(connection: socket, said: bytes) -> None:
+    """Let the other process end: it waits for this, and others for all who have its output open."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for place in range(3):
+        os.dup2(nothing, place)
+    with suppress(OSError):
+        connection.sendall(said)
+
+
+def _take_push(
+    connection: socket, words: Sequence[bytes], asker: Account, config_file: str
+) -> bool:
+    room = OthersRoom()
+    try:
+        variables = dict(_variables(words))
+        config = load_config(config_file)
+        git_dir = _repository(variables.pop(b"GIT_DIR", b""), asker, config)
+        updates = _read_updates(0)
+    except PublishError as error:
+        _say(report.failed(error))
+        answer(connection, DONE)
+        return False
+    os.environb.update(variables | {b"GIT_DIR": bytes(git_dir)})
+    _as_input(updates)
+    release = partial(_release, connection, room)
+    return run_hook(config_file, release, partial(open_site, user=asker.user, waiting=room))
+
+
+def _release(connection: socket, room: OthersRoom) -> None:
+    answer(connection, _ANSWERS[room.wanted])
+
+
+def _say(lines: Sequence[str]) -> None:
+    """Tell the pusher, without waiting for one who does not read."""
+    from mlreef_hooks.cli.pusher import Pusher
+
+    pusher = Pusher(1)
+    for line in lines:
+        pusher.say(line)
+
+
+def _variables(words: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Those variables of a request that say who pushes what; all others are not taken."""
+    for word in words:
+        name, _, value = word.partition(b"=")
+        number = name.removeprefix(OPTION)
+        option = number != name and (number == b"COUNT" or number.isdigit())
+        known = name == b"GIT_DIR" or name in SENT or option
+        if known and len(name) < 64 and len(value) <= _VALUE_BYTES:
+            yield name, value
+
+
+def _repository(named: bytes, asker: Account, config: Config) -> Path:
+    """The repository of a request: below the root, and one that the asker could change as well."""
+    path, root = Path(os.fsdecode(named)), Path(config.server.root).resolve()
+    try:
+        path = path.resolve(strict=True) if path.is_absolute() else Path("/")
+        allowed = path != root and path.is_relative_to(root)
+        allowed = allowed and asker.obstacle(path, WRITE | EXECUTE) is None
+    except (OSError, RuntimeError, ValueError):
+        allowed = False
+    if not allowed:
+        raise PublishError(
+            f"the service does not take {os.fsdecode(named)}: it is not below {root}, or not yours",
+            "the administrator runs mlreef-hooks doctor",
+        )
+    return path
+
+
+def _read_updates(descriptor: int) -> bytes:
+    """What the hook was given, bounded in size and time."""
+    content, deadline = b"", monotonic() + PATIENCE_SECONDS
+    while True:
+        ready = select.select((descriptor,), (), (), max(0.0, deadline - monotonic()))[0]
+        try:
+            piece = os.read(descriptor, 1 << 16) if ready else None
+        except OSError:
+            piece = None
+        if piece is None or len(content) > _UPDATES_BYTES:
+            raise PublishError("the ref updates did not come to their end", "push less at once")
+        if not piece:
+            return content
+        content += piece
+
+
+def _as_input(content: bytes) -> None:
+    """Let standard input be `content`."""
+    file = os.memfd_create("updates")
+    with os.fdopen(file, "wb", closefd=False) as out:
+        out.write(content)
+    os.lseek(file, 0, os.SEEK_SET)
+    os.dup2(file, 0)
+    os.close(file)
+
+
+def _run_command(connection: socket, words: Sequence[str], config_file: str) -> None:
+    """Run one of `COMMANDS` on the streams of who asks, as long as they are there."""
+    if not words or words[0] not in COMMANDS:
+        _say([f"error: the service runs {' and '.join(COMMANDS)} for others, and nothing else"])
+        answer(connection, b"1")
+        return
+    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    from mlreef_hooks.cli.main import main
+
+    sys.argv = ["mlreef-hooks", "--config", config_file, *words]
+    status = 1
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    answer(connection, str(status).encode())
+
+
+def _end_with(connection: socket) -> None:
+    """End this process once the other one has gone away."""
+    with suppress(OSError):
+        connection.recv(1)
+    os._exit(1)
