@@ -79,7 +79,7 @@ def _check_tag(tag: str, patterns: Sequence[TagPattern]) -> bool:
     version = found.version
     assert version.local is None
     assert Version(str(version)) == version
-    reference = image_reference("mlreef", "vision", "add-noise", version)
+    reference = image_reference("mlreef", "vision", "add-noise", str(version))
     assert _IMAGE_TAG.fullmatch(reference.rpartition(":")[2]), reference
     request = PublishRequest(
         repository=RepositoryName(key="vision/a", namespace="vision", name="a"), tag=tag,

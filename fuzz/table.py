@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz import documents, packages, projects, pushes
+from fuzz import attestations, documents, packages, projects, pushes
 from fuzz.harness import Harness
 
 HARNESSES: Mapping[str, Harness] = {
@@ -10,4 +10,5 @@ HARNESSES: Mapping[str, Harness] = {
     **projects.HARNESSES,
     **packages.HARNESSES,
     **documents.HARNESSES,
+    **attestations.HARNESSES,
 }

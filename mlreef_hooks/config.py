@@ -68,6 +68,7 @@ class Publish:
     )
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
     signed_tags: str = path_key()
+    publish_on: Literal["tag", "push"] = "tag"
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:

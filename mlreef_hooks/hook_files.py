@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import make_folder, replace_file
+from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.waiting_room import MARK
 
@@ -130,7 +131,7 @@ def uninstall_hook(git_dir: Path, *, dry_run: bool = False) -> str:
                 (hooks / CHAINED).replace(hooks / HOOK)
             else:
                 (hooks / HOOK).unlink()
-            for name in (MARK, f"{MARK}.lock"):
+            for name in (MARK, f"{MARK}.lock", EDGE_MARK):
                 (git_dir / name).unlink(missing_ok=True)
     return "removed, the hook that was there before is back" if state.chained else "removed"
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, Protocol
 
-from packaging.version import Version
-
 from mlreef_hooks.code_layers import ROOT
 from mlreef_hooks.config import Base
 from mlreef_hooks.manifest import ModuleManifest
@@ -115,9 +113,9 @@ class Builder(Protocol):
         """Drop an image that was assembled and will not be delivered."""
 
 
-def image_reference(prefix: str, namespace: str, name: str, version: Version) -> str:
-    """The reference of a version; an epoch's `!` is not allowed in a tag and becomes `-`."""
-    return f"{prefix}/{namespace}/{name}:{str(version).replace('!', '-')}"
+def image_reference(prefix: str, namespace: str, name: str, release: str) -> str:
+    """The reference of a release; an epoch's `!` is not allowed in a tag and becomes `-`."""
+    return f"{prefix}/{namespace}/{name}:{release.replace('!', '-')}"
 
 
 def entry_command(entry_point: str) -> tuple[str, ...]:

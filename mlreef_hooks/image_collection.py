@@ -143,20 +143,21 @@ class ImageCollector:
             yield Collected(kind="kept", name=name, note=note)
 
     def versions(self) -> Iterator[Document]:
-        """The versions that the index names, of all modules."""
+        """The versions and channels that the index names, of all modules."""
         for document in self.index.documents():
+            yield from document.get("channels", {}).values()
             for version in document["versions"]:
                 if named(document, version["version"]) not in self.gone:
                     yield version
 
     def _named_digests(self, module: str) -> set[str]:
         namespace, _, name = module.rpartition("/")
-        document = self.index.find(namespace, name) or {"versions": ()}
-        return {
-            each["image"]["digest"]
-            for each in document["versions"]
-            if f"{module}@{each['version']}" not in self.gone
-        }
+        document = self.index.find(namespace, name) or {"versions": []}
+        versions = [
+            each for each in document["versions"] if f"{module}@{each['version']}" not in self.gone
+        ]
+        channels = document.get("channels", {}).values()
+        return {each["image"]["digest"] for each in (*versions, *channels)}
 
     @contextmanager
     def turn(self, module: str) -> Iterator[bool]:

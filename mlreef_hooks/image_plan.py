@@ -20,7 +20,7 @@ def plan_image(entry: IndexEntry, tree: SourceTree, created: int, prefix: str) -
     request, manifest = entry.request, entry.manifest
     namespace = request.repository.namespace
     return ImageSpec(
-        reference=image_reference(prefix, namespace, manifest.name, request.version),
+        reference=image_reference(prefix, namespace, manifest.name, request.release),
         dependencies=entry.dependencies,
         tree=tree,
         created=created,
@@ -35,16 +35,16 @@ def image_labels(entry: IndexEntry, created: int) -> Mapping[str, str]:
     base = entry.dependencies
     # Who may read it is the repository's affair and may change; the image's bytes must not.
     module = {**entry.document(), "visibility": None}
-    (version,) = module["versions"]
+    (release,) = module["versions"] or module["channels"].values()
     labels = {
         f"{_OCI}.title": module["title"],
         f"{_OCI}.description": module["description"],
-        f"{_OCI}.version": str(entry.request.version),
+        f"{_OCI}.version": entry.request.release,
         f"{_OCI}.revision": entry.request.commit,
         f"{_OCI}.source": entry.source,
         f"{_OCI}.created": timestamp(created),
-        f"{_OCI}.authors": version["author"],
-        f"{_OCI}.licenses": version["licenses"],
+        f"{_OCI}.authors": release["author"],
+        f"{_OCI}.licenses": release["licenses"],
         f"{_OCI}.base.name": base.base_image,
         f"{_OCI}.base.digest": base.base_digest,
         MODULE_LABEL: json.dumps(module, sort_keys=True, separators=(",", ":")),

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from packaging.version import Version
-
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, image_reference
@@ -42,7 +40,7 @@ class ImageSearch:
     engine: Engine | None
     open_registry: Callable[[], Registry] | None
 
-    def find(self, namespace: str, name: str, version: Version) -> FoundImage | None:
+    def find(self, namespace: str, name: str, version: str) -> FoundImage | None:
         """The image of a version, None where there is none; PublishError where a registry is away.
 
         Where a registry is delivered to, an engine has only copies, whose digests are others.

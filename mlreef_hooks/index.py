@@ -12,7 +12,7 @@ from packaging.version import Version
 from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
 from mlreef_hooks.manifest import ModuleManifest, Parameter
 from mlreef_hooks.plain_text import plain, plain_lines
-from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.push import EDGE, PublishRequest
 
 V = 1  # changes only when an old reader would be wrong
 Document = dict[str, Any]
@@ -24,6 +24,7 @@ LISTING_FIELDS = (
 # Of a version; all others never change.
 LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
+_MOVING_FIELDS = ("visibility", "source", "repository")
 _JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
     "string": {"type": "string"},
     "integer": {"type": "integer"},
@@ -40,7 +41,7 @@ _JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class IndexEntry:
-    """One published version of a module and where it came from.
+    """One published version or edge of a module and where it came from.
 
     `image` is None in the label of the image itself, which cannot know its own digest;
     `published_at` (RFC 3339) and `published_by` are empty there, for they are no part of the bytes.
@@ -56,8 +57,8 @@ class IndexEntry:
     published_by: str | None = None
 
     def document(self) -> Document:
-        """The module's document with this one version."""
-        return {
+        """The module's document with this one version, or this edge."""
+        header = {
             "v": V,
             "name": self.manifest.name,
             "namespace": self.request.repository.namespace,
@@ -67,22 +68,28 @@ class IndexEntry:
             "visibility": self.visibility,
             "source": self.source,
             "repository": self.request.repository.key,
-            "versions": [self.version()],
         }
-
-    def version(self) -> Document:
-        """The version as it stands in the module's document."""
-        manifest = self.manifest
-        parameters = [_shown(parameter) for parameter in manifest.parameters]
-        return {
+        if self.request.version is None:
+            channel = {"branch": self.request.asked_by, **self._release()}
+            return {**header, "versions": [], "channels": {EDGE: channel}}
+        version = {
             "version": str(self.request.version),
-            "commit": self.request.commit,
             "tag": self.request.tag,
-            "published_at": self.published_at,
-            "published_by": self.published_by,
             "notes": plain_lines(self.request.notes),
             "yanked": False,
             "yank_reason": None,
+            **self._release(),
+        }
+        return {**header, "versions": [version]}
+
+    def _release(self) -> Document:
+        """What the index says of a version and of an edge."""
+        manifest = self.manifest
+        parameters = [_shown(parameter) for parameter in manifest.parameters]
+        return {
+            "commit": self.request.commit,
+            "published_at": self.published_at,
+            "published_by": self.published_by,
             "image": self.image.to_json() if self.image else None,
             "entry_point": manifest.entry_point,
             "command": list(entry_command(manifest.entry_point)),
@@ -167,12 +174,27 @@ def add_version(document: Document | None, entry: Document) -> Document:
         [*document["versions"], version], key=lambda each: Version(each["version"]), reverse=True
     )
     header = entry if newest(versions) is version else document
-    moving = ("visibility", "source", "repository")
     return {
         **document,
         **{field_: header[field_] for field_ in _HEADER_FIELDS},
-        **{field_: entry[field_] for field_ in moving},
+        **{field_: entry[field_] for field_ in _MOVING_FIELDS},
         "versions": versions,
+    }
+
+
+def set_channels(document: Document | None, entry: Document) -> Document:
+    """The document with the entry's channels in the place of those of these names.
+
+    Versions stay as they are, and what they say of the module.
+    """
+    if document is None:
+        return entry
+    header = document if document["versions"] else entry
+    return {
+        **document,
+        **{field_: header[field_] for field_ in _HEADER_FIELDS},
+        **{field_: entry[field_] for field_ in _MOVING_FIELDS},
+        "channels": {**document.get("channels", {}), **entry["channels"]},
     }
 
 
@@ -215,7 +237,7 @@ def deprecation(document: Document, version: Document) -> str | None:
 
 
 def listing_line(document: Document) -> Document:
-    """The one line of facts about a module; `deprecated` stands there where there is a reason."""
+    """The one line of facts about a module that has a version, and why it is deprecated, if so."""
     version = newest(document["versions"])
     updated_at = max(each["published_at"] for each in document["versions"])
     facts = {**document, **version, "updated_at": updated_at}

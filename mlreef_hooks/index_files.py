@@ -27,6 +27,7 @@ from mlreef_hooks.index import (
     change_listing,
     find_version,
     listing_line,
+    set_channels,
     set_deprecated,
     set_yanked,
 )
@@ -76,12 +77,15 @@ class IndexFiles:
         return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
-        """The document of some module of a namespace, None where it has none."""
+        """The document of some module of a namespace, None where it has none.
+
+        One without versions, which no listing has, is a neighbour too.
+        """
         for visibility in VISIBILITIES:
-            audience = audience_of(visibility, namespace)
-            listing = read_if_allowed(self.root / audience / "listing" / f"{namespace}.json")
-            for line in listing["modules"] if listing else ():
-                return self.find(namespace, line["name"])
+            folder = self.root / audience_of(visibility, namespace) / "modules" / namespace
+            found = map(read_if_allowed, folder.glob("*.json"))
+            if document := next(filter(None, found), None):
+                return document
         return None
 
     def lines(self) -> list[Document]:
@@ -128,12 +132,9 @@ class IndexFiles:
         PublishError where the version was published from another commit, or the module belongs to
         another repository.
         """
-        namespace, name = entry["namespace"], entry["name"]
         (version,) = entry["versions"]
         with self._writing():
-            _, document = self._stored(namespace, name)
-            check_owner(document, entry["repository"], name)
-            check_namespace(self.neighbour(namespace), entry["repository"])
+            document = self._owned(entry)
             published = document and find_version(document, version["version"])
             if document and published:
                 check_same(published, version["tag"], version["commit"])
@@ -183,6 +184,21 @@ class IndexFiles:
                 return []
             self._write({**document, "versions": left})
             return gone
+
+    def set_channels(self, entry: Document) -> None:
+        """Let the channels of `entry` be those of its module; what they were before is gone.
+
+        PublishError where the module belongs to another repository.
+        """
+        with self._writing():
+            self._write(set_channels(self._owned(entry), entry))
+
+    def _owned(self, entry: Document) -> Document | None:
+        """The document that an entry goes into; PublishError where it is another repository's."""
+        _, document = self._stored(entry["namespace"], entry["name"])
+        check_owner(document, entry["repository"], entry["name"])
+        check_namespace(self.neighbour(entry["namespace"]), entry["repository"])
+        return document
 
     @contextmanager
     def _changing(
@@ -251,7 +267,9 @@ class IndexFiles:
             remove_attachments(
                 self.root / other, namespace, name, but=named_files(its) if its else set()
             )
-            self._refresh_listing(other, namespace, name, listing_line(its) if its else None)
+            # no reader of listings expects a line without a version
+            line = listing_line(its) if its and its["versions"] else None
+            self._refresh_listing(other, namespace, name, line)
         self._note.unlink(missing_ok=True)
 
     def _refresh_listing(

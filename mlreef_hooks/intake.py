@@ -1,6 +1,7 @@
 """From a tag in a repository to a publish request, or to the finding why it is none."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlreef_hooks.config import Config
@@ -16,6 +17,17 @@ _VERSION_LENGTH = 120  # docker allows 128 characters in an image's tag
 def main_branch(repository: GitRepository, config: Config) -> str:
     """The branch that published commits must be on; a repository may have its own."""
     return repository.settings(anew=True).get("mlreef.mainbranch") or config.publish.main_branch
+
+
+def edge_branch(settings: Mapping[str, str], config: Config) -> str | None:
+    """The main branch where each push of it is to be published; None where only tags are.
+
+    `settings` are the repository's, their names in lower case.
+    """
+    said = settings.get("mlreef.publishon", "").strip().lower()
+    if (said or config.publish.publish_on) != "push":
+        return None
+    return settings.get("mlreef.mainbranch") or config.publish.main_branch
 
 
 def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, PublishTag]]:

@@ -40,7 +40,7 @@ ON CONFLICT DO UPDATE SET
 WHERE state NOT IN ('published', 'building')
 """
 _SUPERSEDE = """
-UPDATE jobs SET state = 'superseded', updated_at = :now
+UPDATE jobs SET state = 'superseded', message = 'a newer push took its place', updated_at = :now
 WHERE repository = :repository AND tag = :tag AND commit_id != :commit_id
     AND state IN ('parked', 'queued')
 """
@@ -64,6 +64,13 @@ UPDATE jobs SET holder = NULL, deaths = deaths + 1, updated_at = :now,
     message = CASE WHEN deaths + 1 < :deaths THEN message
                    ELSE 'the processes that built it died, ' || :deaths || ' times' END
 WHERE id = :id
+"""
+# What waits again, because its process died or something was away, may have been pushed anew since.
+_OVERTAKE = """
+UPDATE jobs SET state = 'superseded', message = 'a newer push took its place'
+WHERE id = :id AND state = 'queued' AND EXISTS (
+    SELECT 1 FROM jobs AS newer WHERE newer.state = 'queued' AND newer.id != jobs.id
+        AND newer.repository = jobs.repository AND newer.tag = jobs.tag)
 """
 
 
@@ -132,6 +139,7 @@ class Jobs:
         now = self._clock() if lost else 0.0
         values = [{"id": id_, "now": now, "deaths": DEATHS} for id_ in lost]
         connection.executemany(_BURY, values)
+        connection.executemany(_OVERTAKE, [{"id": id_} for id_ in lost])
 
     # what pushes do
 
@@ -149,7 +157,7 @@ class Jobs:
             "tag": request.tag,
             "commit_id": request.commit,
             "module": request.module,
-            "version": str(request.version),
+            "version": str(request.version or ""),
             "pusher": request.pusher,
             "notes": request.notes,
             "state": state,
@@ -223,6 +231,7 @@ class Jobs:
                 " holder = NULL, updated_at = ? WHERE id = ?",
                 (state, message, name, self._clock(), job_id),
             )
+            connection.execute(_OVERTAKE, {"id": job_id})
             return before
 
     def put_off(self, job: Job, message: str, delay: float) -> None:
@@ -309,7 +318,7 @@ def _job(row: sqlite3.Row) -> Job:
         repository=repository,
         tag=row["tag"],
         module=row["module"],
-        version=Version(row["version"]),
+        version=Version(row["version"]) if row["version"] else None,
         commit=row["commit_id"],
         pusher=row["pusher"],
         notes=row["notes"],

@@ -2,6 +2,7 @@
 
 from mlreef_hooks import report
 from mlreef_hooks.image import image_reference
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.publish import check, is_published
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
@@ -9,15 +10,21 @@ from mlreef_hooks.site import Site
 
 
 def plan(request: PublishRequest, repository: GitRepository, site: Site) -> None:
-    """Tell what would become of a tag; PublishError where it would not be published."""
+    """Tell what would become of a tag or branch; PublishError where it would not be published."""
     tree = repository.read_tree(request.commit, site.config.limits)
-    manifest = check(request, tree, site)
-    if is_published(request, manifest, site):
+    for manifest in check(request, tree, site):
+        _plan_module(request, manifest, repository, site)
+
+
+def _plan_module(
+    request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
+) -> None:
+    if is_published(request, manifest, repository, site):
         site.tell(report.already_published(request, manifest.name))
         return
     base = site.config.base[manifest.base]
     required = manifest.requirements_files
     known = site.build(site.output, manifest, lambda builder: builder.knows(base, required))
     place = (site.config.registry.prefix, request.repository.namespace, manifest.name)
-    reference = image_reference(*place, request.version)
+    reference = image_reference(*place, request.release)
     site.tell(report.planned(request, manifest, reference, known=known))

@@ -1,7 +1,7 @@
 """One publish, from a commit to an index entry: a stage a line."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from datetime import datetime
 from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
 from mlreef_hooks.durable_files import turn_taken
+from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
@@ -29,22 +30,35 @@ from mlreef_hooks.validation import Validation, validate
 
 
 def publish(job: Job, repository: GitRepository, site: Site) -> str:
-    """The name of the module that the job's commit was published as.
+    """The name of the module that the job's commit was published as; of an edge those of all.
 
     PublishError where it cannot be published; the pusher was told of every finding by then.
+    Overtaken where edge is to be elsewhere.
     """
     began = site.clock()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
-    manifest = check(job.request, tree, site)
+    manifests = check(job.request, tree, site)
+    for manifest in manifests:
+        _publish_module(job, manifest, tree, repository, site, began)
+    return NAMES.join(manifest.name for manifest in manifests)
+
+
+def _publish_module(
+    job: Job,
+    manifest: ModuleManifest,
+    tree: SourceTree,
+    repository: GitRepository,
+    site: Site,
+    began: datetime,
+) -> None:
     with _turn(job.request, manifest, site):
-        if is_published(job.request, manifest, site):
+        if is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
-            return manifest.name
+            return
         image = _publish_new(job, manifest, tree, repository, site, began)
     seconds = (site.clock() - began).total_seconds()
     site.tell(report.published(job.request, manifest, image, seconds))
-    return manifest.name
 
 
 def _publish_new(
@@ -61,14 +75,25 @@ def _publish_new(
         dependencies = _prepare(job.request, manifest, builder, site)
         entry = _describe(job.request, manifest, dependencies, repository, site)
         spec = plan_image(entry, tree, created, site.config.registry.prefix)
-        return entry, _build(spec, manifest, builder, site)
+        return entry, _build(job.request, spec, manifest, builder, site)
 
     entry, image = site.build(site.output, manifest, build)
     complete = _complete(entry, image, repository, site)
-    attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
-    go_through()
-    site.index.add(attested.document, attested.files)
+    if complete.request.version is None:
+        _move_edge(complete, repository, site)
+    else:
+        attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
+        go_through()
+        site.index.add(attested.document, attested.files)
     return image
+
+
+def _move_edge(entry: IndexEntry, repository: GitRepository, site: Site) -> None:
+    """Let edge be an entry, unless it is to be elsewhere by now."""
+    document = site.index.find(entry.request.repository.namespace, entry.manifest.name)
+    check_moves(entry.request, edge_of(document), repository)
+    go_through()
+    site.index.set_channels(entry.document())
 
 
 def _turn(
@@ -85,21 +110,50 @@ def turn_of(namespace: str, name: str) -> str:
     return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:32]
 
 
-def check(request: PublishRequest, tree: SourceTree, site: Site) -> ModuleManifest:
-    """The module that a tag asks for; PublishError where it has errors, all of which are told."""
+def check(request: PublishRequest, tree: SourceTree, site: Site) -> Sequence[ModuleManifest]:
+    """The module that a tag asks for, or all that a branch has.
+
+    PublishError where there are errors, all of which are told.
+    """
     name = request.repository.name
     validation = validate(tree, name=name, config=site.config, module=request.module)
-    chosen = choose_manifest(validation, request)
-    unknown = [chosen] if isinstance(chosen, Problem) else []
+    manifests, unknown = _choose_manifests(validation, request)
     problems = [*validation.problems, *unknown]
-    manifest = None if isinstance(chosen, Problem) else chosen
-    site.tell(report.beginning(request, manifest.name if manifest else name))
-    site.tell(report.checked(validation.files, manifest, problems))
+    names = NAMES.join(manifest.name for manifest in manifests)
+    site.tell(report.beginning(request, names or name))
+    if request.version is None:
+        site.tell(report.checked_branch(problems))
+    else:
+        site.tell(report.checked(validation.files, next(iter(manifests), None), problems))
     known = summarise(tree, problems)
     site.cache.add_folders({key_of(id_): each.to_json() for id_, each in known.items()})
-    if manifest is None or any(problem.severity == "error" for problem in problems):
-        raise report.refusal(problems, request.tag)
-    return manifest
+    if not manifests or any(problem.severity == "error" for problem in problems):
+        raise _refusal(problems, request)
+    return manifests
+
+
+def _refusal(problems: Sequence[Problem], request: PublishRequest) -> PublishError:
+    if request.version is None:
+        return report.refusal_of_branch(problems, request.asked_by)
+    return report.refusal(problems, request.tag)
+
+
+def _tell_step(request: PublishRequest, lines: Sequence[str], site: Site) -> None:
+    """Tell how far it is; who pushes a branch only wants to know how it ends."""
+    if request.version is not None:
+        site.tell(lines)
+
+
+def _choose_manifests(
+    validation: Validation, request: PublishRequest
+) -> tuple[Sequence[ModuleManifest], Sequence[Problem]]:
+    """The modules that are asked for, and what is wrong with asking for them."""
+    if request.version is None:
+        return validation.manifests, ()
+    chosen = choose_manifest(validation, request)
+    if isinstance(chosen, Problem):
+        return (), (chosen,)
+    return (chosen,) if chosen else (), ()
 
 
 def choose_manifest(
@@ -120,14 +174,20 @@ def choose_manifest(
     )  # fmt: skip
 
 
-def is_published(request: PublishRequest, manifest: ModuleManifest, site: Site) -> bool:
-    """True where this version is in the index; PublishError where it may not be published."""
-    _check_tag(request, site)
+def is_published(
+    request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
+) -> bool:
+    """True where this is in the index; PublishError or Overtaken where it may not be published."""
+    if request.version is not None:
+        _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
     check_owner(document, request.repository.key, manifest.name)
     if document is None:
         neighbour = site.index.neighbour(request.repository.namespace)
         check_namespace(neighbour, request.repository.key)
+    if request.version is None:
+        check_moves(request, edge := edge_of(document), repository)
+        return edge is not None and edge["commit"] == request.commit
     published = document and find_version(document, str(request.version))
     if published:
         check_same(published, request.tag, request.commit)
@@ -147,12 +207,12 @@ def _prepare(
 ) -> Dependencies:
     base = site.config.base[manifest.base]
     dependencies = builder.dependencies(manifest.base, base, manifest.requirements_files)
-    site.tell(report.prepared(dependencies))
+    _tell_step(request, report.prepared(dependencies), site)
     if dependencies.modules is not None:
         missing = [*missing_imports(manifest, dependencies.modules)]
         if missing:
             site.tell(report.findings(missing))
-            raise report.refusal(missing, request.tag)
+            raise _refusal(missing, request)
     return dependencies
 
 
@@ -178,9 +238,15 @@ def visibility_of(manifest: ModuleManifest, settings: Mapping[str, str], site: S
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
-def _build(spec: ImageSpec, manifest: ModuleManifest, builder: Builder, site: Site) -> BuiltImage:
+def _build(
+    request: PublishRequest,
+    spec: ImageSpec,
+    manifest: ModuleManifest,
+    builder: Builder,
+    site: Site,
+) -> BuiltImage:
     image = builder.assemble(spec)
-    site.tell(report.assembled(image))
+    _tell_step(request, report.assembled(image), site)
     try:
         _check_size(image, site.config.limits.image_bytes)
         builder.check_start(image, manifest)
@@ -201,7 +267,10 @@ def _check_size(image: BuiltImage, most: int) -> None:
 def _complete(
     entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site
 ) -> IndexEntry:
-    """The whole entry. Visibility is asked anew: it may have changed while the image was built."""
+    """The whole entry. Visibility is asked anew: it may have changed while the image was built.
+
+    So may the branch that edge follows.
+    """
     return replace(
         entry,
         visibility=visibility_of(entry.manifest, repository.settings(anew=True), site),

@@ -10,6 +10,8 @@ from packaging.version import InvalidVersion, Version
 from mlreef_hooks.errors import PublishError
 
 TAGS = "refs/tags/"
+HEADS = "refs/heads/"
+EDGE = "edge"  # the channel that moves with each push of the main branch; no version is so named
 # Folders of the index; no namespace may be named so.
 RESERVED = ("listing", "modules", "provenance", "schema")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")  # git-check-ref-format(1)
@@ -107,15 +109,27 @@ class PublishRequest:
     """One thing to publish: a version of a module at a commit, asked for by a tag.
 
     `module` is the name in the tag, None where the tag has only a version; `commit` is in hex.
+    Without a version it is the edge of all modules of the repository, and `tag` the full name of
+    the branch that was pushed.
     """
 
     repository: RepositoryName
     tag: str
     module: str | None
-    version: Version
+    version: Version | None
     commit: str
     pusher: str
     notes: str
+
+    @property
+    def release(self) -> str:
+        """What users write behind the module's name: its version, or `edge`."""
+        return EDGE if self.version is None else str(self.version)
+
+    @property
+    def asked_by(self) -> str:
+        """The short name of the tag or branch."""
+        return self.tag if self.version else self.tag.removeprefix(HEADS)
 
 
 @dataclass(frozen=True, kw_only=True)

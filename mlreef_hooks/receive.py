@@ -1,18 +1,24 @@
-"""What a push does: publish tags become jobs, are parked or yanked; what was parked goes on."""
+"""What a push does: publish tags become jobs, are parked or yanked; what was parked goes on.
+
+Where each push of the main branch is to be published, that is a job as well.
+"""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from mlreef_hooks import jobs as states
 from mlreef_hooks import report
+from mlreef_hooks.edge import edge_request, published_edge
+from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
-from mlreef_hooks.intake import main_branch, publish_tags, read_request
+from mlreef_hooks.intake import edge_branch, main_branch, publish_tags, read_request
 from mlreef_hooks.jobs import Job
 from mlreef_hooks.plan import plan
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.process import stop_process
-from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
+from mlreef_hooks.push import HEADS, PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 
@@ -45,6 +51,7 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> list[Job
     site.waiting.drop(repository.git_dir, {*waited} - kept)
     if not kept:
         jobs += release_parked(event, repository, branch, site)
+    jobs.append(_receive_branch(event, repository, site))
     return [*{job.id: job for job in jobs if job}.values()]
 
 
@@ -101,6 +108,39 @@ def _put_aside(
         plan(request, repository, site)
     else:
         site.tell(report.skipped(request))
+
+
+def _receive_branch(event: PushEvent, repository: GitRepository, site: Site) -> Job | None:
+    """The job of a push of the main branch, where each of them is to be published."""
+    try:
+        branch = edge_branch(repository.settings(), site.config)
+        with suppress(PublishError):  # doctor tells who can mend it
+            set_edge_mark(repository.git_dir, branch)
+        if branch and any(update.ref == HEADS + branch for update in event.updates):
+            return _submit_branch(event, repository, branch, site)
+    except PublishError as error:
+        site.tell(report.failed(error, waits=error.passing))
+    return None
+
+
+def _submit_branch(
+    event: PushEvent, repository: GitRepository, branch: str, site: Site
+) -> Job | None:
+    """The job of the newest commit of a branch; None where nothing is to be done.
+
+    Pushes may come close together and their hooks in any order, so that what was pushed may not be
+    the newest any more, nor what was asked for.
+    """
+    job, asked = None, None
+    while (commit := repository.commit_of(HEADS + branch)) and commit != asked:
+        request, asked = edge_request(event, branch, commit), commit
+        if event.plan or event.skip:
+            _put_aside(request, event, repository, site)
+            return None
+        job = submit(request, repository, site)
+    if asked is None:
+        site.tell(report.edge_stays(branch))
+    return job
 
 
 def submit(request: PublishRequest, repository: GitRepository, site: Site) -> Job | None:
@@ -166,9 +206,11 @@ def retry(job: Job, repository: GitRepository, site: Site) -> Job | None:
     PublishError where nothing asks for it any more.
     """
     if job.state in (states.CANCELLED, states.SUPERSEDED):
-        raise PublishError(f"it is {job.state}: its tag was deleted or moved", "push the tag again")
+        raise PublishError(
+            f"it is {job.state}: its tag or branch was deleted or moved", "push that again"
+        )
     branch = main_branch(repository, site.config)
-    if repository.is_on_branch(job.request.commit, branch):
+    if job.request.version is None or repository.is_on_branch(job.request.commit, branch):
         return submit(job.request, repository, site)
     park(job.request, repository, branch, site)
     return None
@@ -177,14 +219,16 @@ def retry(job: Job, repository: GitRepository, site: Site) -> Job | None:
 def restore(job: Job, repository: GitRepository, site: Site) -> None:
     """Say that a version is published; one whose tag had been deleted is no longer yanked."""
     version = _published(job, site)
-    back = bool(version and version["yank_reason"] == TAG_DELETED)
+    back = bool(version and version.get("yank_reason") == TAG_DELETED)
     if back:
         _set_yanked(job, repository, site, None)
     site.tell(report.already_published(job.request, job.module_name, back=back))
 
 
 def _published(job: Job, site: Site) -> Document | None:
-    """The version that a job published, as the index has it; None where it has none."""
+    """The version or edge that a job published, as the index has it; None where it has none."""
+    if job.request.version is None:
+        return published_edge(job, site)
     document = site.index.find(job.request.repository.namespace, job.module_name)
     return find_version(document, str(job.request.version)) if document else None
 

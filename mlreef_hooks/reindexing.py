@@ -72,6 +72,7 @@ class Reindexer:
         jobs = {
             (job.request.tag, job.request.commit): job
             for job in self.site.jobs.of_repository(name.key, PUBLISHED)
+            if job.request.version is not None  # the next push makes an edge again
         }
         with contextlib.closing(GitRepository(git_dir)) as repository:
             ids, made = repository.refs(TAGS), repository.makers(TAGS)
@@ -148,7 +149,7 @@ class Reindexer:
         if there is not None:
             return there
         namespace = claim.request.repository.namespace
-        image = self.search.find(namespace, claim.name, claim.request.version)
+        image = self.search.find(namespace, claim.name, str(claim.request.version))
         if image is None:
             kind = "lost" if claim.job else "unpublished"
             return Reindexed(kind=kind, name=str(claim), note="its image is nowhere")

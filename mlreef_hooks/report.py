@@ -15,6 +15,7 @@ from mlreef_hooks.push import PublishRequest
 
 COLUMNS = 72
 _SHOWN_PROBLEMS = 50
+_SHOWN_OF_BRANCH = 5
 _SHOWN_PATH = 200  # characters of a finding's path
 _SHOWN_TEXT = 500  # characters of its message, and of its hint
 STORED = "hint: the push itself is stored; only the publishing did not happen"
@@ -82,7 +83,7 @@ def short(digest: str) -> str:
 
 def beginning(request: PublishRequest, name: str) -> list[str]:
     """The first line about a request."""
-    what = f"{name} {request.version} ({request.tag}, {request.commit[:7]})"
+    what = f"{name} {request.release} ({request.asked_by}, {request.commit[:7]})"
     return wrapped(f"mlreef: publishing {what}")
 
 
@@ -96,14 +97,19 @@ def checked(files: int, manifest: ModuleManifest | None, problems: Sequence[Prob
     return [step("check", ", ".join(facts)), *findings(problems)]
 
 
-def findings(found: Sequence[Problem]) -> list[str]:
-    """The findings, wrapped; git colours lines by their first word."""
-    shown = [_shortened(problem) for problem in found[:_SHOWN_PROBLEMS]]
+def findings(found: Sequence[Problem], most: int = _SHOWN_PROBLEMS) -> list[str]:
+    """The findings, wrapped, at most so many; git colours lines by their first word."""
+    shown = [_shortened(problem) for problem in found[:most]]
     lines = [line for problem in shown for line in wrapped(str(problem))]
-    if len(found) > _SHOWN_PROBLEMS:
-        more = len(found) - _SHOWN_PROBLEMS
+    if len(found) > most:
+        more = len(found) - most
         lines += wrapped(f"hint: and {more} more; mlreef-hooks check shows all of them")
     return lines
+
+
+def checked_branch(problems: Sequence[Problem]) -> list[str]:
+    """A few of the findings: most pushes of a branch are not about publishing."""
+    return findings(problems, _SHOWN_OF_BRANCH)
 
 
 def _shortened(problem: Problem) -> Problem:
@@ -128,6 +134,13 @@ def refusal(found: Iterable[Problem], tag: str) -> PublishError:
     return PublishError(f"not published because of {counted(len(rules), 'error')}", hint)
 
 
+def refusal_of_branch(found: Iterable[Problem], branch: str) -> PublishError:
+    """The end of a push of a branch whose tree has errors."""
+    errors = sum(problem.severity == "error" for problem in found)
+    hint = f"correct it, and push {branch} again; mlreef-hooks check shows all"
+    return PublishError(f"edge stays where it is because of {counted(errors, 'error')}", hint)
+
+
 def prepared(dependencies: Dependencies) -> list[str]:
     """The line about the dependencies."""
     what = "reused" if dependencies.reused else "installed"
@@ -143,7 +156,10 @@ def assembled(image: BuiltImage) -> list[str]:
 def published(
     request: PublishRequest, manifest: ModuleManifest, image: BuiltImage, seconds: float
 ) -> list[str]:
-    """The end of a request that became a version."""
+    """The end of a request that became a version, or a module's edge; that one in a line."""
+    if request.version is None:
+        what = f"edge of {manifest.name} is {request.commit[:7]} ({seconds:.1f} s)"
+        return wrapped(f"success: {what}")
     repository = image.reference.rpartition(":")[0]
     module = f"{request.repository.namespace}/{manifest.name}@{request.version}"
     return [
@@ -182,20 +198,22 @@ def parked(request: PublishRequest, branch: str) -> list[str]:
 
 def already_published(request: PublishRequest, name: str, *, back: bool = False) -> list[str]:
     """What is said where nothing was to be done; `back` where a yank was taken back."""
+    if request.version is None:
+        return wrapped(f"mlreef: edge of {name} is already {request.commit[:7]}")
     what = f"mlreef: {name} {request.version} is already published"
     return wrapped(f"{what} and no longer yanked" if back else what)
 
 
 def busy(request: PublishRequest, job_id: int) -> list[str]:
     """What is said where another process publishes the same."""
-    what = f"{request.tag} ({request.commit[:7]})"
+    what = f"{request.asked_by} ({request.commit[:7]})"
     return wrapped(f"mlreef: {what} is being published already, by job {job_id}")
 
 
 def queued(request: PublishRequest, job_id: int, ahead: int) -> list[str]:
     """What is said while others are built first."""
     jobs = counted(ahead, "job")
-    return wrapped(f"mlreef: {request.tag} is job {job_id} and waits for {jobs} before it")
+    return wrapped(f"mlreef: {request.asked_by} is job {job_id} and waits for {jobs} before it")
 
 
 def goes_on(job_ids: Sequence[int]) -> list[str]:
@@ -216,22 +234,29 @@ def planned(
     return [
         step("plan", f"dependencies {dependencies}, on base {manifest.base}"),
         *wrapped(reference, " " * 10, first="  plan    "),
-        *wrapped(f"mlreef: {manifest.name} {request.version} could be published; it was not"),
-        *wrapped("hint: to publish it, delete the tag on the server and push it again"),
+        *wrapped(f"mlreef: {manifest.name} {request.release} could be published; it was not"),
+        *wrapped(f"hint: to publish it, {_again(request)}"),
     ]
+
+
+def _again(request: PublishRequest) -> str:
+    """What publishes a request that was put aside."""
+    if request.version is None:
+        return "push another commit"
+    return "delete the tag on the server and push it again"
 
 
 def skipped(request: PublishRequest) -> list[str]:
     """What is said where the pusher wanted no publish."""
     return [
-        *wrapped(f"mlreef: {request.tag} is not published, as you asked"),
-        *wrapped("hint: to publish it after all, delete the tag on the server and push it again"),
+        *wrapped(f"mlreef: {request.asked_by} is not published, as you asked"),
+        *wrapped(f"hint: to publish it after all, {_again(request)}"),
     ]
 
 
 def stopped(request: PublishRequest) -> list[str]:
     """What is said where a job is cancelled while it is built."""
-    return wrapped(f"mlreef: {request.tag} was cancelled and is not published")
+    return wrapped(f"mlreef: {request.asked_by} was cancelled and is not published")
 
 
 def mistaken(job_id: int | None = None) -> list[str]:
@@ -243,7 +268,17 @@ def mistaken(job_id: int | None = None) -> list[str]:
 def ended(request: PublishRequest, state: str, message: str) -> list[str]:
     """What is said of a job that another process ended, where nothing else is known of it."""
     said = f": {message}" if message else ""
-    return wrapped(f"mlreef: {request.tag} is {state}{said}")
+    return wrapped(f"mlreef: {request.asked_by} is {state}{said}")
+
+
+def overtaken(request: PublishRequest, reason: str) -> list[str]:
+    """What is said of a push of a branch that is not its newest any more."""
+    return wrapped(f"mlreef: edge does not become {request.commit[:7]}: {reason}")
+
+
+def edge_stays(branch: str) -> list[str]:
+    """What is said where the branch that edge follows is deleted."""
+    return wrapped(f"mlreef: {branch} is deleted; edge stays at its last commit")
 
 
 def waiting(name: str) -> list[str]:

@@ -134,9 +134,12 @@ class GitRepository:
         """True where the commit is reachable from the branch; False where there is no branch."""
         ref = f"refs/heads/{branch}"
         tip = self.refs(ref).get(ref)
-        if tip is None or tip == commit:
-            return tip is not None
-        return self._git("merge-base", "--is-ancestor", commit, tip, good=(0, 1)).returncode == 0
+        return tip is not None and self.is_ancestor(commit, tip)
+
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """True where one commit is another or comes before it; PublishError where one is gone."""
+        words = ("merge-base", "--is-ancestor", commit, of)
+        return commit == of or self._git(*words, good=(0, 1)).returncode == 0
 
     # objects
 

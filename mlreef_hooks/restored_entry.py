@@ -80,7 +80,7 @@ def _disagreement(
 ) -> str | None:
     """In what an entry is not about the version that was published."""
     request, (version,) = claim.request, entry["versions"]
-    pairs = {
+    pairs: dict[str, tuple[object, object]] = {
         "namespace": (entry["namespace"], request.repository.namespace),
         "repository": (entry["repository"], request.repository.key),
         "name": (entry["name"], claim.name),

@@ -14,6 +14,8 @@ def outlived(document: Document, *, keep: int, yanked: Collection[str]) -> list[
     Never the version that a user gets who names none.
     """
     versions = document["versions"]
+    if not versions:  # it has a channel alone
+        return []
     usable = [each["version"] for each in versions if not each["yanked"]]
     usable.sort(key=Version, reverse=True)
     gone = {*(usable[keep:] if keep else ()), *yanked} - {newest(versions)["version"]}

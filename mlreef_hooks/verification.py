@@ -13,7 +13,7 @@ from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import choose_manifest
-from mlreef_hooks.push import PublishRequest, RepositoryName
+from mlreef_hooks.push import HEADS, PublishRequest, RepositoryName
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.tree import SourceTree
@@ -23,7 +23,7 @@ from mlreef_hooks.wheels.lock import SourceNeeded
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedVersion:
-    """A version of the index, and the module that it is of."""
+    """A version or edge of the index, and the module that it is of."""
 
     document: Document
     version: Document
@@ -33,14 +33,15 @@ class PublishedVersion:
         """What asked for it, as far as the image knows."""
         namespace, name = self.document["namespace"], self.document["name"]
         key = RepositoryName(key=self.document["repository"], namespace=namespace, name=name)
+        number, branch = self.version.get("version"), self.version.get("branch")
         return PublishRequest(
             repository=key,
-            tag=self.version["tag"],
+            tag=self.version["tag"] if number else f"{HEADS}{branch}",
             module=name,
-            version=Version(self.version["version"]),
+            version=Version(number) if number else None,
             commit=self.version["commit"],
             pusher="",
-            notes=self.version["notes"],
+            notes=self.version["notes"] if number else "",
         )
 
 

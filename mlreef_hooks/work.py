@@ -6,6 +6,7 @@ from itertools import chain, repeat
 
 from mlreef_hooks import jobs as states
 from mlreef_hooks import report
+from mlreef_hooks.edge import Overtaken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.interruption import Cancelled, OutOfTime, interruptible
 from mlreef_hooks.job_log import LogReader, Told, log_path, remove_old_logs
@@ -38,6 +39,9 @@ def _build(job: Job, repository: GitRepository, told: Site) -> None:
             name = publish(job, repository, told)
     except PublishError as error:
         _fail(job, error, told)
+    except Overtaken as reason:
+        told.tell(report.overtaken(job.request, str(reason)))
+        told.jobs.end(job.id, states.SUPERSEDED, str(reason))
     except OutOfTime:
         seconds = told.config.worker.job_seconds
         message = f"it took longer than the {seconds} s that a job may take"

@@ -94,12 +94,12 @@ def make_entry(
     notes: str = "First\n\nnotes",
     **manifest: Any,
 ) -> IndexEntry:
-    """A version of a module; `manifest` changes fields of its manifest."""
+    """A version of a module, or its edge where `version` is empty; `manifest` changes fields."""
     request = PublishRequest(
         repository=RepositoryName(key=repository, namespace=namespace, name=name),
         tag=tag or f"publish/{version}",
         module=None,
-        version=Version(version),
+        version=Version(version) if version else None,
         commit=commit,
         pusher="ada",
         notes=notes,

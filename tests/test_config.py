@@ -19,6 +19,7 @@ state = "/srv/state"
 tags = ["v{version}", "{module}@v{version}"]
 main_branch = "main"
 signed_tags = "/etc/signers"
+publish_on = "push"
 [provenance]
 key = "/etc/key"
 builder_id = "https://site.example/builder"
@@ -97,6 +98,7 @@ DEFAULTS = {
     "state": STATE,
     "publish.tags": ("publish/{version}", "publish/{module}/{version}"),
     "publish.main_branch": "master",
+    "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
     "worker.stay": True,
@@ -198,6 +200,7 @@ def test_every_key_can_be_set() -> None:
         "provenance.builder_id": "https://site.example/builder",
         "provenance.attach": True,
         "provenance.allowed_signers": "/etc/site-signers",
+        "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
         "worker.stay": False,
@@ -300,7 +303,7 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
-CHOICES = ("builder.use", "builder.layers.start")  # of a few words
+CHOICES = ("builder.use", "builder.layers.start", "publish.publish_on")  # of a few words
 COUNTS = ("gc.keep_versions", "gc.yanked_days")  # may be 0
 KEYS = [
     (key, type(value))
@@ -320,6 +323,7 @@ def test_a_value_of_another_type(key: str, kind: type) -> None:
     [
         ("builder.use", "auto or layers or docker"),
         ("builder.layers.start", "changed or always or never"),
+        ("publish.publish_on", "tag or push"),
     ],
 )
 def test_a_word_that_is_no_choice(key: str, words: str) -> None:

@@ -23,7 +23,7 @@ from tests.support.trees import memory_tree
 SECTIONS = {
     "index": ("index.json",),
     "listing": ("Listing",),
-    "module": ("Module", "A version", "A parameter"),
+    "module": ("Module", "A version", "A channel", "A parameter"),
 }
 TYPE_WORDS = {
     "array": "list", "boolean": "true or false", "integer": "whole number", "null": "null",

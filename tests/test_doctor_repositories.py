@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.job_records import read_records
@@ -248,6 +249,17 @@ def test_a_parked_tag_that_no_push_will_look_for_is_found(site: GitSite, author:
     (repository_of(site) / MARK).unlink()
     said = "publish/1.0 is parked, and no push of a branch will look for it"
     assert faults(site, "tags") == {"mark-missing": said}
+
+
+def test_a_setting_that_the_hook_does_not_know_of_is_found(site: GitSite) -> None:
+    config = repository_of(site) / "config"
+    config.write_text(config.read_text() + "[mlreef]\n\tpublishOn = push\n")
+    said = "the hook does not know which pushes are to be published"
+    assert faults(site, "repositories")["edge-mark"] == said
+    site.command("install", "--repo", repository_of(site))
+    assert "edge-mark" not in faults(site, "repositories")
+    (repository_of(site) / EDGE_MARK).write_text("refs/heads/other\n")
+    assert faults(site, "repositories")["edge-mark"] == said
 
 
 def test_a_mark_that_nothing_waits_for_is_found(site: GitSite) -> None:

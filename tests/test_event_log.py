@@ -28,7 +28,8 @@ def test_an_event_is_a_line_of_json(tmp_path: Path) -> None:
     first, second = map(json.loads, (tmp_path / "logs/events.jsonl").read_text().splitlines())
     assert first == {
         "time": "2026-11-28T00:00:00.000+00:00", "event": "started", "job": 7,
-        "repository": REQUEST.repository.key, "tag": REQUEST.tag, "commit": REQUEST.commit,
+        "repository": REQUEST.repository.key, "tag": REQUEST.tag, "branch": None,
+        "commit": REQUEST.commit,
         "pusher": REQUEST.pusher, "try": 2,
     }  # fmt: skip
     assert (second["pusher"], second["seconds"], len(second["message"])) == ("eve {[2J", 1.5, 500)

@@ -11,6 +11,8 @@ import pytest
 
 from mlreef_hooks.cli import hand_over
 from mlreef_hooks.config import Config, Publish, Worker
+from mlreef_hooks.edge_mark import MARK as EDGE_MARK
+from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.hook_files import CHAINED, HOOK, hook_text, install_hook
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare, remote_lines
@@ -250,6 +252,34 @@ def test_an_interpreter_that_does_not_run_is_said(hook: Hook, shell: str, spoil:
     assert lines[1].startswith("hint: the push is stored")
     assert max(map(len, lines)) <= 72
     assert hook.run(BRANCH, shell).stdout == b""
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_push_of_the_branch_of_an_edge_is_handed_over(
+    hook: Hook, shell: str, chained: bool
+) -> None:
+    if chained:
+        hook.chain("cat >all")
+    set_edge_mark(hook.repository, "main.x*[1]")
+    others = ["heads/main", "heads/mainyx", "heads/main.x*[1]/y", "x/heads/main.x*[1]", "tags/v1"]
+    ordinary = "".join(f"{A} {B} refs/{ref}\n" for ref in others).encode()
+    assert hook.run(ordinary, shell).stdout == b""
+    assert hook.received is None
+    branch = f"{A} {B} refs/heads/main.x*[1]\n".encode()
+    assert hook.run(ordinary + branch + PUBLISH, shell).stdout == b"recorded\n"
+    assert hook.received == branch + PUBLISH
+    set_edge_mark(hook.repository, None)
+    (hook.folder / "stdin").unlink()
+    assert hook.run(branch, shell).stdout == b""
+    assert hook.received is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"refs/heads/x\nrefs/heads/master\n", b"\xff"])
+def test_a_broken_mark_of_an_edge_is_none(hook: Hook, shell: str, content: bytes) -> None:
+    (hook.repository / EDGE_MARK).write_bytes(content)
+    done = hook.run(BRANCH, shell)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert hook.run(PUBLISH, shell).stdout == b"recorded\n"
 
 
 def test_a_missing_grep_is_said(hook: Hook, tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def check(root: Path) -> None:
             namespace = document["namespace"]
             assert path == audience / "modules" / namespace / f"{document['name']}.json"
             assert audience == root / audience_of(document["visibility"], namespace)
-            lines.setdefault(namespace, []).append(listing_line(document))
+            if document["versions"]:
+                lines.setdefault(namespace, []).append(listing_line(document))
             for version in document["versions"]:
                 facts = version["provenance"].values()
                 attached |= {each["path"]: each["sha256"] for each in facts}
@@ -333,6 +334,56 @@ def read_on_and_on(root: Path) -> None:
                         assert isinstance(json.loads((Path(folder) / name).read_bytes()), dict)
 
 
+def set_edge(index: IndexFiles, commit: str, **facts: Any) -> None:
+    """Let the edge of a module be at a commit."""
+    index.set_channels(make_entry("", commit=commit, tag="refs/heads/main", **facts).document())
+
+
+def test_an_edge_moves_beside_the_versions(index: IndexFiles) -> None:
+    add(index, "1.0", title="First")
+    before = index.find("vision", "add-noise")
+    lines = index.lines()
+    assert before
+    for digit in "56":
+        set_edge(index, digit * 40, title="Another")
+        check(index.root)
+        document = index.find("vision", "add-noise")
+        assert document
+        edge = document.pop("channels")["edge"]
+        assert (edge["commit"], edge["branch"]) == (digit * 40, "main")
+        assert document == before
+        assert index.lines() == lines
+    add(index, "2.0", title="Second")
+    index.yank("vision", "add-noise", "2.0", reason="broken", visibility="public")
+    check(index.root)
+    assert (index.find("vision", "add-noise") or {})["channels"]["edge"] == edge
+
+
+def test_an_edge_alone_is_a_document_that_no_listing_has(index: IndexFiles) -> None:
+    set_edge(index, "5" * 40, title="First")
+    check(index.root)
+    assert index.lines() == []
+    set_edge(index, "6" * 40, title="Second", visibility="private")
+    check(index.root)
+    document = index.find("vision", "add-noise")
+    assert document
+    assert (document["title"], document["versions"]) == ("Second", [])
+    assert not (index.root / "public/modules").exists()
+    add(index, "1.0", title="Third")
+    check(index.root)
+    assert [line["title"] for line in index.lines()] == ["Third"]
+
+
+def test_an_edge_of_another_repository_or_folder_is_refused(index: IndexFiles) -> None:
+    set_edge(index, "5" * 40)
+    with pytest.raises(PublishError, match="the name add-noise belongs to"):
+        set_edge(index, "6" * 40, repository="vision/other")
+    for change in (add, partial(set_edge, commit="6" * 40)):
+        with pytest.raises(PublishError, match="the namespace vision belongs to the folder vision"):
+            change(index, name="other", repository="Vision/other")
+    check(index.root)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_writers_that_are_killed_leave_a_whole_index(index: IndexFiles, seed: int) -> None:
     chance = random.Random(seed)
@@ -341,10 +392,10 @@ def test_writers_that_are_killed_leave_a_whole_index(index: IndexFiles, seed: in
         for round_ in range(20):
             with child(partial(write_on_and_on, index, round_)) as writer:
                 assert not ends_within(writer, chance.uniform(0.001, 0.06))
-            assert len(list(index.root.rglob(".*.new"))) <= 2
             # Whoever looks at the index next completes it.
             index.find("text", "first")
             check(index.root)
+            assert len(list(index.root.rglob(".*.new"))) <= 2
         assert not ends_within(reader, 0)  # no half file was ever seen
     assert len(index.lines()) > 1
 

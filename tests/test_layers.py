@@ -28,8 +28,8 @@ LAYERS = {
     " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
-    " committed_tree container container_watch docker_credentials durable_files engine"
-    " engine_api engine_collection engine_image engine_pool engine_ssh event_log"
+    " committed_tree container container_watch docker_credentials durable_files edge_mark"
+    " engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory git git_settings hook_files image_copies image_search"
     " index_attachments index_document index_files index_repair installation interruption"
     " job_log job_records job_table jobs layout_collection module_run object_store"
@@ -39,7 +39,7 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
-    "flow": "attestation checking collection doctor.* image_collection intake plan publish"
+    "flow": "attestation checking collection doctor.* edge image_collection intake plan publish"
     " receive reindexing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
@@ -78,6 +78,7 @@ EDGES = {
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects object_store tree_listing",
     "container_watch": "container engine_api",
+    "edge_mark": "durable_files",
     "engine": "container container_watch engine_api engine_image process",
     "engine_api": "engine_ssh",
     "engine_image": "process",
@@ -87,7 +88,7 @@ EDGES = {
     "folder_memory": "durable_files",
     "git": "account git_objects",
     "git_settings": "account git",
-    "hook_files": "durable_files waiting_room",
+    "hook_files": "durable_files edge_mark waiting_room",
     "index_attachments": "durable_files",
     "index_files": "durable_files index_attachments index_document",
     "installation": "account durable_files service_files",

@@ -17,7 +17,7 @@ from mlreef_hooks.process import process_of
 from tests.support.git import Author, remote_lines
 from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.processes import find_program, wait_until
-from tests.support.publishing import project
+from tests.support.publishing import project, unwrapped
 from tests.support.site import GitSite
 from tests.test_kills import make_site as make_tiny_site
 
@@ -362,6 +362,6 @@ def test_an_image_may_be_only_so_large(make_site: MakeSite) -> None:
     site = make_site()
     site.config.write_text(site.config.read_text() + "[limits]\nimage_bytes = 1000\n")
     said = author_of(site).push("master", "publish/1.0")
-    assert "and 1.0 kB are allowed" in said
+    assert "and 1.0 kB are allowed" in unwrapped("\n".join(remote_lines(said)))
     assert state(site) == "failed"
     assert site.versions(MODULE) == []

@@ -5,7 +5,6 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,9 @@ import click
 from mlreef_hooks.cli.as_service import group_of_repositories, install_service, uninstall_service
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
 from mlreef_hooks.config import Config
+from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_settings import read_settings, set_own
 from mlreef_hooks.hook_files import (
     find_repositories,
     git_dir_of,
@@ -23,6 +24,7 @@ from mlreef_hooks.hook_files import (
     uninstall_hook,
 )  # fmt: skip
 from mlreef_hooks.installation import Settings, prepare_state, write_config
+from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.push_option_setting import switch_on, take_back
@@ -58,6 +60,10 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
 @click.option("--main-branch", default="", help="The branch that published commits are on.")
+@click.option(
+    "--publish-on", type=click.Choice(["tag", "push"]), default=None,
+    help="Publish each push of the main branch of these repositories too, or tags alone.",
+)  # fmt: skip
 @click.option("--service", is_flag=True, help="Publish as an account of its own, by systemd.")
 @click.pass_obj
 def install(
@@ -68,6 +74,7 @@ def install(
     registry: str,
     engine: str,
     main_branch: str,
+    publish_on: str | None,
     service: bool,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
@@ -91,7 +98,13 @@ def install(
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
-    put = partial(_install, text=text, config=config, dry_run=dry_run)
+
+    def put(git_dir: Path) -> str:
+        said = _install(git_dir, text=text, config=config, dry_run=dry_run)
+        if not dry_run:
+            _set_publish_on(git_dir, publish_on, config)
+        return said
+
     status = _each(git_dirs, put, dry_run)
     if service and not dry_run:
         click.echo(start_service())
@@ -118,6 +131,14 @@ def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) ->
     if dry_run:
         click.echo("nothing was changed: --dry-run")
     return int(failed)
+
+
+def _set_publish_on(git_dir: Path, publish_on: str | None, config: Config) -> None:
+    """Let the hook of a repository look for what is wanted there, which may be changed first."""
+    if publish_on:
+        set_own(git_dir, "mlreef.publishOn", publish_on)
+    settings = {each.name: each.value for each in read_settings(git_dir)}
+    set_edge_mark(git_dir, edge_branch(settings, config))
 
 
 def _common_root(git_dirs: list[Path]) -> Path:

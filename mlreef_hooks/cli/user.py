@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
+from mlreef_hooks.push import EDGE
 from mlreef_hooks.report import size
 
 _form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -52,9 +53,10 @@ def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
     lines = index.lines()
     names = {f"{line['namespace']}/{line['name']}": line for line in lines}
     short = [name for name in names if name.rpartition("/")[2] == place]
-    line = names.get(short[0] if len(short) == 1 else place)
-    document = line and index.find(line["namespace"], line["name"])
-    if not document:
+    # A module that has an edge alone is in no listing.
+    namespace, _, name = (short[0] if len(short) == 1 else place).rpartition("/")
+    document = index.find(namespace, name) if namespace else None
+    if document is None:
         hint = did_you_mean(place, list(names)) if names else "the index is empty"
         raise PublishError(f"there is no module {place}", hint)
     return document, _find_version(document, wanted)
@@ -66,16 +68,22 @@ def find_module(config: Config, path: Path | None, module: str) -> tuple[Documen
 
 
 def _find_version(document: Document, wanted: str) -> Document:
-    """The version of a module that is wanted; without a wish the newest."""
-    versions = document["versions"]
+    """The version or channel of a module that is wanted; without a wish the newest version."""
+    versions, channels = document["versions"], document.get("channels", {})
+    if wanted in channels:
+        return {**channels[wanted], "channel": wanted}
+    if not wanted and not versions:
+        hint = f"name its {EDGE}: {document['namespace']}/{document['name']}@{EDGE}"
+        raise PublishError(f"{document['name']} has no version yet", hint)
     try:
         version = find_version(document, str(Version(wanted))) if wanted else newest(versions)
     except InvalidVersion:
         version = None
     if version is None:
-        known = ", ".join(each["version"] for each in versions)
+        known = ", ".join([*(each["version"] for each in versions), *channels])
         raise PublishError(
-            f"{document['name']} has no version {wanted}", f"its versions are {known}"
+            f"{document['name']} has no version {wanted}",
+            f"{'it has' if channels else 'its versions are'} {known}",
         )
     return version
 
@@ -128,13 +136,15 @@ def show(config_file: str | None, module: str, form: str, index_path: Path | Non
 
 def _page(document: Document, version: Document) -> str:
     image, base = version["image"], version["base"]
-    yanked = f" (yanked: {version['yank_reason']})" if version["yanked"] else ""
+    channel = version.get("channel")
+    yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
+    called = f"{channel} of {version['branch']}" if channel else version["version"] + yanked
     reason = deprecation(document, version)
     facts = {
         "title": document["title"],
         "description": document["description"],
         "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
-        "version": version["version"] + yanked,
+        "version": called,
         "deprecated": reason or "",
         "published": f"{version['published_at']} by {version['published_by']}",
         "source": f"{document['source'] or document['repository']} at {version['commit']}",
@@ -142,8 +152,9 @@ def _page(document: Document, version: Document) -> str:
         "digest": image["digest"],
         "base": f"{base['name']} ({base['digest']})",
         "requires": ", ".join(version["requirements"]),
-        "notes": version["notes"],
+        "notes": version.get("notes", ""),
         "versions": ", ".join(map(_with_marks, document["versions"])),
+        "channels": ", ".join(_channels(document)),
     }  # fmt: skip
     lines = [f"{document['namespace']}/{document['name']}"]
     lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
@@ -153,6 +164,11 @@ def _page(document: Document, version: Document) -> str:
 def _with_marks(version: Document) -> str:
     marks = ", ".join(_marks(version, version.get("deprecated")).split())
     return f"{version['version']} ({marks})" if marks else str(version["version"])
+
+
+def _channels(document: Document) -> Iterator[str]:
+    for name, channel in document.get("channels", {}).items():
+        yield f"{name} ({channel['commit'][:7]} of {channel['branch']}, {channel['published_at']})"
 
 
 def _words(words: Sequence[str]) -> str:
@@ -212,7 +228,7 @@ def run(
 
 def _warn(module: str, document: Document, version: Document) -> None:
     reason = deprecation(document, version)
-    if version["yanked"]:
+    if version.get("yanked"):
         click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
     if reason:
         click.echo(plain(f"warning: {module} is deprecated: {reason}"), err=True)

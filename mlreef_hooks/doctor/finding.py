@@ -58,6 +58,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     # the repository
     "branch-missing": ("warning", "push that branch, or set mlreef.mainBranch in the repository"),
     "git-lock": ("warning", "remove it, if no git process is at work in the repository"),
+    "edge-mark": ("error", _AGAIN),
     "mark-missing": ("error", "let the mark be made as the account: touch mlreef-parked in it"),
     "mark-without-jobs": ("warning", "nothing: the next push of a branch takes it away"),
     "push-options-off": ("warning", _AGAIN),

@@ -5,10 +5,12 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.doctor.waiting import jobs_path
+from mlreef_hooks.edge import NAMES, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.index_document import read_document
@@ -17,7 +19,7 @@ from mlreef_hooks.job_records import read_records
 from mlreef_hooks.jobs import PUBLISHED
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted
-from mlreef_hooks.push import RESERVED
+from mlreef_hooks.push import EDGE, RESERVED
 
 _WRITING_SECONDS = 0.3  # more than one change of an index takes
 
@@ -82,10 +84,17 @@ def _damage(audience: Path) -> Iterator[Finding]:
     except (OSError, KeyError, TypeError, AttributeError) as error:
         yield fault("index-damaged", audience, f"{path} is damaged: {error!r}")
     else:
-        others = sorted({*_documents(audience)} - listed)
+        others = sorted(filter(_has_versions, {*_documents(audience)} - listed))
         if others:
             said = f"{others[0]} is in no listing ({counted(len(others), 'document')})"
             yield fault("index-unlisted", audience, said)
+
+
+def _has_versions(path: Path) -> bool:
+    """True where a document belongs into a listing; one with an edge alone does not."""
+    with suppress(OSError, PublishError):
+        return bool((read_document(path) or {}).get("versions", True))
+    return True
 
 
 def _required(path: Path) -> Document:
@@ -102,21 +111,22 @@ def _check_module(path: Path, line: Document) -> None:
 
 
 def _lost(visit: Visit) -> Iterator[Finding]:
-    """The versions that the job table knows as published, and the index does not know at all."""
+    """What the job table knows as published, and the index does not know at all."""
     try:
         records = read_records(jobs_path(visit.config))
         lost = [
             record
             for record in records
             if record.state == PUBLISHED
-            and not _is_there(
-                visit.config.index_path, record.namespace, record.module_name, record.version
+            and not all(
+                _is_there(visit.config.index_path, record.namespace, name, record.version)
+                for name in record.module_name.split(NAMES)
             )
         ]
     except (OSError, PublishError):
         return  # a damaged table or document is told of already
     if lost:
-        first = f"{lost[0].namespace}/{lost[0].module_name} {lost[0].version}"
+        first = f"{lost[0].namespace}/{lost[0].module_name} {lost[0].version or EDGE}"
         said = f"{first} was published and is not there ({counted(len(lost), 'version')})"
         yield fault("index-lost", visit.config.index_path, said)
 
@@ -125,6 +135,6 @@ def _is_there(root: Path, namespace: str, name: str, version: str) -> bool:
     for visibility in VISIBILITIES:
         folder = root / audience_of(visibility, namespace) / "modules" / namespace
         document = read_document(folder / f"{name}.json")
-        if document and find_version(document, version):
+        if document and (find_version(document, version) if version else edge_of(document)):
             return True
     return False

@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlreef_hooks.doctor.finding import Finding, Visit, fault
+from mlreef_hooks.edge_mark import is_edge_marked
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, first_line, run_git
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
+from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push_option_setting import SETTING
@@ -47,6 +49,9 @@ def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterato
     if said is None or not said.on:
         yield fault("push-options-off", git_dir, f"it takes no push options: {SETTING} is not true")
     yield from _faults_of_refs(git_dir, visit, settings)
+    branch = edge_branch({each.name: each.value for each in settings}, visit.config)
+    if not is_edge_marked(git_dir, branch):
+        yield fault("edge-mark", git_dir, "the hook does not know which pushes are to be published")
     visibility = last_of(settings, "mlreef.visibility")
     if visibility and visibility.value.strip().lower() not in VISIBILITIES:
         said_ = f"its visibility is {plain(visibility.value)!r}, which counts as private"
