@@ -128,6 +128,20 @@ def test_the_public_index_is_for_all_to_read(
         assert "1.0" in site.command("show", module, user=user).stdout
 
 
+def test_each_push_moves_the_edge_where_that_is_wanted(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    repository = site.repositories / f"{module}.git"
+    site.as_git("git", "config", "--file", repository / "config", "mlreef.publishOn", "push")
+    site.command("install", "--repo", repository)  # the service cannot leave its mark there
+    commit = author.commit(PROJECT)
+    said = author.push("master")
+    assert "success: " in said, said
+    document = site.document(module)
+    assert document is not None
+    assert document["channels"]["edge"]["commit"] == commit
+
+
 def test_push_options_and_the_name_of_the_pusher_are_handed_in(
     site: ServiceSite, author: Author, module: str
 ) -> None:
