@@ -24,6 +24,8 @@ def edge_branch(settings: Mapping[str, str], config: Config) -> str | None:
 
     `settings` are the repository's, their names in lower case.
     """
+    if config.publish.signed_tags:
+        return None  # nobody signs a push of a branch
     said = settings.get("mlreef.publishon", "").strip().lower()
     if (said or config.publish.publish_on) != "push":
         return None

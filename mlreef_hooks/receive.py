@@ -206,8 +206,9 @@ def retry(job: Job, repository: GitRepository, site: Site) -> Job | None:
     PublishError where nothing asks for it any more.
     """
     if job.state in (states.CANCELLED, states.SUPERSEDED):
+        what = "tag" if job.request.version else "branch"
         raise PublishError(
-            f"it is {job.state}: its tag or branch was deleted or moved", "push that again"
+            f"it is {job.state}: its {what} was deleted or moved", f"push the {what} again"
         )
     branch = main_branch(repository, site.config)
     if job.request.version is None or repository.is_on_branch(job.request.commit, branch):

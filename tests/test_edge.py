@@ -503,3 +503,15 @@ def test_a_registry_has_the_newest_edge(tmp_path: Path, registry: str) -> None:
         question = urllib.request.Request(url, method="HEAD", headers={"Accept": MANIFEST})
         with urllib.request.urlopen(question) as answer:
             assert answer.headers["Docker-Content-Digest"] == edge(site)["image"]["digest"]
+
+
+def test_where_tags_must_be_signed_no_push_of_a_branch_is_published(
+    site: GitSite, author: Author
+) -> None:
+    signers = f'[publish]\nsigned_tags = "{site.folder}/signers"\n'
+    site.config.write_text(site.config.read_text() + signers)
+    (site.folder / "signers").write_text("")
+    author.commit(PROJECT)
+    assert remote_lines(author.push("master")) == []
+    assert edge(site) == {}
+    assert jobs(site) == []
