@@ -78,9 +78,9 @@ def serve(config_file: str) -> None:
     config = load_config(config_file)
     with locked(config.state_path / LOCK, wait=False):
         load()
+        worker = Worker(config_file, partial(_take, config_file=config_file))
         with listening(config.state_path / SOCKET) as listener:
-            take = partial(_take, config_file=config_file)
-            Worker(config_file, listener, take).run(config.worker.stay_seconds)
+            worker.run(listener, config.worker.stay_seconds)
 
 
 def serve_forever(config_file: str) -> None:
@@ -92,8 +92,9 @@ def serve_forever(config_file: str) -> None:
         take = partial(service.take, config_file=config_file)
     with locked(config.state_path / LOCK, wait=False):
         load()
+        worker = Worker(config_file, take)
         with listening(place, group) as listener:
-            Worker(config_file, listener, take).run(None)
+            worker.run(listener, None)
 
 
 def load() -> None:
@@ -111,10 +112,9 @@ class Worker:
     It opens no database: a fork would believe that it has its locks.
     """
 
-    def __init__(self, config_file: str, listener: socket, take: Callable[[socket], bool]) -> None:
+    def __init__(self, config_file: str, take: Callable[[socket], bool]) -> None:
         """`take` does what whoever has connected asks for; True where jobs wait then."""
         self._config = load_config(config_file)
-        self._listener = listener
         self._take = take
         self._files = _files(config_path(config_file))
         self._loaded = _stamps(self._files)
@@ -127,28 +127,28 @@ class Worker:
     def _table(self) -> str:
         return str(self._config.state_path / "jobs.sqlite-wal")
 
-    def run(self, stay_seconds: float | None) -> None:
+    def run(self, listener: socket, stay_seconds: float | None) -> None:
         """Take pushes and look for jobs until there have been none for `stay_seconds`."""
         last = monotonic()
         with _woken_by_children() as wakeup:
             while True:
                 self._look_for_jobs()
-                awaited = (wakeup, self._listener) if len(self._takers) < _TAKERS else (wakeup,)
+                awaited = (wakeup, listener) if len(self._takers) < _TAKERS else (wakeup,)
                 found = select.select(awaited, (), (), LOOK_SECONDS)[0]
                 if _stamps(self._files) != self._loaded:
                     return
                 if wakeup in found:
                     wakeup.recv(LARGEST)
                     self._bury_children()
-                if self._listener in found:
+                if listener in found:
                     last = monotonic()
-                    self._take_push()
+                    self._take_push(listener)
                 idle = not self._builders and self._wait_until is None
                 if idle and stay_seconds is not None and monotonic() - last > stay_seconds:
                     return
 
-    def _take_push(self) -> None:
-        connection, _ = self._listener.accept()
+    def _take_push(self, listener: socket) -> None:
+        connection, _ = listener.accept()
         with connection:
             taker = self._fork(partial(self._take, connection), connection.fileno())
             self._takers.add(taker)
