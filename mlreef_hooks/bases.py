@@ -122,8 +122,16 @@ class BaseImages:
         bytecode = self.can_compile(python)
         words = (manifest.digest.removeprefix("sha256:")[:32], python, str(bytecode), _FACTS)
         path = self.facts / f"{'-'.join(words)}.json"
-        if path.is_file():
-            return BaseFacts.from_json(path.read_bytes())
+        if not path.is_file():
+            with turn_taken(self.locks, BASES, lambda: self.say("another push reads a base")):
+                if not path.is_file():
+                    self._write_facts(path, layers, environment, python, bytecode=bytecode)
+        return BaseFacts.from_json(path.read_bytes())
+
+    def _write_facts(
+        self, path: Path, layers: Sequence[Layer], environment: Sequence[str], python: str,
+        *, bytecode: bool,
+    ) -> None:  # fmt: skip
         from mlreef_hooks.base_reading import read_base_facts  # only ever once for a base
 
         with ExitStack() as files:
@@ -134,7 +142,6 @@ class BaseImages:
             facts = read_base_facts(opened, environment, python, bytecode=bytecode)
         make_folder(self.facts, 0o755)
         replace_file(path, facts.to_json(), 0o644)
-        return facts
 
 
 def read_image(layouts: OciLayouts, manifest: Descriptor) -> ImageBlobs:
