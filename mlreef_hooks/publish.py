@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from time import monotonic
 
 from mlreef_hooks import report
 from mlreef_hooks.durable_files import turn_taken
@@ -31,7 +32,7 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
 
     PublishError where it cannot be published; the pusher was told of every finding by then.
     """
-    began = site.clock()
+    began = monotonic()
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
     manifest = _validate(job.request, tree, site)
@@ -40,8 +41,7 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
             site.tell(report.already_published(job.request, manifest.name))
             return manifest.name
         image = _publish_new(job, manifest, tree, repository, site)
-    seconds = (site.clock() - began).total_seconds()
-    site.tell(report.published(job.request, manifest, image, seconds))
+    site.tell(report.published(job.request, manifest, image, monotonic() - began))
     return manifest.name
 
 
