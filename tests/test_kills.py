@@ -55,7 +55,7 @@ BASE_FILES: Mapping[str, bytes] = {
 def index() -> Iterator[PackageIndex]:
     """A package index with a large and a small wheel for each publish with new requirements."""
     with package_index() as found:
-        for number in range(100):
+        for number in range(200):
             for name, modules in {f"large{number}": 40, f"small{number}": 2}.items():
                 text = {f"{name}/m{x}.py": f"NAME = {name!r}\n" * 50 for x in range(modules)}
                 found.add(make_wheel(name, "1.0", {f"{name}/__init__.py": "", **text}))
@@ -192,13 +192,20 @@ def check_same_files(sites: Sites) -> None:
     assert garbage(sites.killed) == set()
 
 
+LONG = [pytest.mark.long, pytest.mark.engine]
+
+
 @pytest.mark.parametrize(
-    ("goal", "stay", "seed"), [("layout", False, 1), ("layout", True, 2), ("registry", True, 3)]
-)
+    ("goal", "stay", "seed", "rounds"),
+    [
+        ("layout", False, 1, 60), ("layout", True, 2, 60), ("registry", True, 3, 60),
+        pytest.param("layout", False, 4, 200, marks=LONG),
+        pytest.param("registry", True, 5, 200, marks=LONG),
+    ],
+)  # fmt: skip
 def test_whatever_is_killed_everything_is_published_once(
-    tmp_path: Path, index: PackageIndex, goal: str, stay: bool, seed: int
+    tmp_path: Path, index: PackageIndex, goal: str, stay: bool, seed: int, rounds: int
 ) -> None:
-    rounds = 60
     with ExitStack() as ends:
         folder = tmp_path / "registry"
         folder.mkdir()
