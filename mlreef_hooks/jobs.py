@@ -48,7 +48,7 @@ WHERE repository = :repository AND tag = :tag AND commit_id != :commit_id
 # was set back must not keep a job waiting.
 _NEXT = """
 SELECT * FROM jobs AS queued
-WHERE state = 'queued' AND (due_at <= :now OR due_at > :now + :longest)
+WHERE state = 'queued' AND (due_at <= :now OR due_at > :now + delay_after(attempts))
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'building' AND repository = queued.repository)
 ORDER BY (SELECT count(*) FROM jobs WHERE state = 'building' AND namespace = queued.namespace), id
 LIMIT 1
@@ -204,7 +204,8 @@ class Jobs:
             (building,) = connection.execute(
                 "SELECT count(*) FROM jobs WHERE state = ?", (BUILDING,)
             )
-            values = {"now": self._clock(), "longest": _LONGEST_DELAY}
+            values = {"now": self._clock()}
+            connection.create_function("delay_after", 1, delay_after, deterministic=True)
             found = connection.execute(_NEXT, values).fetchone()
             if building[0] >= self._limits.builds or not found or wanted not in (None, found["id"]):
                 return None

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
+from typing import NamedTuple
 
 from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
@@ -29,18 +31,25 @@ from mlreef_hooks.tree_summary import key_of, recall_from, summarise
 from mlreef_hooks.validation import Validation, validate
 
 
+class _Start(NamedTuple):
+    """When a publish began, by the clock and by one that does not jump (seconds)."""
+
+    at: datetime
+    ticks: float
+
+
 def publish(job: Job, repository: GitRepository, site: Site) -> str:
     """The name of the module that the job's commit was published as; of an edge those of all.
 
     PublishError where it cannot be published; the pusher was told of every finding by then.
     Overtaken where edge is to be elsewhere.
     """
-    began = site.clock()
+    start = _Start(site.clock(), monotonic())
     recall = recall_from(site.cache.folders)
     tree = repository.read_tree(job.request.commit, site.config.limits, recall)
     manifests = check(job.request, tree, site)
     for manifest in manifests:
-        _publish_module(job, manifest, tree, repository, site, began)
+        _publish_module(job, manifest, tree, repository, site, start)
     return NAMES.join(manifest.name for manifest in manifests)
 
 
@@ -50,15 +59,14 @@ def _publish_module(
     tree: SourceTree,
     repository: GitRepository,
     site: Site,
-    began: datetime,
+    start: _Start,
 ) -> None:
     with _turn(job.request, manifest, site):
         if is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
             return
-        image = _publish_new(job, manifest, tree, repository, site, began)
-    seconds = (site.clock() - began).total_seconds()
-    site.tell(report.published(job.request, manifest, image, seconds))
+        image = _publish_new(job, manifest, tree, repository, site, start.at)
+    site.tell(report.published(job.request, manifest, image, monotonic() - start.ticks))
 
 
 def _publish_new(

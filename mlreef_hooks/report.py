@@ -218,10 +218,9 @@ def queued(request: PublishRequest, job_id: int, ahead: int) -> list[str]:
 
 def goes_on(job_ids: Sequence[int]) -> list[str]:
     """What is said where the push ends before its jobs do."""
-    which = ("job " if len(job_ids) == 1 else "jobs ") + ", ".join(map(str, job_ids))
     verb = "goes" if len(job_ids) == 1 else "go"
     return [
-        *wrapped(f"mlreef: {which} {verb} on in the background"),
+        *wrapped(f"mlreef: {_named(job_ids)} {verb} on in the background"),
         *wrapped(f"hint: mlreef-hooks logs -f {job_ids[0]} on the server shows how"),
     ]
 
@@ -244,6 +243,19 @@ def _again(request: PublishRequest) -> str:
     if request.version is None:
         return "push another commit"
     return "delete the tag on the server and push it again"
+
+
+def unbuilt(job_ids: Sequence[int]) -> list[str]:
+    """What is said where no process could take the jobs, time after time."""
+    return [
+        *wrapped(f"error: no process on the server can build {_named(job_ids)} now"),
+        *wrapped("hint: nothing is lost; the next push goes on with it, or mlreef-hooks sweep"),
+        STORED,
+    ]
+
+
+def _named(job_ids: Sequence[int]) -> str:
+    return ("job " if len(job_ids) == 1 else "jobs ") + ", ".join(map(str, job_ids))
 
 
 def skipped(request: PublishRequest) -> list[str]:

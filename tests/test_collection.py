@@ -20,8 +20,8 @@ from mlreef_hooks.oci_layout import OciLayouts
 from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.publishing import project, publish
 from tests.support.site import PROJECT, GitSite
+from tests.support.tiny_site import MODULE, make_site
 from tests.support.wholeness import blobs_of, check_whole, digests, garbage
-from tests.test_kills import MODULE, make_site
 
 OLD = 10 * 86_400  # seconds, beyond every grace
 WHEELS = 12

@@ -15,9 +15,9 @@ from tests.support.git import remote_lines
 from tests.support.package_index import make_wheel, package_index
 from tests.support.publishing import project, publish
 from tests.support.site import PROJECT, GitSite
+from tests.support.tiny_site import MODULE, make_site
 from tests.support.wholeness import check_whole, digests
 from tests.test_collection import collect, make_old, names
-from tests.test_kills import MODULE, make_site
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 

@@ -22,7 +22,7 @@ from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.processes import find_program, wait_until
 from tests.support.publishing import project
 from tests.support.site import PROJECT, GitSite
-from tests.test_kills import make_site
+from tests.support.tiny_site import make_site
 
 MODULE = "text/upper"
 SEVERAL = """\

@@ -1,13 +1,17 @@
-"""Publishes that are killed at any moment: what is on disk is whole, and the next one completes it.
+"""Everything that takes part in a publish is killed at any moment, again and again: hook, worker,
+builder, registry, engine. What is on disk is whole each time, what was published stays as it was,
+and whatever was pushed is published without another push.
 
-A site is killed again and again, another one publishes the same undisturbed. In the end both hold
-the same files.
+A site is killed, another one publishes the same undisturbed. In the end both hold the same files.
 """
 
 import random
+import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -15,8 +19,15 @@ import pytest
 from mlreef_hooks.bases import RootImage, import_root
 from mlreef_hooks.oci import MANIFEST
 from mlreef_hooks.oci_layout import OciLayouts
-from tests.support.killing import NEVER, WatchedPush, end_ready_process, watched_push
+from tests.support.engine import (
+    KillableEngine,
+    KillableRegistry,
+    import_base,
+)
+from tests.support.git import PUSH_SECONDS
+from tests.support.killing import BUILDER, HOOK, WORKER, end_all, frozen, kill, processes_of
 from tests.support.package_index import PackageIndex, make_wheel, package_index
+from tests.support.processes import find_program
 from tests.support.publishing import project
 from tests.support.site import PROJECT, GitSite
 from tests.support.wholeness import (
@@ -29,10 +40,10 @@ from tests.support.wholeness import (
 )
 from tests.test_bases import LIBC, layer
 
-KILLS = 10  # of one site, on which nothing was published before
-OF_FIRST = 0.35  # how many of them are of publishes with new requirements
-FINISHED = 0.15  # after how many of them everything is finished at once
-MODULE = "text/upper"
+REPOSITORIES = [f"text/upper{place}" for place in range(3)]
+AT_ONCE = 4  # pushes that go on
+FINISHED_AFTER = 8  # kills; a job that ten processes died of would be given up
+REGISTRY, ENGINE = "registry", "engine"
 BASE = "tiny-base:1"
 BASE_FILES: Mapping[str, bytes] = {
     "usr/bin/python3.11": b"", "usr/lib/python3.11/site-packages/pip/__init__.py": b"",
@@ -44,72 +55,11 @@ BASE_FILES: Mapping[str, bytes] = {
 def index() -> Iterator[PackageIndex]:
     """A package index with a large and a small wheel for each publish with new requirements."""
     with package_index() as found:
-        for number in range(20 * KILLS):
+        for number in range(200):
             for name, modules in {f"large{number}": 40, f"small{number}": 2}.items():
                 text = {f"{name}/m{x}.py": f"NAME = {name!r}\n" * 50 for x in range(modules)}
                 found.add(make_wheel(name, "1.0", {f"{name}/__init__.py": "", **text}))
         yield found
-
-
-class Sites:
-    """A site whose publishes are killed, and one with the same publishes that is left alone."""
-
-    def __init__(self, folder: Path, seed: int, **settings: Any) -> None:
-        self.killed = make_site(folder / "killed", **settings)
-        self.calm = make_site(folder / "calm", **settings)
-        self.author = self.killed.author(MODULE)
-        self.calm.repository(MODULE)
-        self.chance = random.Random(seed)
-        self.lengths = {True: 0.0, False: 0.0}  # of undisturbed publishes: first ones, code alone
-        self.tags: list[str] = []
-        self.unfinished: list[str] = []
-
-    def push(self, site: GitSite, *refs: str, kill_after: float = NEVER) -> WatchedPush:
-        """A push to the repository of a site."""
-        return watched_push(self.author, site, MODULE, refs, kill_after=kill_after)
-
-    def publish(self, site: GitSite, tag: str) -> float:
-        """How long an undisturbed publish of a tag took."""
-        push = self.push(site, "master", tag)
-        assert "is published (" in push.said, push.said
-        return push.seconds
-
-    def commit(self, files: Mapping[str, str]) -> str:
-        """The tag of a new commit, which publishes the next version."""
-        self.tags.append(tag := f"publish/{len(self.tags)}")
-        self.author.commit(files)
-        self.author.tag(tag)
-        return tag
-
-    def commit_change(self, *, first: bool) -> str:
-        """The tag of a change: of requirements that no publish had, or of code alone."""
-        number = len(self.tags)
-        code = {"upper.py": f"# {number}\n{PROJECT['upper.py']}"}
-        wanted = project(f"large{number}==1.0\nsmall{number}==1.0\n")
-        return self.commit({**wanted, **code} if first else code)
-
-    def kill(self, tag: str, *, first: bool) -> bool:
-        """True where the publish of a tag was killed, False where it was over by then."""
-        moment = self.chance.uniform(0, self.lengths[first])
-        branch = f"{tag}^{{commit}}:refs/heads/master"
-        push = self.push(self.killed, branch, tag, kill_after=moment)
-        print(f"{tag}: {'killed' if push.killed else 'over'} after {push.seconds:.3f} s")
-        self.unfinished.append(tag)
-        if not push.killed:
-            assert "is published (" in push.said, push.said
-            self.lengths[first] = push.seconds
-        return push.killed
-
-    def finish(self) -> None:
-        """Do what administrators and authors do: kept jobs again, and tags that are no job anew."""
-        self.killed.command("retry", "--all")
-        assert {state for _, _, state, _ in finished_jobs(self.killed)} == {"published"}
-        published = digests(self.killed, MODULE)
-        lost = [tag for tag in self.unfinished if tag.rpartition("/")[2] not in published]
-        if lost:
-            self.push(self.killed, *(f":{tag}" for tag in lost))
-            self.push(self.killed, *lost)
-        self.unfinished.clear()
 
 
 def make_site(folder: Path, **settings: Any) -> GitSite:
@@ -117,93 +67,195 @@ def make_site(folder: Path, **settings: Any) -> GitSite:
     site = GitSite(folder, "unix:///nowhere", BASE, settings, "layers")
     root = RootImage(environment=("PATH=/usr/bin",), architecture="amd64")
     import_root(OciLayouts(site.state / "images"), layer(BASE_FILES), BASE, root)
-    (folder / "tmp").mkdir()
+    (folder / "tmp").mkdir(exist_ok=True)
     return site
 
 
-def disturb(sites: Sites) -> None:
-    """Kill publishes, each followed by another one that is not."""
-    first, second = sites.commit_change(first=True), sites.commit_change(first=False)
-    sites.lengths[True] = sites.publish(sites.calm, first)
-    sites.lengths[False] = sites.publish(sites.calm, second)
-    kills = int(sites.kill(first, first=True))
-    check_whole(sites.killed)
-    sites.publish(sites.killed, second)
-    while kills < KILLS:
-        is_first = sites.chance.random() < OF_FIRST
-        kills += sites.kill(sites.commit_change(first=is_first), first=is_first)
-        check_whole(sites.killed)
-        seconds = sites.publish(sites.killed, sites.commit({"README.md": f"{len(sites.tags)}"}))
-        if not is_first:
-            sites.lengths[False] = seconds
-        if sites.chance.random() < FINISHED:
-            sites.finish()
-    sites.finish()
+class Sites:
+    """A site whose publishes are killed, and one with the same publishes that is left alone."""
+
+    def __init__(
+        self, make: Callable[[str], GitSite], rounds: int, seed: int, *, of_first: float = 0.35
+    ) -> None:
+        self.killed, self.calm = make("killed"), make("calm")
+        self.chance = random.Random(seed)
+        self.authors = {name: self.killed.author(name) for name in REPOSITORIES}
+        for name in REPOSITORIES:
+            self.calm.repository(name)
+        self.tags = [*self._commit(rounds, of_first)]
+        self.published: dict[str, Any] = {}
+        self.pushes: list[subprocess.Popen[bytes]] = []
+
+    def _commit(self, rounds: int, of_first: float) -> Iterator[tuple[str, str]]:
+        """Modules and their tags, of commits that both sites have by then: so many of them have new
+        requirements, the others change code alone.
+        """
+        for number in range(rounds):
+            name = REPOSITORIES[number % len(REPOSITORIES)]
+            wanted = f"large{number}==1.0\nsmall{number}==1.0\n"
+            first = self.chance.random() < of_first
+            files = project(wanted) if first else {**PROJECT} if number < 3 else {}
+            self.authors[name].commit({**files, "upper.py": f"# {number}\n{PROJECT['upper.py']}"})
+            self.authors[name].tag(f"publish/{number}")
+            yield name, f"publish/{number}"
+        for name, author in self.authors.items():
+            author.push("master")
+            author.git("push", "--quiet", str(self.calm.repositories / f"{name}.git"), "master")
+
+    def push(self, site: GitSite, name: str, what: str) -> "subprocess.Popen[bytes]":
+        """A push of a tag, or of all, which goes on; the folder `tmp` is the server's `TMPDIR`."""
+        author = self.authors[name]
+        return subprocess.Popen(
+            [find_program("git"), "push", "--quiet", site.repositories / f"{name}.git", what],
+            cwd=author.folder, env={**author.environment, "TMPDIR": str(site.folder / "tmp")},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def kill_one(self, kind: str) -> bool:
+        """True where a process of the site was killed, of this kind where there was one."""
+        found = processes_of(self.killed)
+        kinds = [kind, *(each for each in found if each != kind)]
+        living = [process for each in kinds for process in found[each]]
+        alone = self.chance.random() < 0.5
+        return any(kill(process, with_children=not alone) for process in living[:1])
+
+    def check(self) -> None:
+        """What is on disk is whole, and nothing is lost or changed that was published before."""
+        with frozen(self.killed):
+            check_whole(self.killed)
+            now = self.all_published(self.killed)
+        assert now.items() >= self.published.items()
+        self.published = now
+
+    def all_published(self, site: GitSite) -> dict[str, Any]:
+        """The commit and the digest of every version of every module."""
+        return {name + v: each for name in REPOSITORIES for v, each in digests(site, name).items()}
+
+    def disturb(self, deaths: Mapping[str, Callable[[], None]]) -> int:
+        """Kill something while each tag is published; how often that was. `deaths` are of what is
+        none of the site's own, one of which comes in every fifth round.
+        """
+        killed, seconds = 0, 0.5
+        for number, (name, tag) in enumerate(self.tags):
+            self.pushes.append(self.push(self.killed, name, tag))
+            sleep(self.chance.uniform(0, seconds))
+            if deaths and number % 5 == 4:
+                self.chance.choice([*deaths.values()])()
+                killed += 1
+            else:
+                killed += self.kill_one(self.chance.choice((HOOK, WORKER, BUILDER)))
+            self.check()
+            if len(self.pushes) == AT_ONCE:
+                self.pushes.pop(0).wait(PUSH_SECONDS)
+            if number % FINISHED_AFTER == FINISHED_AFTER - 1:
+                self.killed.command("sweep", *(["--no-follow"] if deaths else []))
+        return killed
+
+    def finish(self) -> None:
+        """Do what a timer does; everything that was pushed is published then."""
+        for push in self.pushes:
+            push.wait(PUSH_SECONDS)
+        self.killed.command("sweep")
+        for name in REPOSITORIES:
+            assert self.push(self.calm, name, "--tags").wait(PUSH_SECONDS) == 0
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        end_all(self.killed)
+        end_all(self.calm)
 
 
 def check_same(sites: Sites) -> None:
     """Both sites have published the same, and nothing stands on the disk of one alone."""
-    assert digests(sites.killed, MODULE) == digests(sites.calm, MODULE)
-    assert len(digests(sites.killed, MODULE)) == len(sites.tags)
+    sites.check()
+    assert sites.all_published(sites.killed) == sites.all_published(sites.calm)
+    assert len(sites.published) == len(sites.tags)
     assert finished_jobs(sites.killed) == finished_jobs(sites.calm)
     assert {state for _, _, state, _ in finished_jobs(sites.killed)} == {"published"}
+    assert said_to_be_published(sites.killed) <= 1
+
+
+def said_to_be_published(site: GitSite) -> int:
+    """How often a job said at most that it has published its version."""
+    said: dict[str, int] = {}
+    for log in site.state.glob("logs/job-*.log"):
+        job = log.name.rpartition("-")[0]
+        said[job] = said.get(job, 0) + log.read_text().count(" is published (")
+    return max(said.values())
+
+
+def check_same_files(sites: Sites) -> None:
+    """Nothing stands on the disk of one site alone."""
     assert kept_files(sites.killed) == kept_files(sites.calm)
     assert cached(sites.killed) == cached(sites.calm)
     assert garbage(sites.killed) == set()
 
 
-def test_a_push_whose_hook_was_over_before_it_was_seen_was_not_killed(tmp_path: Path) -> None:
-    site = make_site(tmp_path / "site")
-    author = site.author(MODULE)
-    author.commit({"README.md": "no publish tag: the hook starts nothing"})
-
-    push = watched_push(author, site, MODULE, ["master"], kill_after=0)
-
-    assert not push.killed
-    assert push.seconds > 0
-    assert "master -> master" in push.said
+LONG = [pytest.mark.long, pytest.mark.engine]
 
 
 @pytest.mark.parametrize(
-    ("goal", "stay", "seed"),
+    ("goal", "stay", "seed", "rounds"),
     [
-        ("layout", False, 1), ("layout", True, 2), ("layout", True, 3),
-        ("registry", False, 4), ("registry", True, 5),
+        ("layout", False, 1, 60), ("layout", True, 2, 60), ("registry", True, 3, 60),
+        pytest.param("layout", False, 4, 200, marks=LONG),
+        pytest.param("registry", True, 5, 200, marks=LONG),
     ],
 )  # fmt: skip
-def test_publishes_that_are_killed_leave_what_undisturbed_ones_leave(
-    tmp_path: Path,
-    index: PackageIndex,
-    request: pytest.FixtureRequest,
-    goal: str,
-    stay: bool,
-    seed: int,
+def test_whatever_is_killed_everything_is_published_once(
+    tmp_path: Path, index: PackageIndex, goal: str, stay: bool, seed: int, rounds: int
 ) -> None:
-    registry = request.getfixturevalue("registry") if goal == "registry" else ""
-    sites = Sites(
-        tmp_path, seed, pip={"index_url": index.url}, images={"path": ""},
-        registry={"prefix": f"{registry}/kills/{seed}" if registry else "mlreef"},
-        builder={"layers": {"start": "never"}}, worker={"stay": stay},
-    )  # fmt: skip
-    try:
-        disturb(sites)
-        last = sites.commit({"README.md": "the end"})
-        sites.push(sites.calm, "master", "--tags")
-        sites.publish(sites.killed, last)
-        check_whole(sites.killed)
+    with ExitStack() as ends:
+        folder = tmp_path / "registry"
+        folder.mkdir()
+        registry = ends.enter_context(KillableRegistry(folder)) if goal == "registry" else None
+
+        def make(name: str) -> GitSite:
+            prefix = f"{registry.address}/{name}" if registry else "mlreef"
+            return make_site(
+                tmp_path / name, pip={"index_url": index.url}, images={"path": ""},
+                registry={"prefix": prefix}, builder={"layers": {"start": "never"}},
+                worker={"stay": stay},
+            )  # fmt: skip
+
+        sites = Sites(make, rounds, seed)
+        ends.callback(sites.end)
+        killed = sites.disturb({REGISTRY: registry.die} if registry else {})
+        print(f"{killed} kills")
+        sites.finish()
         check_same(sites)
+        check_same_files(sites)
+        assert killed > rounds * 0.8
         if registry:
-            check_registry(f"http://{registry}/v2/kills/{seed}/{MODULE}", sites.killed)
-    finally:
-        end_ready_process(sites.killed)
-        end_ready_process(sites.calm)
+            check_registry(f"http://{registry.address}/v2/killed", sites)
 
 
-def check_registry(url: str, site: GitSite) -> None:
+def check_registry(url: str, sites: Sites) -> None:
     """The registry has every version under its tag, with the index's digest."""
-    for version, (_, digest) in digests(site, MODULE).items():
-        question = urllib.request.Request(
-            f"{url}/manifests/{version}", method="HEAD", headers={"Accept": MANIFEST}
-        )
-        with urllib.request.urlopen(question) as answer:
-            assert answer.headers["Docker-Content-Digest"] == digest
+    for name in REPOSITORIES:
+        for version, (_, digest) in digests(sites.killed, name).items():
+            question = urllib.request.Request(
+                f"{url}/{name}/manifests/{version}", method="HEAD", headers={"Accept": MANIFEST}
+            )
+            with urllib.request.urlopen(question) as answer:
+                assert answer.headers["Docker-Content-Digest"] == digest
+
+
+@pytest.mark.engine
+def test_an_engine_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+    rounds = 20
+    with KillableEngine(tmp_path / "engine") as engine, ExitStack() as ends:
+        base = import_base(engine.url)
+
+        def make(name: str) -> GitSite:
+            settings = {"registry": {"prefix": name}, "worker": {"stay": True}}
+            site = GitSite(tmp_path / name, engine.url, base, settings)
+            (site.folder / "tmp").mkdir()
+            return site
+
+        sites = Sites(make, rounds, seed=4, of_first=0.0)
+        ends.callback(sites.end)
+        assert sites.disturb({ENGINE: engine.die}) > rounds * 0.8
+        sites.finish()
+        check_same(sites)

@@ -17,9 +17,9 @@ from tests.support.git import Author, remote_lines
 from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.publishing import entry, project, publish, push_without_hook
 from tests.support.site import PROJECT, GitSite
+from tests.support.tiny_site import MODULE, make_site
 from tests.support.wholeness import check_whole, finished_jobs
 from tests.test_collection import files_of
-from tests.test_kills import MODULE, make_site
 
 OTHER = "text/lower"
 DELETED = "the publish tag was deleted"

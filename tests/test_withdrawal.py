@@ -9,7 +9,7 @@ import pytest
 from tests.support.git import Author, remote_lines
 from tests.support.publishing import publish
 from tests.support.site import PROJECT, GitSite
-from tests.test_kills import MODULE, make_site
+from tests.support.tiny_site import MODULE, make_site
 
 REASON = "it turns pictures upside down"
 

@@ -19,7 +19,7 @@ from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.processes import find_program, wait_until
 from tests.support.publishing import project, unwrapped
 from tests.support.site import GitSite
-from tests.test_kills import make_site as make_tiny_site
+from tests.support.tiny_site import make_site as make_tiny_site
 
 MODULE = "text/upper"
 MakeSite = Callable[..., GitSite]

@@ -7,36 +7,45 @@ from contextlib import suppress
 from time import monotonic, sleep
 
 from mlreef_hooks import jobs as states
+from mlreef_hooks import report
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.jobs import Job
+from mlreef_hooks.process import process_name, process_of
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.work import follow, work_off
 
 LOCK = "worker.lock"  # in the state folder: one process stays for what is to be tried again
 LOOK_SECONDS = 5.0  # between two looks for jobs that were put off
-_PATIENCE_SECONDS = 3.0  # for a process that is to take a job
+_PATIENCE_SECONDS = 1.0  # before another process takes the place of one that died
 _STARTS = 5
 _TURN_SECONDS = 0.2  # between two looks for jobs whose turn it is not yet
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def detached(work: Callable[[], None]) -> None:
-    """Do `work` in a process with a session of its own, which nobody waits for (daemon(7)).
+def detached(work: Callable[[], None]) -> str:
+    """The name of a process that does `work` in a session of its own, which nobody waits for
+    (daemon(7)); empty where none could be started.
 
     It holds nothing that is open here, and of the environment only where programs and settings
     are: a hook's may hold a password.
     """
+    read, write = os.pipe()
     child = os.fork()
     if child:
+        os.close(write)
+        with open(read) as told:
+            name = told.read()
         os.waitpid(child, 0)
-        return
+        return name
     try:
         os.setsid()
-        if os.fork() == 0:
+        if worker := os.fork():
+            os.write(write, process_name(worker).encode())
+        else:
             _let_go_of_all()
             work()
     finally:
@@ -61,7 +70,8 @@ def follow_background(
 ) -> Iterator[Job]:
     """Have jobs built by a process of their own, and tell of them; each once it has ended.
 
-    Where a service runs, it is the one that builds them.
+    As long as it `goes_on`, and while there is a process that can build them. Where a service runs,
+    it is the one that builds them.
     """
     if site.config.worker.service and _is_served(site.config):
         yield from follow(jobs, site, sleep, goes_on)
@@ -83,32 +93,35 @@ def _is_served(config: Config) -> bool:
 
 
 class _Background:
-    """A process that builds jobs. Where it is killed another one takes its place, so often."""
+    """A process that builds jobs. Where it dies another one takes its place, so often."""
 
     def __init__(self, site: Site, numbers: Sequence[int]) -> None:
         """`numbers` are those that are left."""
         self._site = site
         self._numbers = numbers
         self._starts = 0
-        self._patience = 0.0
         self._start()
 
     def _start(self) -> None:
         self._site.jobs.close()
         self._site.cache.close()
         config, numbers = self._site.config, [*self._numbers]
-        detached(lambda: work_until_idle(config, numbers))
-        self._starts += 1
+        self._process = detached(lambda: work_until_idle(config, numbers))
         self._patience = monotonic() + _PATIENCE_SECONDS
+        self._starts += 1
 
     def look(self) -> bool:
-        """Start another process where jobs wait, and none has taken them for a while."""
-        if monotonic() < self._patience or self._starts == _STARTS:
+        """Start another process where it died and jobs wait; False where that was in vain."""
+        if monotonic() < self._patience or process_of(self._process) is not None:
             return True
         self._patience = monotonic() + _PATIENCE_SECONDS
         waiting = self._site.jobs.waiting()  # those too whose process has died
-        if waiting and waiting[0].id in self._numbers and not waiting[0].put_off:
-            self._start()
+        if not any(job.id in self._numbers and not job.put_off for job in waiting):
+            return True
+        if self._starts == _STARTS:
+            self._site.tell(report.unbuilt(self._numbers))
+            return False
+        self._start()
         return True
 
 
@@ -129,21 +142,22 @@ def open_repository(job: Job) -> GitRepository:
 def work_until_idle(config: Config, job_ids: Sequence[int]) -> None:
     """Build what waits, until these jobs have ended or are put off.
 
-    Where the site wants no worker that stays, this process does until nothing waits.
+    Where the site wants no worker that stays, this process does until nothing waits. One that
+    cannot write the job table ends, for what it holds nobody else would build.
     """
     site = open_site(config, lambda line: None)
-    with suppress(PublishError):
+    with suppress(OSError, PublishError):
         work_off(site, open_repository)
         while any(_waits(site, number) for number in job_ids):
             sleep(_TURN_SECONDS)
             work_off(site, open_repository)
-    if config.worker.stay:
-        return
-    lock = config.state_path / LOCK
-    with suppress(OSError, PublishError), locked(lock, wait=False):
-        while lock.exists() and site.jobs.waiting():
-            sleep(LOOK_SECONDS)
-            work_off(site, open_repository)
+        if config.worker.stay:
+            return
+        lock = config.state_path / LOCK
+        with locked(lock, wait=False):
+            while lock.exists() and site.jobs.waiting():
+                sleep(LOOK_SECONDS)
+                work_off(site, open_repository)
 
 
 def _waits(site: Site, job_id: int) -> bool:

@@ -153,7 +153,10 @@ class _Run:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             out.seek(0)
-            return status, self._masked(out.read(_SAID_BYTES).decode(errors="replace"))
+            said = self._masked(out.read(_SAID_BYTES).decode(errors="replace"))
+            if status:  # on a full disk uv may die without a word; that is an OSError
+                os.posix_fallocate(out.fileno(), 0, _SAID_BYTES)
+            return status, said
 
     def _masked(self, printed: str) -> str:
         for secret in secret_texts(self.pip):

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from mlreef_hooks.base_image import BASE_PATH, make_base_tar, plan_base_tar
@@ -20,7 +21,7 @@ from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.process import start_time
 from tests.support.certificates import Certificate
 from tests.support.machine import Machine
-from tests.support.processes import accepts, daemon, find_program, free_port, wait_until
+from tests.support.processes import accepts, daemon, find_program, free_port, is_dead, wait_until
 
 PRIVATE_ENGINE = Path(__file__).parents[2] / "examples" / "private-engine"
 BASE_IMAGE = "mlreef-base:bookworm"
@@ -168,13 +169,14 @@ def local_registry(
     certificate: Certificate | None = None,
     host: str = "localhost",
     address: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[str]:
     """`HOST:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted.
 
     A closed one lets `USER` in with `PASSWORD`; with a certificate it speaks by TLS alone. `host`
-    is what its `address` is called.
+    is what its `address` is called; without a `port` any free one is taken.
     """
-    port = free_port()
+    port = port or free_port()
     config = folder / "registry.yml"
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     config.write_text(_registry_config(folder, place, closed=closed, certificate=certificate))
@@ -206,3 +208,61 @@ def _registry_config(
         users.write_text(_HTPASSWD)
         text += f"auth: {{htpasswd: {{realm: tests, path: {json.dumps(str(users))}}}}}\n"
     return text
+
+
+class KillableRegistry(AbstractContextManager["KillableRegistry"]):
+    """A registry that is there again, at its address and with its blobs, when it was killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ends = ExitStack()
+        self.address = self._ends.enter_context(local_registry(folder))
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.close()
+
+    def die(self) -> None:
+        """Kill it and start it again."""
+        kill_by_argument(str(self._folder / "registry.yml"))
+        port = int(self.address.rpartition(":")[2])
+        self._ends.enter_context(local_registry(self._folder, port=port))
+
+
+class KillableEngine(AbstractContextManager["KillableEngine"]):
+    """An engine of its own below a folder that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ends = ExitStack()
+        self.url = self._ends.enter_context(private_engine(folder))
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.close()
+
+    def die(self) -> None:
+        """Kill it and start it again; it takes a moment until it answers."""
+        launched = self._folder / "launched.pid"
+        command = Path(f"/proc/{launched.read_text().strip()}/cmdline").read_bytes().split(b"\0")
+        kill_by_argument(f"--config-file={self._folder / 'daemon.json'}")
+        (self._folder / "dockerd.pid").unlink()  # whose process may be a zombie for a while
+        with (self._folder / "log").open("ab") as log:
+            started = subprocess.Popen(
+                command[:-1], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        launched.write_text(f"{started.pid}\n")
+
+
+def kill_by_argument(argument: str) -> None:
+    """Kill the processes that were started with an argument, which names a file of a test's own."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if os.fsencode(argument) in words:
+            process = int(folder.name)
+            os.kill(process, signal.SIGKILL)
+            wait_until(partial(is_dead, process))
+            with suppress(ChildProcessError):  # or its id would still be there
+                os.waitpid(process, 0)

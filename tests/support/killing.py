@@ -1,110 +1,88 @@
-"""Pushes whose hook is killed at a moment, with everything that it started."""
+"""The processes of a site, each of which can be killed or stopped at any moment."""
 
 import os
 import signal
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
 
-from tests.support.git import PUSH_SECONDS, Author
-from tests.support.processes import find_program, wait_until
+from tests.support.processes import is_dead, wait_until
 from tests.support.site import GitSite
 
-NEVER = float(PUSH_SECONDS)  # no push takes so long
-_PAUSE = 0.002  # seconds between two looks
+HOOK, WORKER, BUILDER = "hook", "worker", "builder"
+_HOOK_WORDS = (b"hand_over.py", b"post-receive")
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchedPush:
-    """What became of a push: how long its hook's Python lived (the whole push, where that was over
-    before it was seen), whether it was killed, and what the author saw.
+def processes_of(site: GitSite) -> dict[str, list[int]]:
+    """The processes of a site by what they are.
+
+    A hook's, while its push lives; the worker; and builders, which are forks of the worker and what
+    hooks leave behind.
     """
-
-    seconds: float
-    killed: bool
-    said: str
-
-
-def watched_push(
-    author: Author, site: GitSite, name: str, refs: Sequence[str], *, kill_after: float = NEVER
-) -> WatchedPush:
-    """A push to a repository of a site whose hook is killed once its Python is that old.
-
-    `TMPDIR` of the server's processes is the folder `tmp` of the site.
-    """
-    before = {*_publishing(site)}
-    began = monotonic()
-    push = subprocess.Popen(
-        [find_program("git"), "push", str(site.repositories / f"{name}.git"), *refs],
-        cwd=author.folder, env={**author.environment, "TMPDIR": str(site.folder / "tmp")},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    hook = _wait_for_hook(push, site, before)
-    seconds, killed = _watch(hook, kill_after) if hook else (monotonic() - began, False)
-    said = push.communicate(timeout=PUSH_SECONDS)[1]
-    return WatchedPush(seconds=seconds, killed=killed, said=said)
+    found: dict[str, list[int]] = {HOOK: [], WORKER: [], BUILDER: []}
+    for process in _processes():
+        words = _read(process, "cmdline").split(b"\0")
+        if os.fsencode(site.config) in words:
+            found[_kind(process, words)].append(process)
+    return found
 
 
-def end_ready_process(site: GitSite) -> None:
-    """Kill the process that stayed for the next push, if there is one."""
-    for process in _of_site(site, ready=True):
+def _kind(process: int, words: list[bytes]) -> str:
+    if b"mlreef_hooks.cli.worker" in words or b"worker" in words:
+        parent = _read(_parent(process), "cmdline").split(b"\0")
+        return BUILDER if parent == words else WORKER
+    return BUILDER if _is_left_behind(process) else HOOK
+
+
+def _is_left_behind(process: int) -> bool:
+    """True for a process whose session has lost its first one."""
+    with suppress(ProcessLookupError):
+        return is_dead(os.getsid(process))
+    return False
+
+
+def kill(process: int, *, with_children: bool) -> bool:
+    """True where the process lived until now, and it (and all that it started) is killed."""
+    if is_dead(process):
+        return False
+    for each in _stopped_tree(process) if with_children else [process]:
         with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    wait_until(lambda: not _of_site(site, ready=True))
+            os.kill(each, signal.SIGKILL)
+    wait_until(lambda: is_dead(process))
+    return True
 
 
-def _wait_for_hook(push: "subprocess.Popen[str]", site: GitSite, before: set[int]) -> int | None:
-    """The process that publishes, which is none of those that did `before`.
-
-    None where it was over before it was seen: a fork that has little to do, as for a deleted tag,
-    lives no longer than a look at all processes takes.
-    """
-    while push.poll() is None:
-        for process in _publishing(site):
-            if process not in before:
-                return process
-        sleep(_PAUSE)
-    return None
-
-
-def _watch(process: int, kill_after: float) -> tuple[float, bool]:
-    """How long a process lived since now, and whether it was killed for getting that old."""
-    began = monotonic()
-    while (lives := _lives(process)) and monotonic() - began < kill_after:
-        sleep(_PAUSE)
-    if lives:
-        _kill_tree(process)
-    return monotonic() - began, lives
+@contextmanager
+def frozen(site: GitSite) -> Iterator[None]:
+    """Nothing of the site goes on."""
+    stopped: set[int] = set()
+    while new := {each for kind in processes_of(site).values() for each in kind} - stopped:
+        for process in new:
+            stopped |= _stopped_tree(process)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
-def _publishing(site: GitSite) -> Iterator[int]:
-    """The hook's own processes, and the forks of the one that stayed."""
-    yield from _of_site(site, ready=False)
-    ready = _of_site(site, ready=True)
-    yield from (process for process in ready if _parent(process) in ready)
+def end_all(site: GitSite) -> None:
+    """Kill what is left of a site."""
+    while left := [each for kind in processes_of(site).values() for each in kind]:
+        for process in left:
+            kill(process, with_children=True)
 
 
-def _of_site(site: GitSite, *, ready: bool) -> list[int]:
-    """The processes of a site: those that are ready for pushes and their forks, or hooks' own."""
-    name = b"mlreef_hooks.cli.worker\0%b\0" if ready else b"mlreef_hooks\0--config\0%b\0post-"
-    words = name % os.fsencode(site.config)
-    return [process for process in _processes() if words in _read(process, "cmdline")]
-
-
-def _kill_tree(process: int) -> None:
-    """Kill a process and all that it started; they are stopped first, so that none gets away."""
+def _stopped_tree(process: int) -> set[int]:
+    """A process and all that it started, stopped, so that none gets away."""
     stopped: set[int] = set()
     while new := {process, *_descendants(process)} - stopped:
         for each in new:
             with suppress(ProcessLookupError):
                 os.kill(each, signal.SIGSTOP)
         stopped |= new
-    for each in stopped:
-        with suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
+    return stopped
 
 
 def _descendants(process: int) -> set[int]:
@@ -122,10 +100,6 @@ def _processes() -> Iterator[int]:
 def _parent(process: int) -> int:
     fields = _read(process, "stat").rpartition(b")")[2].split()
     return int(fields[1]) if fields else 0
-
-
-def _lives(process: int) -> bool:
-    return _read(process, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
 
 
 def _read(process: int, name: str) -> bytes:

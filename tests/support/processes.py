@@ -77,6 +77,15 @@ def end_processes_of(folder: Path) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
+def is_dead(process: int) -> bool:
+    """True where there is no process of this id, or none that does anything any more."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except OSError:
+        return True
+    return state in (b"Z", b"X")
+
+
 @contextmanager
 def daemon(
     command: Sequence[str],

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,5 +74,6 @@ def push_without_hook(site: GitSite, name: str, files: Mapping[str, str]) -> tup
 
 def jobs(site: GitSite) -> list[tuple[int, str]]:
     """The number and the state of every job of a site."""
-    with sqlite3.connect(f"file:{site.state}/jobs.sqlite?mode=ro", uri=True) as connection:
+    address = f"file:{site.state}/jobs.sqlite?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
         return list(connection.execute("SELECT id, state FROM jobs ORDER BY id"))
