@@ -21,7 +21,7 @@ from tests.support.killing import end_all
 from tests.support.servers import SshServer, ssh_server
 from tests.support.site import GitSite
 from tests.support.storm import make_authors, outcomes, start_storm
-from tests.test_kills import make_site
+from tests.support.tiny_site import make_site
 
 REPOSITORIES = 10
 ALONE, PLAIN, PUBLISHING = "nothing else", "beside plain pushes", "beside publishing pushes"

@@ -15,6 +15,7 @@ from mlreef_hooks.publish import publish
 from mlreef_hooks.receive import TAG_DELETED, withdraw
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
+from mlreef_hooks.wheels.unfinished import FULL, unwritten
 
 Sleep = Callable[[float], None]
 _FIRST_PAUSES, _PAUSE = [0.005] * 100, 0.1  # seconds between two looks
@@ -50,9 +51,7 @@ def _build(job: Job, repository: GitRepository, told: Site) -> None:
         told.tell(report.stopped(job.request))
         told.jobs.end(job.id, states.CANCELLED, "it was cancelled")
     except Exception as error:
-        told.keep_mistake(error)
-        told.tell(report.mistaken(job.id))
-        told.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
+        _fail_unforeseen(job, error, told)
     else:
         before = told.jobs.end(job.id, states.PUBLISHED, name=name)
         if before.state == states.CANCELLED and before.message == TAG_DELETED:
@@ -68,6 +67,16 @@ def _fail(job: Job, error: PublishError, told: Site) -> None:
         told.jobs.put_off(job, error.message, delay)
     else:
         told.jobs.end(job.id, states.FAILED, error.message)
+
+
+def _fail_unforeseen(job: Job, error: Exception, told: Site) -> None:
+    """A full disk may be met anywhere, and passes; all else that nobody foresaw is a mistake."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        _fail(job, unwritten(error), told)
+        return
+    told.keep_mistake(error)
+    told.tell(report.mistaken(job.id))
+    told.jobs.end(job.id, states.FAILED, f"{type(error).__name__}: {error}")
 
 
 def work_off(site: Site, repository: Callable[[Job], GitRepository]) -> None:

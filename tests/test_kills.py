@@ -16,9 +16,7 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.bases import RootImage, import_root
 from mlreef_hooks.oci import MANIFEST
-from mlreef_hooks.oci_layout import OciLayouts
 from tests.support.engine import (
     KillableEngine,
     KillableRegistry,
@@ -30,6 +28,7 @@ from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.processes import find_program
 from tests.support.publishing import project
 from tests.support.site import PROJECT, GitSite
+from tests.support.tiny_site import make_site
 from tests.support.wholeness import (
     cached,
     check_whole,
@@ -38,17 +37,11 @@ from tests.support.wholeness import (
     garbage,
     kept_files,
 )
-from tests.test_bases import LIBC, layer
 
 REPOSITORIES = [f"text/upper{place}" for place in range(3)]
 AT_ONCE = 4  # pushes that go on
 FINISHED_AFTER = 8  # kills; a job that ten processes died of would be given up
 REGISTRY, ENGINE = "registry", "engine"
-BASE = "tiny-base:1"
-BASE_FILES: Mapping[str, bytes] = {
-    "usr/bin/python3.11": b"", "usr/lib/python3.11/site-packages/pip/__init__.py": b"",
-    "lib/x86_64-linux-gnu/libc.so.6": LIBC,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +53,6 @@ def index() -> Iterator[PackageIndex]:
                 text = {f"{name}/m{x}.py": f"NAME = {name!r}\n" * 50 for x in range(modules)}
                 found.add(make_wheel(name, "1.0", {f"{name}/__init__.py": "", **text}))
         yield found
-
-
-def make_site(folder: Path, **settings: Any) -> GitSite:
-    """A site with nothing but a base image."""
-    site = GitSite(folder, "unix:///nowhere", BASE, settings, "layers")
-    root = RootImage(environment=("PATH=/usr/bin",), architecture="amd64")
-    import_root(OciLayouts(site.state / "images"), layer(BASE_FILES), BASE, root)
-    (folder / "tmp").mkdir(exist_ok=True)
-    return site
 
 
 class Sites:
