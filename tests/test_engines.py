@@ -22,6 +22,7 @@ from mlreef_hooks.errors import EngineGoneError, PublishError
 from tests.support.certificates import make_certificate
 from tests.support.docker_cli import docker, image_names, leftovers
 from tests.support.engine import BASE_IMAGE, MortalEngine, import_base, private_engine
+from tests.support.killing import kill_publish
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import find_program, free_port, wait_until
 from tests.support.publishing import (
@@ -208,8 +209,7 @@ def test_what_a_killed_start_left_is_removed_by_the_next_one(
     hook = start_hook(site, repository, commit)
     wait_until(lambda: bool(running(engines[0])))
     assert image_names(engines[0].url, "mlreef-candidate")
-    hook.kill()
-    hook.communicate()
+    kill_publish(site, hook)
     assert leftovers(engines[0].url)
     assert "upper.py starts in its image" in publish(site.author("text/next"), PROJECT)
     assert leftovers(engines[0].url) == set()

@@ -15,6 +15,7 @@ from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.job_log import LINES_TOLD
 from tests.support.docker_cli import docker, image_names, leftovers
+from tests.support.killing import kill_publish
 from tests.support.package_index import PackageIndex, make_sdist, make_wheel, package_index
 from tests.support.processes import free_port, wait_until
 from tests.support.publishing import (
@@ -118,8 +119,7 @@ def test_a_build_whose_hook_was_killed_ends_by_itself_and_can_be_tried_again(
     repository, commit = push_without_hook(site, "text/upper", project("later==1.0\n"))
     process = start_hook(site, repository, commit)
     wait_until(lambda: "Collecting later" in logs(site))
-    process.kill()
-    process.communicate()
+    kill_publish(site, process)
     (left,) = (each for each in leftovers(engine) - before if is_container(engine, each))
     wait_until(lambda: status_of(engine, left) == "exited")
     assert docker(engine, "inspect", "--format={{.State.ExitCode}}", left).strip() == "124"

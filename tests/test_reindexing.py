@@ -48,20 +48,20 @@ def kinds(found: dict[str, tuple[str, str]]) -> dict[str, str]:
 
 
 def documents(site: GitSite) -> dict[str, Any]:
-    """The documents of an index by their places, without hashes and moments, and the moments."""
+    """The documents of an index by their places; statements about versions are none."""
     found = {}
     for path in sorted(site.index.rglob("*.json")):
-        if path.parent.name != "schema":
+        if path.parent.name != "schema" and "@" not in path.name:
             found[str(path.relative_to(site.index))] = json.loads(path.read_bytes())
     return found
 
 
 def without_moments(value: Any) -> Any:
-    """A document without what depends on the second in which a job ended."""
+    """A document without what depends on the second in which a job ended, or on the run."""
     if isinstance(value, list):
         return [without_moments(each) for each in value]
     if isinstance(value, dict):
-        passing = ("published_at", "updated_at", "sha256")
+        passing = ("published_at", "updated_at", "sha256", "provenance")
         return {key: without_moments(each) for key, each in value.items() if key not in passing}
     return value
 

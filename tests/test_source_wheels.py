@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.docker_cli import docker, leftovers
 from tests.support.engine import store_base
+from tests.support.killing import kill_publish
 from tests.support.package_index import (
     PASSWORD,
     PackageIndex,
@@ -293,8 +294,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(
     repository, commit = push_without_hook(site, "text/upper", project("later==1.0\n"))
     process = start_hook(site, repository, commit)
     wait_until(lambda: "Collecting later" in logs(site))
-    process.kill()
-    process.communicate()
+    kill_publish(site, process)
     assert len([*(site.state / "built").iterdir()]) == 1
     index.add(make_sdist("later", "1.0"))
     said = start_hook(site, repository, commit).communicate()[0]

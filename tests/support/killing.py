@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,6 +66,14 @@ def frozen(site: GitSite) -> Iterator[None]:
         for process in stopped:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGCONT)
+
+
+def kill_publish(site: GitSite, hook: "subprocess.Popen[str]") -> None:
+    """Kill a hook, and what builds for it."""
+    hook.kill()
+    hook.communicate()
+    for process in processes_of(site)[BUILDER]:
+        kill(process, with_children=True)
 
 
 def end_all(site: GitSite) -> None:
