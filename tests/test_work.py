@@ -297,6 +297,16 @@ def test_what_was_away_is_tried_again(make_site: MakeSite, index: PackageIndex) 
     assert jobs(site)[f"{MODULE} 1.0"]["tries"] == 2
 
 
+def test_a_sweep_does_not_wait_for_what_is_tried_later(
+    make_site: MakeSite, index: PackageIndex
+) -> None:
+    site = make_site(retry_seconds=3600)
+    index.refusal = 503
+    author_of(site).push("master", "publish/1.0")
+    assert "0 jobs to build" in site.command("sweep").stdout
+    assert state(site) == "queued"
+
+
 def test_tags_that_no_hook_saw_are_found(site: GitSite) -> None:
     author = author_of(site)
     author.tag("publish/2.0", "A note\n")

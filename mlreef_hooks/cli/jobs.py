@@ -258,7 +258,9 @@ def sweep(
         except PublishError as error:
             failed = True
             click.echo(f"error: {plain(str(git_dir))}: {plain(error.message)}")
-    jobs += [job for job in site.jobs.waiting() if job.id not in {each.id for each in jobs}]
+    known = {job.id for job in jobs}
+    due = [job for job in site.jobs.waiting() if job.due_at <= time.time()]
+    jobs += [job for job in due if job.id not in known]
     click.echo(f"{len(jobs)} jobs to build")
     _follow(jobs, site) if not no_follow else _leave(jobs, site)
     site.show_figures()
