@@ -15,7 +15,7 @@ from mlreef_hooks.engine_collection import unused_images
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_collection import OVER, Collected, ImageCollector
 from mlreef_hooks.index import Document, named
-from mlreef_hooks.jobs import PUBLISHED
+from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.layout_collection import BlobCollection
 from mlreef_hooks.retention import outlived
 from mlreef_hooks.state_files import Ages, Needs, StateFile, remove_unfinished, unused_files

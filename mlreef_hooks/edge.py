@@ -1,8 +1,8 @@
 """The edge: the channel of a module that follows the main branch of its repository."""
 
-from mlreef_hooks import jobs as states
+from mlreef_hooks import job as states
 from mlreef_hooks.index import Document
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.job import Job
 from mlreef_hooks.push import EDGE, HEADS, PublishRequest, PushEvent
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site

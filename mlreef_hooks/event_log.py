@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mlreef_hooks.durable_files import appended, replace_file
-from mlreef_hooks.jobs import PUBLISHED, Job, JobFigures
+from mlreef_hooks.job import PUBLISHED, Job, JobFigures
 from mlreef_hooks.plain_text import plain
 
 FILE_BYTES = 16 << 20  # then it becomes `.1`, and that one goes

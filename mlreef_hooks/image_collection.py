@@ -15,7 +15,7 @@ from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_label import labels_of, read_label
 from mlreef_hooks.index import Document, named
 from mlreef_hooks.index_files import IndexFiles
-from mlreef_hooks.jobs import CANCELLED, FAILED, PUBLISHED, SUPERSEDED
+from mlreef_hooks.job import CANCELLED, FAILED, PUBLISHED, SUPERSEDED
 from mlreef_hooks.oci import Descriptor, decode
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.publish import turn_of

@@ -7,25 +7,31 @@ process that died holds nothing.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
 
 from mlreef_hooks.config import Worker
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.job import (
+    BUILDING,
+    CANCELLED,
+    PUBLISHED,
+    QUEUED,
+    STATES,
+    UNFINISHED,
+    Job,
+    JobFigures,
+    delay_after,
+)  # fmt: skip
 from mlreef_hooks.job_table import JobTable
 from mlreef_hooks.plain_text import counted
 from mlreef_hooks.process import process_name, process_of
 from mlreef_hooks.push import PublishRequest, RepositoryName
 
-PARKED, QUEUED, BUILDING = "parked", "queued", "building"
-PUBLISHED, FAILED, CANCELLED, SUPERSEDED = "published", "failed", "cancelled", "superseded"
-STATES = (PARKED, QUEUED, BUILDING, PUBLISHED, FAILED, CANCELLED, SUPERSEDED)
-UNFINISHED = (PARKED, QUEUED, BUILDING)
 DEATHS = 10  # processes that died of one job, until it is given up
-_LONGEST_DELAY = 3600.0  # seconds until a job is tried again
 
 _SUBMIT = """
 INSERT INTO jobs (repository, namespace, name, git_dir, tag, commit_id, module, version, pusher,
@@ -72,47 +78,6 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
     SELECT 1 FROM jobs AS newer WHERE newer.state = 'queued' AND newer.id != jobs.id
         AND newer.repository = jobs.repository AND newer.tag = jobs.tag)
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One job. `module_name` is the module's name in the index once it is published; `holder` is
-    the process that builds it; times are in seconds since 1970.
-    """
-
-    id: int
-    request: PublishRequest
-    git_dir: Path
-    state: str
-    message: str
-    module_name: str
-    holder: str | None
-    attempts: int
-    due_at: float
-    created_at: float
-    updated_at: float
-
-    @property
-    def put_off(self) -> bool:
-        """True where it was tried, and is to be tried again later."""
-        return self.state == QUEUED and self.due_at > 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobFigures:
-    """How many jobs are in each state; the seconds that all published ones took from the push, when
-    the last of them was (in seconds since 1970, or 0), and for how long the oldest one waits.
-    """
-
-    counts: Mapping[str, int]
-    seconds: float
-    last_published: float
-    oldest_waiting: float
-
-
-def delay_after(attempts: int, first: float) -> float:
-    """In how many seconds a job is tried again that could not be published so often."""
-    return min(first * 2.0 ** min(attempts - 1, 30), _LONGEST_DELAY)
 
 
 class Jobs:
@@ -205,7 +170,8 @@ class Jobs:
                 "SELECT count(*) FROM jobs WHERE state = ?", (BUILDING,)
             )
             values = {"now": self._clock()}
-            connection.create_function("delay_after", 1, delay_after, deterministic=True)
+            delay = partial(delay_after, first=self._limits.retry_seconds)
+            connection.create_function("delay_after", 1, delay, deterministic=True)
             found = connection.execute(_NEXT, values).fetchone()
             if building[0] >= self._limits.builds or not found or wanted not in (None, found["id"]):
                 return None

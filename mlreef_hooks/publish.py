@@ -18,7 +18,7 @@ from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.interruption import go_through
-from mlreef_hooks.jobs import PUBLISHED, Job
+from mlreef_hooks.job import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.plain_text import plain

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from mlreef_hooks import jobs as states
+from mlreef_hooks import job as states
 from mlreef_hooks import report
 from mlreef_hooks.edge import edge_request, published_edge
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.intake import edge_branch, main_branch, publish_tags, read_request
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.job import Job
 from mlreef_hooks.plan import plan
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.process import stop_process

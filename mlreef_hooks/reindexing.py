@@ -17,7 +17,7 @@ from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.index_repair import set_aside_broken
 from mlreef_hooks.intake import publish_tags, read_request
-from mlreef_hooks.jobs import PARKED, PUBLISHED, Job
+from mlreef_hooks.job import PARKED, PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.publish import choose_manifest, visibility_of

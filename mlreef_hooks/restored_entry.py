@@ -11,7 +11,7 @@ from mlreef_hooks.image import entry_command, timestamp
 from mlreef_hooks.image_search import FoundImage
 from mlreef_hooks.index import Document
 from mlreef_hooks.index_check import check_document
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.job import Job
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.push import PublishRequest

@@ -11,8 +11,9 @@ from mlreef_hooks.event_log import EventLog, write_metrics
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.job import Job
 from mlreef_hooks.job_log import JobLog, Told, log_path
-from mlreef_hooks.jobs import Job, Jobs
+from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import Artifact
 from mlreef_hooks.servers.table import GitServer

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mlreef_hooks.intake import edge_branch
-from mlreef_hooks.jobs import STATES, SUPERSEDED, Job
+from mlreef_hooks.job import STATES, SUPERSEDED, Job
 from mlreef_hooks.push import HEADS, PushEvent, RefUpdate, RepositoryName, read_tag
 from mlreef_hooks.receive import receive
 from mlreef_hooks.repository import GitRepository

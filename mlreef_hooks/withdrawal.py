@@ -6,7 +6,7 @@ from pathlib import Path
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import git_dir_of
 from mlreef_hooks.index import Document
-from mlreef_hooks.jobs import PUBLISHED
+from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.receive import TAG_DELETED
 from mlreef_hooks.repository import GitRepository

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, repeat
 
-from mlreef_hooks import jobs as states
+from mlreef_hooks import job as states
 from mlreef_hooks import report
 from mlreef_hooks.edge import Overtaken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.interruption import Cancelled, OutOfTime, interruptible
+from mlreef_hooks.job import Job, delay_after
 from mlreef_hooks.job_log import LogReader, Told, log_path, remove_old_logs
-from mlreef_hooks.jobs import Job, delay_after
 from mlreef_hooks.publish import publish
 from mlreef_hooks.receive import TAG_DELETED, withdraw
 from mlreef_hooks.repository import GitRepository

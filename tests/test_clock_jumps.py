@@ -12,7 +12,8 @@ import pytest
 from mlreef_hooks.cli.background import open_repository
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_site
-from mlreef_hooks.jobs import PUBLISHED, QUEUED, Jobs, delay_after
+from mlreef_hooks.job import PUBLISHED, QUEUED, delay_after
+from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.sweep import sweep

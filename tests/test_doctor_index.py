@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.index_files import IndexFiles
-from mlreef_hooks.jobs import PUBLISHED, QUEUED, Jobs
+from mlreef_hooks.job import PUBLISHED, QUEUED
+from mlreef_hooks.jobs import Jobs
 from tests.index_entries import make_entry
 from tests.support.doctor import faults, look
 from tests.support.site import GitSite

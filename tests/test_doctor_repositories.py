@@ -14,8 +14,9 @@ from packaging.version import Version
 from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import set_own
+from mlreef_hooks.job import FAILED, PARKED, PUBLISHED, QUEUED, Job
 from mlreef_hooks.job_records import read_records
-from mlreef_hooks.jobs import FAILED, PARKED, PUBLISHED, QUEUED, Job, Jobs
+from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.push import PublishRequest, RefUpdate, RepositoryName
 from mlreef_hooks.push_option_setting import SETTING
 from mlreef_hooks.servers.table import SERVERS

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlreef_hooks.event_log import FILE_BYTES, EventLog, write_metrics
-from mlreef_hooks.jobs import PUBLISHED, QUEUED, STATES, Job, JobFigures
+from mlreef_hooks.job import PUBLISHED, QUEUED, STATES, Job, JobFigures
 from tests.index_entries import make_entry
 
 REQUEST = make_entry().request

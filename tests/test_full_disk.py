@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks import report
-from mlreef_hooks.jobs import BUILDING, PUBLISHED, QUEUED
+from mlreef_hooks.job import BUILDING, PUBLISHED, QUEUED
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, GitError, remote_lines
 from tests.support.killing import end_all, frozen

@@ -13,19 +13,18 @@ import pytest
 
 from mlreef_hooks.config import Worker
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.jobs import (
+from mlreef_hooks.job import (
     BUILDING,
     CANCELLED,
-    DEATHS,
     FAILED,
     PARKED,
     PUBLISHED,
     QUEUED,
     SUPERSEDED,
     Job,
-    Jobs,
     delay_after,
 )
+from mlreef_hooks.jobs import DEATHS, Jobs
 from mlreef_hooks.process import process_of
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from tests.forks import BROKEN, child, ends_within, run_all

@@ -18,7 +18,7 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_table errors manifest plain_text problems push tree tree_entry"
+    "values": "config config_table errors job manifest plain_text problems push tree tree_entry"
     " wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " module_keys module_toml required_package requirement_lines requirements source.*"
@@ -83,7 +83,7 @@ EDGES = {
     "engine_api": "engine_ssh",
     "engine_image": "process",
     "engine_pool": "durable_files engine",
-    "event_log": "durable_files jobs",
+    "event_log": "durable_files",
     "engine_collection": "engine engine_image",
     "folder_memory": "durable_files",
     "git": "account git_objects",

@@ -9,7 +9,7 @@ import pytest
 
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_site
-from mlreef_hooks.jobs import PUBLISHED
+from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.sweep import sweep

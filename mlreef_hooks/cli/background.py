@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
 
-from mlreef_hooks import jobs as states
+from mlreef_hooks import job as states
 from mlreef_hooks import report
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.job import Job
 from mlreef_hooks.process import process_name, process_of
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site

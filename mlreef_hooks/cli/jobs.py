@@ -17,8 +17,8 @@ from mlreef_hooks.cli.relay import Relayed, check_own
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import timestamp
+from mlreef_hooks.job import BUILDING, PUBLISHED, QUEUED, STATES, UNFINISHED, Job
 from mlreef_hooks.job_log import LogReader, log_path
-from mlreef_hooks.jobs import BUILDING, PUBLISHED, QUEUED, STATES, UNFINISHED, Job
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.process import kill_process, process_of, stop_process
 from mlreef_hooks.receive import retry as retry_job

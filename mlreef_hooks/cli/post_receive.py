@@ -18,7 +18,7 @@ from mlreef_hooks.cli.pusher import Pusher
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.jobs import Job
+from mlreef_hooks.job import Job
 from mlreef_hooks.push import PushEvent, parse_ref_updates
 from mlreef_hooks.receive import receive
 from mlreef_hooks.repository import GitRepository

@@ -15,8 +15,8 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.index_document import read_document
 from mlreef_hooks.index_files import audience_of
+from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.job_records import read_records
-from mlreef_hooks.jobs import PUBLISHED
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted
 from mlreef_hooks.push import EDGE, RESERVED

@@ -9,8 +9,8 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.doctor.finding import Finding, Visit, fault
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git
+from mlreef_hooks.job import BUILDING, FAILED, PARKED, QUEUED
 from mlreef_hooks.job_records import JobRecord, read_records
-from mlreef_hooks.jobs import BUILDING, FAILED, PARKED, QUEUED
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push import read_tag
 from mlreef_hooks.servers.table import SERVERS
