@@ -351,7 +351,7 @@ def test_an_index_that_does_not_answer_ends_the_resolution(
             seconds=1,
         )
     assert caught.value.passing
-    assert uv_processes(tmp_path / "uv") == []
+    wait_until(lambda: uv_processes(tmp_path / "uv") == [])
 
 
 def uv_processes(cache: Path) -> list[str]:

@@ -19,6 +19,7 @@ TAG_RULES = {  # what is wrong with a tag, or with what is published already, on
     "tag-target",
     "tag-nested",
     "tag-moved",
+    "tag-signature",
     "version-taken",
     "module-taken",
     "module-unknown",
