@@ -201,7 +201,7 @@ def test_whatever_is_killed_everything_is_published_once(
             return make_site(
                 tmp_path / name, pip={"index_url": index.url}, images={"path": ""},
                 registry={"prefix": prefix}, builder={"layers": {"start": "never"}},
-                worker={"stay": stay},
+                worker={"stay": stay, "retry_seconds": 2},
             )  # fmt: skip
 
         sites = Sites(make, rounds, seed)
@@ -234,7 +234,7 @@ def test_an_engine_that_is_killed_loses_nothing(tmp_path: Path) -> None:
         base = import_base(engine.url)
 
         def make(name: str) -> GitSite:
-            settings = {"registry": {"prefix": name}, "worker": {"stay": True}}
+            settings = {"registry": {"prefix": name}, "worker": {"stay": True, "retry_seconds": 2}}
             site = GitSite(tmp_path / name, engine.url, base, settings)
             (site.folder / "tmp").mkdir()
             return site
