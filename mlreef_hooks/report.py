@@ -280,6 +280,8 @@ def mistaken(job_id: int | None = None) -> list[str]:
 def ended(request: PublishRequest, state: str, message: str) -> list[str]:
     """What is said of a job that another process ended, where nothing else is known of it."""
     said = f": {message}" if message else ""
+    if state in ("queued", "failed"):
+        return [*wrapped(f"error: {request.asked_by} is {state}{said}"), STORED]
     return wrapped(f"mlreef: {request.asked_by} is {state}{said}")
 
 

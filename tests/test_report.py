@@ -126,6 +126,7 @@ def test_the_lines_about_other_outcomes() -> None:
         *report.stopped(REQUEST),
         *report.mistaken(3),
         *report.ended(REQUEST, "failed", "no room"),
+        *report.ended(REQUEST, "superseded", ""),
         *report.cancelled(REQUEST),
         *report.yanked(REQUEST, "add-noise"),
     ]
@@ -156,7 +157,9 @@ def test_the_lines_about_other_outcomes() -> None:
         "mlreef: publish/1.2.0 was cancelled and is not published",
         "error: mlreef-hooks failed by a mistake of its own in job 3",
         report.STORED,
-        "mlreef: publish/1.2.0 is failed: no room",
+        "error: publish/1.2.0 is failed: no room",
+        report.STORED,
+        "mlreef: publish/1.2.0 is superseded",
         "mlreef: publish/1.2.0 is deleted and will not be published",
         "mlreef: add-noise 1.2.0 is yanked: publish/1.2.0 was deleted",
         "hint: whatever pins this version still works; push the tag again to",
