@@ -46,6 +46,9 @@ def run_hook(
     except PublishError as error:
         for line in report.failed(error):
             pusher.say(line)
+    except Exception:  # before there is a site, which keeps what only a developer understands
+        for line in report.mistaken():
+            pusher.say(line)
     pusher.let_go()
     return waits
 
