@@ -15,7 +15,7 @@ from tests.support.docker_cli import leftovers
 from tests.support.git import Author
 from tests.support.killing import WORKER, end_all, processes_of
 from tests.support.package_index import PackageIndex, make_sdist, package_index
-from tests.support.processes import find_program, wait_until
+from tests.support.processes import INTERRUPTIBLE, find_program, wait_until
 from tests.support.publishing import logs, project
 from tests.support.servers import HttpServer, SshServer
 from tests.support.site import GitSite
@@ -66,7 +66,7 @@ def test_a_push_that_breaks_off_is_published_and_leaves_nothing(
     author.commit(project(f"noisy{way}{stay:d}==1.0\n"))
     author.tag("publish/1.0")
     push = subprocess.Popen(
-        [find_program("git"), "push", "origin", "master", "publish/1.0"],
+        [*INTERRUPTIBLE, find_program("git"), "push", "origin", "master", "publish/1.0"],
         cwd=author.folder, env=author.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0,
     )  # fmt: skip

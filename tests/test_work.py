@@ -16,7 +16,7 @@ import pytest
 from mlreef_hooks.process import process_of
 from tests.support.git import Author, remote_lines
 from tests.support.package_index import PackageIndex, make_wheel, package_index
-from tests.support.processes import find_program, wait_until
+from tests.support.processes import INTERRUPTIBLE, find_program, wait_until
 from tests.support.publishing import project, unwrapped
 from tests.support.site import GitSite
 from tests.support.tiny_site import make_site as make_tiny_site
@@ -74,7 +74,7 @@ def author_of(site: GitSite) -> Author:
 def start_push(author: Author, *words: str) -> "subprocess.Popen[str]":
     """A push of branch and tag that goes on, in a process group of its own."""
     return subprocess.Popen(
-        [find_program("git"), "push", *words, "origin", "master", "publish/1.0"],
+        [*INTERRUPTIBLE, find_program("git"), "push", *words, "origin", "master", "publish/1.0"],
         cwd=author.folder, env=author.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0,
     )  # fmt: skip

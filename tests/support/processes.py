@@ -27,6 +27,8 @@ PACKAGES = {  # program: the Debian package that brings it
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
 }
+# Before a command that is interrupted: a shell lets what it starts in the background ignore SIGINT.
+INTERRUPTIBLE = ("/usr/bin/env", "--default-signal=INT")
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 WAIT_SECONDS = 60
