@@ -4,6 +4,7 @@ The output of the build stands in it behind a mark; all other lines are as the p
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ _KEPT = 5  # logs of one job, of its last tries
 def log_path(state: Path, job_id: int, attempt: int) -> Path:
     """Where the log of one try is."""
     return state / "logs" / f"job-{job_id}-{attempt}.log"
+
+
+def job_of_log(path: Path) -> int | None:
+    """The number of the job that a file is the log of, None where it is no log of one."""
+    found = re.fullmatch(r"job-([0-9]+)-[0-9]+\.log", path.name)
+    return int(found[1]) if found else None
 
 
 class Told:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.durable_files import locked
+from mlreef_hooks.job_log import job_of_log
 from mlreef_hooks.wheels.lock import Lock
 from mlreef_hooks.wheels.unfinished import remove_lost
 
@@ -107,8 +108,8 @@ def _unused_facts(folder: Path, needs: Needs, before: float) -> Iterator[Path]:
 
 def _old_logs(folder: Path, needs: Needs, before: float) -> Iterator[Path]:
     for path in folder.glob("job-*.log"):
-        number = path.stem.removeprefix("job-")
-        if number.isdigit() and _is_old(path, before) and needs.is_over(int(number)):
+        job = job_of_log(path)
+        if job is not None and _is_old(path, before) and needs.is_over(job):
             yield path
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from mlreef_hooks.job_log import log_path
 from mlreef_hooks.oci_layout import OciLayouts
 from tests.support.package_index import PackageIndex, make_wheel, package_index
 from tests.support.publishing import project, publish
@@ -243,9 +244,7 @@ def test_old_logs_caches_and_halves_go(tmp_path: Path, index: PackageIndex) -> N
     author = site.author(MODULE)
     publish(author, project("w0==1.0\n"), "1.0")
     logs, built = site.state / "logs", site.state / "built"
-    logs.mkdir(exist_ok=True)
-    for number in (1, 77):
-        (logs / f"job-{number}.log").write_text("built")
+    log_path(site.state, 77, 3).write_text("built")
     (logs / "errors.log").write_text("trouble")
     (built / ("0" * 64)).mkdir(parents=True)
     (built / ("0" * 64) / "x-1-py3-none-any.whl").write_bytes(b"wheel")
@@ -258,7 +257,7 @@ def test_old_logs_caches_and_halves_go(tmp_path: Path, index: PackageIndex) -> N
     for folder in (built / ("0" * 64),):
         os.utime(folder, (0, 0))
     found = collect(site, "--delete")
-    assert sorted(names(found, "logs")) == ["job-1.log", "job-77.log"]
+    assert sorted(names(found, "logs")) == ["job-1-1.log", "job-77-3.log"]
     assert (names(found, "wheels"), names(found, "packages")) == (["0" * 64], [])
     assert (len(names(found, "facts")), len(names(found, "locks"))) == (1, 1)
     assert (logs / "errors.log").exists()

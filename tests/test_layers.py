@@ -110,7 +110,7 @@ EDGES = {
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.table": "servers.plain",
-    "state_files": "durable_files wheels.unfinished",
+    "state_files": "durable_files job_log wheels.unfinished",
     "service_files": "account durable_files",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
