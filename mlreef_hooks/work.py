@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, repeat
+from time import monotonic
 
 from mlreef_hooks import job as states
 from mlreef_hooks import report
@@ -27,10 +28,10 @@ def build(job: Job, repository: GitRepository, site: Site) -> None:
     told = site.logging(job)
     remove_old_logs(site.config.state_path, job.id, job.attempts)
     site.events.write("started", job)
-    began = site.clock()
+    began = monotonic()
     _build(job, repository, told)
     after = site.jobs.get(job.id) or job
-    seconds = (site.clock() - began).total_seconds()
+    seconds = round(monotonic() - began, 3)
     site.events.write(after.state, after, seconds=seconds, message=after.message)
 
 
