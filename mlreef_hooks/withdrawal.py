@@ -49,12 +49,16 @@ def _visibility(document: Document, site: Site) -> str:
         return site.server.visibility(repository.settings(anew=True))
 
 
+def folder_of(key: str, root: str) -> Path:
+    """Where a repository is below the root, by its key: `x` is `x.git`, and `x/` is `x`."""
+    return Path(root, key.removesuffix("/") if key.endswith("/") else f"{key}.git")
+
+
 def find_repository(key: str, site: Site) -> Path | None:
     """The git directory of a repository by its key, below the root or where a push was last seen;
     None where it is gone.
     """
-    folder = key.removesuffix("/") if key.endswith("/") else f"{key}.git"
-    below = [Path(site.config.server.root, folder)] if site.config.server.root else []
+    below = [folder_of(key, site.config.server.root)] if site.config.server.root else []
     seen = [job.git_dir for job in reversed(site.jobs.of_repository(key, PUBLISHED))]
     for path in [*below, *seen]:
         with contextlib.suppress(PublishError):

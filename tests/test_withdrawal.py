@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mlreef_hooks.withdrawal import folder_of
 from tests.support.git import Author, remote_lines
 from tests.support.publishing import publish
 from tests.support.site import PROJECT, GitSite
@@ -150,3 +151,8 @@ def test_a_repository_that_is_gone_hides_nothing(site: GitSite, author: Author) 
     repository.rename(site.folder / "away.git")
     site.command("yank", f"{MODULE}@1.2.0", "--reason", REASON)
     assert (listed(site)["visibility"], listed(site)["version"]) == ("public", "1.1.0")
+
+
+def test_a_repository_and_a_folder_of_one_name_are_told_apart() -> None:
+    assert folder_of("text/upper", "/srv/git") == Path("/srv/git/text/upper.git")
+    assert folder_of("text/upper/", "/srv/git") == Path("/srv/git/text/upper")

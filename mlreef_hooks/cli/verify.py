@@ -22,6 +22,7 @@ from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.verification import PublishedVersion, first_difference, make_again
+from mlreef_hooks.withdrawal import folder_of
 
 
 @click.command("verify")
@@ -123,10 +124,9 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _repository(config: Config, document: dict[str, str]) -> Path:
-    key = document["repository"]
-    for name in (key, f"{key}.git") if config.server.root else ():
-        with contextlib.suppress(PublishError):
-            return git_dir_of(Path(config.server.root, name))
+    with contextlib.suppress(PublishError):
+        if config.server.root:
+            return git_dir_of(folder_of(document["repository"], config.server.root))
     raise PublishError("its repository is not on this machine", "name a clone of it with --repo")
 
 
