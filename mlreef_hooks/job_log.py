@@ -16,6 +16,7 @@ FILE_BYTES = 8 << 20  # of the build's output in one log
 LINES_TOLD = 200  # of the build's output to the pusher, who waits for them
 MARK = "    | "
 _KEPT = 5  # logs of one job, of its last tries
+_READ_BYTES = 1 << 20  # of a log at once
 
 
 def log_path(state: Path, job_id: int, attempt: int) -> Path:
@@ -87,16 +88,22 @@ class LogReader:
         self._place = 0
 
     def lines(self) -> Iterator[str]:
-        """The complete lines since the last look."""
+        """All complete lines since the last look; one longer than a read comes in pieces."""
+        while content := self._read():
+            whole, end, _ = content.rpartition(b"\n")
+            if not end and len(content) < _READ_BYTES:
+                return
+            whole = whole if end else content
+            self._place += len(whole + end)
+            yield from whole.decode(errors="replace").split("\n")
+
+    def _read(self) -> bytes:
         try:
             with self._path.open("rb") as log:
                 log.seek(self._place)
-                content = log.read(1 << 20)
+                return log.read(_READ_BYTES)
         except OSError:
-            return
-        whole, end, _ = content.rpartition(b"\n")
-        self._place += len(whole + end)
-        yield from whole.decode(errors="replace").split("\n") if end else ()
+            return b""
 
 
 def remove_old_logs(state: Path, job_id: int, attempt: int) -> None:

@@ -72,6 +72,16 @@ def test_a_reader_gets_whole_lines_as_they_come(tmp_path: Path) -> None:
     assert [*reader.lines()] == []
 
 
+def test_a_reader_gets_all_there_is_however_much(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("".join(f"{number:01000}\n" for number in range(3000)) + "the end\n")
+    lines = [*LogReader(path).lines()]
+    assert (len(lines), lines[-1]) == (3001, "the end")
+    path.write_text("x" * 2_500_000 + "\nthe end\n")
+    lines = [*LogReader(path).lines()]
+    assert ("".join(lines[:-1]), lines[-1]) == ("x" * 2_500_000, "the end")
+
+
 @pytest.mark.parametrize("attempt", [1, 5, 9])
 def test_the_logs_of_the_last_five_tries_stay(tmp_path: Path, attempt: int) -> None:
     for number in range(1, attempt + 1):
