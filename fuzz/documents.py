@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from fuzz.harness import PART, Harness, check_lines, check_refusal, parts_of, text_of
 from mlreef_hooks import report
+from mlreef_hooks.columns import cut, size, wrapped
 from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
 from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.errors import PublishError
@@ -93,7 +94,7 @@ def check_report(data: bytes) -> bool:
     """Whatever is said fits 72 columns, and nothing of it is lost but white space."""
     first, rest = parts_of(data, 2)
     text, name = text_of(rest), text_of(first)
-    lines = report.wrapped(text)
+    lines = wrapped(text)
     check_lines(lines[:1000])
     assert "".join("".join(lines).split()) == "".join(plain(text).split())
     problem = Problem(
@@ -101,10 +102,10 @@ def check_report(data: bytes) -> bool:
         hint=printable(name),
     )  # fmt: skip
     check_lines(report.findings([problem] * 3))
-    check_lines([report.cut(text), report.step("build", text)])
+    check_lines([cut(text), report.step("build", text)])
     check_lines(report.failed(PublishError(text[:500], name[:500])))
     with suppress(OverflowError):
-        check_lines([report.step("x", report.size(int(math.exp(min(len(data), 80)))))])
+        check_lines([report.step("x", size(int(math.exp(min(len(data), 80)))))])
     return bool(lines)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mlreef_hooks import report
+from mlreef_hooks.columns import COLUMNS, columns
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problem
@@ -41,7 +42,7 @@ def check_lines(lines: Iterable[str]) -> None:
     shown = [*lines]
     assert len(shown) <= _LINES, len(shown)
     for line in shown:
-        assert report.columns(line) <= report.COLUMNS, line
+        assert columns(line) <= COLUMNS, line
         assert line.isprintable(), ascii(line)
         line.encode()
 

@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from fuzz.harness import PART, Harness, check_refusal, parts_of, text_of
 from mlreef_hooks.builders.pip_failure import PipOutput
 from mlreef_hooks.builders.pip_install import read_locked
-from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.container import Ended, Lines
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.layer import write_wheel_layer

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from mlreef_hooks.base_facts import BaseFacts
-from mlreef_hooks.config import Base
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.durable_files import make_folder, replace_file, turn_taken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import (

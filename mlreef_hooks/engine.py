@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, TypeVar
 
-from mlreef_hooks.config import EngineTls
+from mlreef_hooks.config_images import EngineTls
 from mlreef_hooks.container import (
     KILLED,
     NOT_FOUND,

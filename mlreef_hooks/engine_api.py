@@ -15,7 +15,7 @@ from docker.tls import TLSConfig
 from docker.utils import parse_repository_tag
 from urllib3.connection import HTTPConnection
 
-from mlreef_hooks.config import EngineTls
+from mlreef_hooks.config_images import EngineTls
 from mlreef_hooks.errors import EngineGoneError, PublishError
 
 __all__ = ["FAILURES", "APIError", "Client", "Container", "DockerException", "ImageNotFound"]

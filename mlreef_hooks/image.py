@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, Protocol
 
 from mlreef_hooks.code_layers import ROOT
-from mlreef_hooks.config import Base
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import Descriptor, encode
 from mlreef_hooks.tree import SourceTree

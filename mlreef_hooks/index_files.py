@@ -4,11 +4,9 @@ A reader never sees half a file: each is written beside its place, synced and mo
 that is killed leaves a note (`.pending`), by which whoever comes next completes the change.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 
 from mlreef_hooks.durable_files import (
@@ -17,14 +15,11 @@ from mlreef_hooks.durable_files import (
     make_folder,
     remove_file,
     replace_file,
-    replace_files,
 )
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import (
     Document,
-    V,
     add_version,
-    change_listing,
     find_version,
     listing_line,
     set_channels,
@@ -32,6 +27,7 @@ from mlreef_hooks.index import (
     set_yanked,
 )
 from mlreef_hooks.index_attachments import read_attachments, remove_attachments
+from mlreef_hooks.index_audience import Audience
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.index_document import encode_document, read_document, read_if_allowed
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
@@ -39,9 +35,6 @@ from mlreef_hooks.provenance import named_files
 from mlreef_hooks.push import RESERVED
 
 LOCK, NOTE = ".lock", ".pending"
-SCHEMAS = ("module", "listing", "index")
-_PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
-_CLOSED_MODES = (0o750, 0o640)
 
 
 def audience_of(visibility: str, namespace: str) -> str:
@@ -167,7 +160,8 @@ class IndexFiles:
             if document is not None:
                 self._write(document)
             for visibility in VISIBILITIES if document is None else ():
-                self._refresh_listing(audience_of(visibility, namespace), namespace, name, None)
+                audience = audience_of(visibility, namespace)
+                self._audience(audience).set_line(namespace, name, None)
 
     def take_out(
         self, namespace: str, name: str, choose: Callable[[Document], Collection[str]]
@@ -250,8 +244,8 @@ class IndexFiles:
         before, stored = self._stored(**place)
         if stored is not None and before != audience:
             files = {**read_attachments(self.root / before, stored), **files}
-        self._put(audience, {self.root / audience / name: files[name] for name in files})
-        self._put(audience, {self._module_path(audience, **place): content})
+        self._audience(audience).put(files)
+        self._audience(audience).put({_module_place(**place): content})
         self._refresh(**place, audience=audience)
 
     def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
@@ -269,66 +263,23 @@ class IndexFiles:
             )
             # no reader of listings expects a line without a version
             line = listing_line(its) if its and its["versions"] else None
-            self._refresh_listing(other, namespace, name, line)
+            self._audience(other).set_line(namespace, name, line)
         self._note.unlink(missing_ok=True)
 
-    def _refresh_listing(
-        self, audience: str, namespace: str, name: str, line: Document | None
-    ) -> None:
-        folder = self.root / audience
-        if not folder.is_dir():
-            return
-        path = folder / "listing" / f"{namespace}.json"
-        listing = change_listing(read_document(path), namespace, name, line)
-        content = encode_document(listing)
-        facts = {
-            "path": f"listing/{namespace}.json",
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "modules": len(listing["modules"]),
-        }
-        if listing["modules"]:
-            self._put(audience, {path: content})
-        else:
-            remove_file(path, folder)
-        self._refresh_entrance(audience, namespace, facts)
-
-    def _refresh_entrance(self, audience: str, namespace: str, facts: Document) -> None:
-        path = self.root / audience / "index.json"
-        before = read_document(path)
-        namespaces = {**(before["namespaces"] if before else {}), namespace: facts}
-        entrance = {
-            "v": V,
-            "schemas": {name: self._put_schema(audience, name) for name in SCHEMAS},
-            "namespaces": {
-                key: namespaces[key] for key in sorted(namespaces) if namespaces[key]["modules"]
-            },
-        }
-        self._put(audience, {path: encode_document(entrance)})
-
-    def _put_schema(self, audience: str, name: str) -> Document:
-        content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
-        place = f"schema/{name}.json"
-        self._put(audience, {self.root / audience / place: content})
-        return {"path": place, "sha256": hashlib.sha256(content).hexdigest()}
-
-    def _put(self, audience: str, contents: Mapping[Path, bytes]) -> None:
-        """Write files of an audience, unless they are there already as they should be."""
-        folder_mode, mode = _PUBLIC_MODES if audience == "public" else _CLOSED_MODES
-        new = {
-            path: content
-            for path, content in contents.items()
-            if not path.is_file() or path.read_bytes() != content
-        }
-        for folder in {path.parent for path in new}:
-            make_folder(folder, folder_mode)
-        replace_files(new, mode)
+    def _audience(self, audience: str) -> Audience:
+        return Audience(self.root / audience, public=audience == "public")
 
     def _module_path(self, audience: str, namespace: str, name: str) -> Path:
-        return self.root / audience / "modules" / namespace / f"{name}.json"
+        return self.root / audience / _module_place(namespace, name)
 
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
             yield self._module_path(audience_of(visibility, namespace), namespace, name)
+
+
+def _module_place(namespace: str, name: str) -> str:
+    """Where a module's document is below the folder of its audience."""
+    return f"modules/{namespace}/{name}.json"
 
 
 def _is_sound(note: Document) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlreef_hooks.bases import read_image
 from mlreef_hooks.builders.into_engine import load_image
-from mlreef_hooks.config import DockerEngine, Registry
+from mlreef_hooks.config_images import DockerEngine, Registry
 from mlreef_hooks.container import Run, bind_source
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
+from mlreef_hooks.columns import size
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
@@ -267,7 +268,7 @@ def _build(
 def _check_size(image: BuiltImage, most: int) -> None:
     if image.size > most:
         raise PublishError(
-            f"the image has {report.size(image.size)} and {report.size(most)} are allowed",
+            f"the image has {size(image.size)} and {size(most)} are allowed",
             "require less, or ask the administrator for a larger limits.image_bytes",
         )
 

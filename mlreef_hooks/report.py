@@ -1,11 +1,10 @@
 """What the pusher sees: outcomes as lines of at most 72 columns of plain text."""
 
 import shlex
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
+from mlreef_hooks.columns import COLUMNS, cut, short, size, wrapped
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
@@ -13,7 +12,6 @@ from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest
 
-COLUMNS = 72
 _SHOWN_PROBLEMS = 50
 _SHOWN_OF_BRANCH = 5
 _SHOWN_PATH = 200  # characters of a finding's path
@@ -21,64 +19,9 @@ _SHOWN_TEXT = 500  # characters of its message, and of its hint
 STORED = "hint: the push itself is stored; only the publishing did not happen"
 
 
-def columns(text: str) -> int:
-    """How wide a terminal shows the text; wide characters, such as Chinese ones, take two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
-
-
-def wrapped(text: str, indent: str = "  ", *, first: str = "") -> list[str]:
-    """The text in lines of at most `COLUMNS`, one behind `first` and all others behind `indent`."""
-    lines, line, begun = [], first, False
-    for word in _pieces(plain(text), COLUMNS - max(len(first), len(indent))):
-        joined = f"{line} {word}" if begun else line + word
-        if columns(joined) > COLUMNS:
-            lines.append(line)
-            joined = indent + word
-        line, begun = joined, True
-    return [*lines, line.rstrip()]
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    """The words of a text, a long one in pieces of at most `width` columns."""
-    for word in text.split():
-        start = 0
-        while start < len(word):
-            piece = _head(word[start : start + width], width)
-            yield piece
-            start += len(piece)
-
-
-def _head(text: str, width: int) -> str:
-    """The beginning of the text that fits into `width` columns."""
-    ends = accumulate(map(columns, text[:width]))
-    return text[: sum(end <= width for end in ends)]
-
-
-def cut(text: str, width: int = COLUMNS) -> str:
-    """The text as one line, its end cut off where it is too long."""
-    text = plain(text)
-    return text if columns(text[: width + 1]) <= width else _head(text, width - 3) + "..."
-
-
 def step(word: str, text: str) -> str:
     """The line of one step, such as `  build   3 of 3 dependency layers reused`."""
     return "  " + cut(f"{word:<7} {plain(text)}", COLUMNS - 2)
-
-
-def size(count: int) -> str:
-    """A number of bytes for people, in powers of 1000 as docker shows them."""
-    amount, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 999.5 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
-
-
-def short(digest: str) -> str:
-    """A digest cut to twelve digits."""
-    algorithm, colon, digits = digest.rpartition(":")
-    return f"{algorithm}{colon}{digits[:12]}"
 
 
 def beginning(request: PublishRequest, name: str) -> list[str]:

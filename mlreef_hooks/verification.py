@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from mlreef_hooks.bases import ImageBlobs
-from mlreef_hooks.config import Base
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies
 from mlreef_hooks.image_plan import plan_image

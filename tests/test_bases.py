@@ -18,7 +18,7 @@ from mlreef_hooks.base_image import BASE_PATH
 from mlreef_hooks.base_reading import read_base_facts
 from mlreef_hooks.base_sources import EngineSource, LayoutSource, RegistrySource
 from mlreef_hooks.bases import BASES, BaseImages, RootImage, import_root, read_image
-from mlreef_hooks.config import Base
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import INDEX, MANIFEST, Descriptor, encode

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.config import Base, Registry, parse_config
+from mlreef_hooks.config import parse_config
+from mlreef_hooks.config_images import Base, Registry
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES
 

@@ -13,7 +13,8 @@ import pytest
 from mlreef_hooks.cli.configuration import SITE_STATE
 from mlreef_hooks.cli.main import BUG, COMMANDS, EXPECTED_FAILURE
 from mlreef_hooks.cli.main import commands as every_command
-from mlreef_hooks.config import Base, Config, parse_config
+from mlreef_hooks.config import Config, parse_config
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, METRICS, PARAMETER_TYPES, PYTHON_TYPES
 from mlreef_hooks.module_keys import READERS
 from mlreef_hooks.problems import RULES

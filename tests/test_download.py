@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.download import download, missing, wheel_path
 from mlreef_hooks.wheels.lock import Lock, LockedWheel
@@ -193,7 +193,7 @@ def test_a_file_of_the_site_that_is_not_there(
 _DOWNLOAD = """
 import sys
 from pathlib import Path
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.download import download
 from mlreef_hooks.wheels.lock import Lock

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.config import EngineTls
+from mlreef_hooks.config_images import EngineTls
 from mlreef_hooks.container import Run
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.engine_api import PING_SECONDS

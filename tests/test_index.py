@@ -23,7 +23,7 @@ from mlreef_hooks.index import (
     parameters_schema,
     set_yanked,
 )
-from mlreef_hooks.index_files import SCHEMAS
+from mlreef_hooks.index_audience import SCHEMAS
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, PARAMETER_TYPES, VISIBILITIES, Parameter
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from tests.index_entries import IMAGE, PARAMETERS, make_entry

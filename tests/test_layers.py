@@ -18,21 +18,21 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_table errors job manifest plain_text problems push tree tree_entry"
-    " wheels.place",
+    "values": "config config_images config_table errors job manifest plain_text problems push tree"
+    " tree_entry wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " module_keys module_toml required_package requirement_lines requirements source.*"
     " toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers command_line image image_label image_name"
-    " image_plan index index_check index_claims oci provenance provenance_check"
+    "writing": "base_facts base_reading code_layers columns command_line image image_label"
+    " image_name image_plan index index_check index_claims oci provenance provenance_check"
     " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
     " committed_tree container container_watch docker_credentials durable_files edge_mark"
     " engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory git git_settings hook_files image_copies image_search"
-    " index_attachments index_document index_files index_repair installation interruption"
-    " job_log job_records job_table jobs layout_collection module_run object_store"
+    " index_attachments index_audience index_document index_files index_repair installation"
+    " interruption job_log job_records job_table jobs layout_collection module_run object_store"
     " oci_layout process push_option_setting registry registry_blobs registry_http"
     " registry_login registry_referrers registry_session repository servers.*"
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
@@ -90,7 +90,8 @@ EDGES = {
     "git_settings": "account git",
     "hook_files": "durable_files edge_mark waiting_room",
     "index_attachments": "durable_files",
-    "index_files": "durable_files index_attachments index_document",
+    "index_audience": "durable_files index_document",
+    "index_files": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
     "job_table": "durable_files",

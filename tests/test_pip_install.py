@@ -9,7 +9,7 @@ import pytest
 
 from mlreef_hooks.builders.docker_engine import DockerBuilder
 from mlreef_hooks.builders.pip_failure import PipOutput
-from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
+from mlreef_hooks.config_images import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Ended
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError

@@ -1,18 +1,17 @@
 """What the pusher sees: the lines of the contract, at most 72 columns wide whatever was pushed."""
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from packaging.version import Version
 
 from mlreef_hooks import report
+from mlreef_hooks.columns import COLUMNS, cut
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.plain_text import counted, plain, plain_lines
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from mlreef_hooks.validation import validate
@@ -218,7 +217,7 @@ def all_lines(text: str) -> list[str]:
         *report.cancelled(request),
         *report.yanked(request, text),
         report.step("build", text),
-        report.cut(text),
+        cut(text),
     ]
 
 
@@ -230,70 +229,9 @@ def width(text: str) -> int:
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_no_line_is_too_wide_or_moves_the_cursor(text: str) -> None:
     for line in all_lines(text):
-        assert width(line) <= report.COLUMNS
+        assert width(line) <= COLUMNS
         assert line.isprintable(), ascii(line)
         line.encode()
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a\tb\x0b\u2028c", "a b  c"),
-        ("  a  ", "a"),
-        ("\x1b[31ma\x1b[0m", "[31ma[0m"),
-        ("a\u202e\u200bb\ufeff\xad", "ab"),
-        ("\udc80\ue000\U000e0001", ""),
-        ("caf\u00e9 \u754c e\u0301", "caf\u00e9 \u754c e\u0301"),
-    ],
-)
-def test_plain(text: str, shown: str) -> None:
-    assert plain(text) == shown
-
-
-def test_plain_lines_keep_no_line_ends_but_one() -> None:
-    assert plain_lines("a\r\n\tb\u2028c\u2029d\u00a0e\x85f\n\x1b[0m\n") == "a\n\tb c d ef\n[0m"
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("", [""]),
-        ("a b", ["a b"]),
-        ("a  \n b", ["a b"]),
-        ("x" * 70 + " ab", ["x" * 70, "  ab"]),
-        ("x" * 150, ["x" * 70, "  " + "x" * 70, "  " + "x" * 10]),
-        ("\u754c" * 40, ["\u754c" * 35, "  " + "\u754c" * 5]),
-        ("a-b " + "x" * 67 + "-y", ["a-b", "  " + "x" * 67 + "-y"]),
-    ],
-)
-def test_wrapped(text: str, lines: Sequence[str]) -> None:
-    assert report.wrapped(text) == lines
-
-
-def test_the_first_line_keeps_its_indentation() -> None:
-    indent = " " * 10
-    lines = report.wrapped("x" * 70, indent, first="  image   ")
-    assert lines == ["  image   " + "x" * 62, indent + "x" * 8]
-    assert report.wrapped("", indent, first="  image   ") == ["  image"]
-
-
-def test_a_very_long_word_is_wrapped_at_once() -> None:
-    lines = report.wrapped("x" * (1 << 18))
-    assert "".join(line.strip() for line in lines) == "x" * (1 << 18)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("x" * 72, "x" * 72),
-        ("x" * 73, "x" * 69 + "..."),
-        ("\u754c" * 36, "\u754c" * 36),
-        ("\u754c" * 37, "\u754c" * 34 + "..."),
-        ("\n", ""),
-    ],
-)
-def test_cut(text: str, shown: str) -> None:
-    assert report.cut(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -308,31 +246,3 @@ def test_cut(text: str, shown: str) -> None:
 )
 def test_step(word: str, text: str, line: str) -> None:
     assert report.step(word, text) == line
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (9_949, "9.9 kB"),
-        (9_950, "10 kB"),
-        (999_499, "999 kB"),
-        (999_500, "1.0 MB"),
-        (12_345_678, "12 MB"),
-        (5_000_000_000_000, "5000 GB"),
-    ],
-)
-def test_size(count: int, text: str) -> None:
-    assert report.size(count) == text
-
-
-def test_digests_and_counts_in_short() -> None:
-    assert report.short("sha256:" + "a" * 64) == "sha256:" + "a" * 12
-    assert report.short("a" * 64) == "a" * 12
-    assert [counted(count, "file") for count in (0, 1, 2)] == [
-        "0 files",
-        "1 file",
-        "2 files",
-    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.lock import Lock, SourceNeeded
 from mlreef_hooks.wheels.platform import Platform
@@ -379,7 +379,7 @@ def test_what_a_killed_resolution_left_is_removed(tmp_path: Path, index: Package
 _RESOLVE = """
 import sys
 from pathlib import Path
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.wheels.platform import Platform
 from mlreef_hooks.wheels.resolution import resolve
 platform = Platform("3.11", "x86_64", "glibc", (2, 36))

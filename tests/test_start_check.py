@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.builders.docker_engine import DockerBuilder
-from mlreef_hooks.config import Base, Config, DockerEngine, Pip, Registry
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, ImageSpec, entry_command

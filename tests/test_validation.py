@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from mlreef_hooks.config import Base, Config
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.problems import Problem

@@ -28,7 +28,7 @@ from mlreef_hooks.builders.pip_install import (
 )
 from mlreef_hooks.builders.start_check import StartCheck
 from mlreef_hooks.code_layers import write_code
-from mlreef_hooks.config import Base, DockerEngine, Pip, Registry
+from mlreef_hooks.config_images import Base, DockerEngine, Pip, Registry
 from mlreef_hooks.container import Lines
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.engine import Engine, EngineImage

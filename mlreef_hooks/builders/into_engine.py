@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from mlreef_hooks.bases import ImageBlobs
 from mlreef_hooks.builders.start_check import StartCheck
 from mlreef_hooks.builders.stored_image import StoredImage
-from mlreef_hooks.config import Base, DockerEngine
+from mlreef_hooks.config_images import Base, DockerEngine
 from mlreef_hooks.engine_image import candidate_name
 from mlreef_hooks.engine_pool import EnginePool, NoEngineError
 from mlreef_hooks.image import ArchivedLayer, docker_archive

@@ -19,7 +19,7 @@ from mlreef_hooks.builders.pip_install import without_credentials
 from mlreef_hooks.builders.stored_image import CheckStart, Deliver, StoredImage, read_stored
 from mlreef_hooks.builders.wheel_layers import WheelInstaller
 from mlreef_hooks.code_layers import Part, divide_code, write_part
-from mlreef_hooks.config import Base, Pip
+from mlreef_hooks.config_images import Base, Pip
 from mlreef_hooks.durable_files import make_folder, replace_file, turn_taken
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies, ImageSpec, image_config

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mlreef_hooks.builders.pip_install import BASE_UNFIT, INDEX_SAID, WHEELS_ONLY
-from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.container import KILLED, NOT_FOUND, TIMED_OUT, Ended
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain

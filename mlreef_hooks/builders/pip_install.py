@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlreef_hooks.config import DockerEngine, Pip
+from mlreef_hooks.config_images import DockerEngine, Pip
 from mlreef_hooks.container import GRACE, Run
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain

@@ -22,7 +22,7 @@ from mlreef_hooks.builders.pip_install import (
     pip_run,
     secret_texts,
 )
-from mlreef_hooks.config import DockerEngine, Pip
+from mlreef_hooks.config_images import DockerEngine, Pip
 from mlreef_hooks.container import Lines, Run
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder, replace_file, turn_taken
 from mlreef_hooks.engine import Engine

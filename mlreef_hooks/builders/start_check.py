@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlreef_hooks.config import DockerEngine
+from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.container import GRACE, TIMED_OUT, Ended, Lines, Run
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command

@@ -13,7 +13,7 @@ from typing import IO, cast
 from mlreef_hooks.base_facts import BaseFacts
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.code_layers import TIME
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci import Layer, plain_layer

@@ -15,6 +15,7 @@ from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.relay import Relayed, check_own
 from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.columns import columns, cut
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import timestamp
 from mlreef_hooks.job import BUILDING, PUBLISHED, QUEUED, STATES, UNFINISHED, Job
@@ -22,7 +23,6 @@ from mlreef_hooks.job_log import LogReader, log_path
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.process import kill_process, process_of, stop_process
 from mlreef_hooks.receive import retry as retry_job
-from mlreef_hooks.report import columns, cut
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.sweep import sweep as sweep_repository

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
-from mlreef_hooks.config import Config, DockerEngine
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.durable_files import appended
 from mlreef_hooks.engine_pool import EnginePool
 from mlreef_hooks.event_log import EventLog

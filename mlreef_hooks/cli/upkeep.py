@@ -17,6 +17,7 @@ from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.site import open_pool, open_registry, open_site
 from mlreef_hooks.collection import Collector
 from mlreef_hooks.collection_memory import CollectionMemory
+from mlreef_hooks.columns import size
 from mlreef_hooks.config import Config
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.hook_files import find_repositories, git_dir_of
@@ -28,7 +29,6 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.reindexing import Reindexer
-from mlreef_hooks.report import size
 from mlreef_hooks.site import Site
 
 _NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have names for people

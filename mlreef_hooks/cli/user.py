@@ -13,8 +13,10 @@ import click
 from packaging.version import InvalidVersion, Version
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.columns import size
 from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
-from mlreef_hooks.config import Config, DockerEngine
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, deprecation, find_version, newest
 from mlreef_hooks.index_check import check_document
@@ -22,7 +24,6 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
-from mlreef_hooks.report import size
 
 _form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 _index = click.option(

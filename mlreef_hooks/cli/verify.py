@@ -14,7 +14,8 @@ from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_layers_builder, open_site
 from mlreef_hooks.cli.user import find_module
-from mlreef_hooks.config import Config, LayersBuilder
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import LayersBuilder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.hook_files import git_dir_of
 from mlreef_hooks.index import Document

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mlreef_hooks.account import READ, WRITE
 from mlreef_hooks.bases import BASES
-from mlreef_hooks.config import Base, Config
+from mlreef_hooks.config import Config
+from mlreef_hooks.config_images import Base
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.engine import Engine
 from mlreef_hooks.errors import PublishError

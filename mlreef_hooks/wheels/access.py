@@ -26,7 +26,7 @@ from urllib.request import (
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.errors import PublishError
 
 PYPI = "https://pypi.org/simple/"

@@ -15,7 +15,7 @@ from threading import Event
 from time import monotonic, sleep
 from urllib.error import HTTPError
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.access import FAULTS, INDEX_HINT, Access, explain

@@ -21,7 +21,7 @@ from typing import NoReturn
 import uv
 
 from mlreef_hooks.builders.pip_install import secret_texts
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.access import INDEX_HINT, Access, index_urls, versions_of

@@ -3,7 +3,7 @@
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from mlreef_hooks.config import Pip
+from mlreef_hooks.config_images import Pip
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.wheels.access import INDEX_HINT, Access, index_urls, read_pages
 from mlreef_hooks.wheels.lock import SourceNeeded
