@@ -110,13 +110,6 @@ def _left(folder: Path, now: float, others: Collection[Path]) -> Iterator[Findin
         yield fault("clock-wrong", "clock", f"{ahead[0]} was changed in a time to come")
 
 
-def _changed(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except OSError:  # it was moved meanwhile
-        return 0.0
-
-
 def _held(folder: Path, visit: Visit) -> Iterator[Finding]:
     """Locks of ours that a process holds which is older than any build may become."""
     longest = 2 * visit.config.worker.job_seconds
