@@ -1,7 +1,7 @@
 """One publish, from a commit to an index entry: a stage a line."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -236,14 +236,16 @@ def _describe(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=visibility_of(manifest, repository.settings(), site),
+        visibility=visibility_of(manifest, repository, site),
         source=site.server.source(request.repository),
     )
 
 
-def visibility_of(manifest: ModuleManifest, settings: Mapping[str, str], site: Site) -> str:
+def visibility_of(
+    manifest: ModuleManifest, repository: GitRepository, site: Site, *, anew: bool = False
+) -> str:
     """The repository's visibility, which the author of a module may narrow and never widen."""
-    widest = site.server.visibility(settings)
+    widest = site.server.visibility(repository.git_dir, repository.settings(anew=anew))
     return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
@@ -282,7 +284,7 @@ def _complete(
     """
     return replace(
         entry,
-        visibility=visibility_of(entry.manifest, repository.settings(anew=True), site),
+        visibility=visibility_of(entry.manifest, repository, site, anew=True),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),

@@ -236,5 +236,5 @@ def _published(job: Job, site: Site) -> Document | None:
 
 def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | None) -> None:
     place = (job.request.repository.namespace, job.module_name, str(job.request.version))
-    visibility = site.server.visibility(repository.settings(anew=True))
+    visibility = site.server.visibility(repository.git_dir, repository.settings(anew=True))
     site.index.yank(*place, reason=reason, visibility=visibility)

@@ -158,7 +158,7 @@ class Reindexer:
             # Without a manifest nobody knows whether its author has narrowed it.
             visibility = VISIBILITIES[0]
             if manifest is not None:
-                visibility = visibility_of(manifest, repository.settings(), self.site)
+                visibility = visibility_of(manifest, repository, self.site)
         source = self.site.server.source(claim.request.repository)
         return restored_entry(claim, image, manifest, {"visibility": visibility, "source": source})
 

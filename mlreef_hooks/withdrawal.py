@@ -46,7 +46,7 @@ def _visibility(document: Document, site: Site) -> str:
     if git_dir is None:
         return str(document["visibility"])
     with contextlib.closing(GitRepository(git_dir)) as repository:
-        return site.server.visibility(repository.settings(anew=True))
+        return site.server.visibility(git_dir, repository.settings(anew=True))
 
 
 def folder_of(key: str, root: str) -> Path:

@@ -154,8 +154,8 @@ def test_who_pushed() -> None:
 )  # fmt: skip
 def test_visibility_is_private_without_a_word_that_is_known(said: str, visibility: str) -> None:
     server = PlainServer(settings=Server(), user_id=0)
-    assert server.visibility({"mlreef.visibility": said}) == visibility
-    assert server.visibility({}) == "private"
+    assert server.visibility(Path("/x"), {"mlreef.visibility": said}) == visibility
+    assert server.visibility(Path("/x"), {}) == "private"
 
 
 @pytest.mark.parametrize(

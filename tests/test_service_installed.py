@@ -1,7 +1,7 @@
-"""The service as it is installed, with accounts that have names, and pushes over ssh."""
+"""The service as it is installed, by a systemd that runs, with pushes over ssh."""
 
 import os
-import subprocess
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,111 +9,176 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.accounts import APART, copied_machine
+from tests.support.booted_machine import PROJECT_FOLDER, REPOSITORIES, BootedMachine, booted_machine
 from tests.support.git import Author
-from tests.support.processes import PATH, accepts, daemon, find_program, free_port
+from tests.support.processes import accepts, find_program, free_port, wait_until
 from tests.support.servers import ssh_command, write_sshd_config
 from tests.support.site import PROJECT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs a service")
 PROGRAM = Path(sys.prefix) / "bin" / "mlreef-hooks"
-STATE = "/var/lib/mlreef-hooks/state"
+FOLDER = "/var/lib/mlreef-hooks"
+STATE = f"{FOLDER}/state"
+UNIT, ADMIN = "mlreef-hooks.service", "mlreef-hooks"  # the account publishes
+SOCKET = "/run/mlreef-hooks/worker.sock"
 CONFIG = """
 [base.default]
 image = "mlreef-base:bookworm"
 python = "3.11"
 [builder]
 use = "layers"
-[images]
-path = "{images}"
 """
-# What systemd would do by the unit: systemd itself does not run where tests do.
+# The unit sees no /tmp but its own, and the program of the tests may be in there.
+INSTALL = f"""\
+mkdir /etc/systemd/system/{UNIT}.d /run/sshd
+printf '[Service]\\nBindReadOnlyPaths={PROJECT_FOLDER} {sys.prefix}\\n' \
+    >/etc/systemd/system/{UNIT}.d/program.conf
+{PROGRAM} install --service --all {REPOSITORIES}
+echo '{CONFIG}' >>/etc/mlreef-hooks/config.toml
+"""
 START = f"""\
-{PROGRAM} install --service --all "$1/srv"
-cat "$1/more.toml" >>/etc/mlreef-hooks/config.toml
-cp -R "$2" "$1/images"
-chown -R mlreef-hooks: "$1/images"
-mkdir /run/sshd /run/mlreef-hooks
-chown mlreef-hooks: /run/mlreef-hooks
-umask 027
-setpriv --reuid=mlreef-hooks --regid=mlreef-hooks --init-groups --no-new-privs \
-    --inh-caps=-all --bounding-set=-all env HOME={STATE} \
-    {PROGRAM} --config /etc/mlreef-hooks/config.toml worker &
-exec {find_program("sshd")} -D -e -f "$1/sshd_config"
+chown -R mlreef-hooks: {STATE}/images
+systemctl restart {UNIT}
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """The machine: its folder, a process that sees its file system, and the port of its ssh."""
+    """The machine, what `install` said, and an author of its repository."""
 
-    folder: Path
-    process: int
-    port: int
+    machine: BootedMachine
+    said: str
+    author: Author
 
-    def run(self, script: str, account: str) -> "subprocess.CompletedProcess[str]":
-        """What a shell script did there as an account."""
-        enter = ["nsenter", f"--mount=/proc/{self.process}/ns/mnt", "--", "setpriv"]
-        who = [f"--reuid={account}", f"--regid={account}", "--init-groups"]
-        return subprocess.run(
-            [*enter, *who, "sh", "-euc", script],
-            capture_output=True, text=True, check=False, env={"PATH": PATH},
-        )  # fmt: skip
+    def shown(self, name: str) -> str:
+        """A property of the unit."""
+        return self.machine.ask(f"systemctl show --value --property={name} {UNIT}").strip()
 
 
 @pytest.fixture(scope="module")
-def installed(stored_base: Path) -> Iterator[Installed]:
+def installed(stored_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """A machine with the service and an ssh server."""
-    with copied_machine() as folder:
-        port = free_port()
-        write_sshd_config(folder, port, {"LC_ALL": "C.UTF-8"})
-        (folder / "more.toml").write_text(CONFIG.format(images=folder / "images"))
-        words = [*APART, str(folder), "sh", "-euc", START, "sh", str(folder), str(stored_base)]
-        log = folder / "log"
-        with daemon(words, log=log, ready=lambda: accepts(port)) as process:
-            yield Installed(folder=folder, process=process, port=port)
+    port = free_port()
+    with booted_machine() as machine:
+        folder = machine.folder
+        config = write_sshd_config(folder, port, {"LC_ALL": "C.UTF-8"})
+        said = machine.ask(INSTALL)
+        machine.put(stored_base, f"{STATE}/images")
+        sshd = f"{find_program('sshd')} -D -e -f {config}"
+        machine.ask(f"{START} systemd-run --quiet --unit=sshd-of-the-tests {sshd}")
+        wait_until(lambda: accepts(port))
+        url = f"ssh://git@127.0.0.1:{port}{REPOSITORIES}/text/upper.git"
+        environment = {"GIT_SSH_COMMAND": ssh_command(folder)}
+        author = Author(tmp_path_factory.mktemp("author") / "clone", url, environment=environment)
+        yield Installed(machine=machine, said=said, author=author)
+
+
+def version(author: Author, number: str) -> str:
+    """The tag of a new commit, which is on no branch of the server."""
+    author.commit({**PROJECT, "README.md": number})
+    author.tag(f"publish/{number}")
+    return f"publish/{number}"
+
+
+def test_it_is_started_now_and_at_each_boot(installed: Installed) -> None:
+    assert f"started: {UNIT}, mlreef-hooks-sweep.timer" in installed.said
+    assert installed.shown("ActiveState") == "active"
+    enabled = "systemctl is-enabled mlreef-hooks.service mlreef-hooks-sweep.timer"
+    assert installed.machine.ask(enabled) == "enabled\nenabled\n"
+    assert "mlreef-hooks-sweep.service" in installed.machine.ask("systemctl list-timers")
 
 
 def test_pushes_over_ssh_are_published(installed: Installed) -> None:
-    url = f"ssh://git@127.0.0.1:{installed.port}{installed.folder}/srv/text/upper.git"
-    environment = {"GIT_SSH_COMMAND": ssh_command(installed.folder)}
-    author = Author(installed.folder / "clone", url, environment=environment)
-    author.commit(PROJECT)
-    author.tag("publish/1.0")
-    assert "is parked" in author.push("publish/1.0")
-    said = author.push("master")
+    tag = version(installed.author, "1.0")
+    assert "is parked" in installed.author.push(tag)
+    said = installed.author.push("master")
     assert "success: upper 1.0 is published" in said, said
-    shown = installed.run(f"{PROGRAM} status; {PROGRAM} logs 1", "git")
-    assert "published  text/upper  1.0" in shown.stdout, shown.stderr
-    assert "success: upper 1.0 is published" in shown.stdout
+    shown = installed.machine.ask(f"{PROGRAM} status; {PROGRAM} logs 1", "git")
+    assert "published  text/upper  1.0" in shown
+    assert "success: upper 1.0 is published" in shown
+    index = f"{FOLDER}/index/private/text/modules/text/upper.json"
+    assert '"version": "1.0"' in installed.machine.ask(f"cat {index}", "mlreef-hooks")
+
+
+def test_a_killed_worker_is_back(installed: Installed) -> None:
+    before = installed.shown("MainPID")
+    installed.machine.ask(f"systemctl kill --signal=KILL {UNIT}")
+    wait_until(lambda: installed.shown("MainPID") not in (before, "0"))
+    wait_until(lambda: installed.machine.run(f"test -S {SOCKET}").returncode == 0)
+    said = installed.author.push("master", version(installed.author, "2.0"))
+    assert "success: upper 2.0 is published" in said, said
+
+
+def test_what_is_pushed_while_it_is_away_is_published_when_it_is_back(
+    installed: Installed,
+) -> None:
+    installed.machine.ask(f"systemctl stop {UNIT}")
+    said = installed.author.push("master", version(installed.author, "3.0"))
+    assert "mlreef: the push is stored" in said
+    installed.machine.ask(f"systemctl start {UNIT}")
+    status = f"{PROGRAM} status --format json"
+    wait_until(lambda: '"3.0"' in installed.machine.ask(f"{PROGRAM} list --format json", ADMIN))
+    assert '"queued"' not in installed.machine.ask(status, "git")
 
 
 REACHES = [
     f"ls {STATE}",
-    f"cat {STATE}/jobs.sqlite",
+    f"head -c 6 {STATE}/jobs.sqlite",
     f"cat {STATE}/.docker/config.json",
     f"touch {STATE}/x",
-    "touch /var/lib/mlreef-hooks/index/public/x",
-    "touch /var/lib/mlreef-hooks/index/index.json",
+    f"ls {FOLDER}/index/private",
+    f"touch {FOLDER}/index/x",
     "touch /etc/mlreef-hooks/config.toml",
-    "rm -f /run/mlreef-hooks/worker.sock",
-    "touch /etc/systemd/system/mlreef-hooks.service",
+    f"rm -f {SOCKET}",
+    f"touch /etc/systemd/system/{UNIT}",
+    f"systemctl stop {UNIT}",
+    f"kill $(systemctl show --value --property=MainPID {UNIT})",
 ]
 
 
 @pytest.mark.parametrize("script", REACHES)
 def test_the_account_of_the_repositories_does_not_reach(installed: Installed, script: str) -> None:
-    folder = "/var/lib/mlreef-hooks"
-    made = f"mkdir -p {STATE}/.docker {folder}/index/public; touch {STATE}/.docker/config.json"
-    assert installed.run(f"umask 022; {made}", "mlreef-hooks").returncode == 0
-    done = installed.run(script, "git")
+    secret = f"mkdir -p {STATE}/.docker; touch {STATE}/.docker/config.json"
+    installed.machine.ask(secret, ADMIN)
+    done = installed.machine.run(script, "git")
     assert done.returncode != 0
-    assert "ermission denied" in done.stderr
-    if "etc" not in script and not script.startswith("rm"):
-        assert installed.run(script, "mlreef-hooks").returncode == 0  # it is there, for others
+    assert re.search(r"[Pp]ermission denied|not permitted|authentication required", done.stderr)
+    if FOLDER in script:
+        installed.machine.ask(script, ADMIN)  # it is there, for others
 
 
-def test_the_service_cannot_write_into_a_repository(installed: Installed) -> None:
-    place = installed.folder / "srv/text/upper.git"
-    for script in (f"touch {place}/x", f"git --git-dir={place} update-ref refs/tags/x master"):
-        assert "ermission denied" in installed.run(script, "mlreef-hooks").stderr
+CLOSED = [
+    f"touch {REPOSITORIES}/text/upper.git/x",
+    f"git --git-dir={REPOSITORIES}/text/upper.git update-ref refs/tags/x master",
+    "touch /etc/x",
+    "touch /usr/local/bin/x",
+    "touch /var/lib/x",
+    "touch /root/x",
+]
+
+
+@pytest.mark.parametrize("script", CLOSED)
+def test_the_service_sees_files_that_not_even_root_could_write(
+    installed: Installed, script: str
+) -> None:
+    inside = f"nsenter --target={installed.shown('MainPID')} --mount -- {script}"
+    assert "Read-only file system" in installed.machine.run(inside).stderr
+
+
+def test_the_service_has_no_rights_but_its_own(installed: Installed) -> None:
+    facts = installed.machine.ask(f"cat /proc/{installed.shown('MainPID')}/status")
+    for fact in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000",
+                 "CapBnd:\t0000000000000000"):  # fmt: skip
+        assert fact in facts
+    user = installed.machine.ask("id -u mlreef-hooks").strip()
+    assert f"Uid:\t{user}\t{user}" in facts
+
+
+def test_it_is_taken_back(installed: Installed) -> None:
+    """The last one: nothing of the service is left but its account, state and index."""
+    installed.machine.ask(f"{PROGRAM} uninstall --service --all {REPOSITORIES}")
+    gone = installed.machine.run(f"systemctl is-active {UNIT} mlreef-hooks-sweep.timer")
+    assert gone.stdout == "inactive\ninactive\n"
+    assert installed.machine.run(f"systemctl cat {UNIT}").returncode != 0
+    said = installed.author.push("master", version(installed.author, "4.0"))
+    assert "mlreef" not in said

@@ -57,9 +57,9 @@ class PlainServer:
         except KeyError:
             return str(self.user_id)
 
-    def visibility(self, repository_settings: Mapping[str, str]) -> str:
+    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
         """What `git config mlreef.visibility` says in the repository; private without a word."""
-        said = repository_settings.get("mlreef.visibility", "").strip().lower()
+        said = settings.get("mlreef.visibility", "").strip().lower()
         return said if said in VISIBILITIES else "private"
 
     def source(self, repository: RepositoryName) -> str | None:

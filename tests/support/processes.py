@@ -24,6 +24,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
     "systemd-analyze": "systemd",
+    "systemd-nspawn": "systemd-container",
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
 }
