@@ -127,8 +127,11 @@ class SmallSite:
         assert all(states[number] in (QUEUED, BUILDING, PUBLISHED) for number in kept)
 
     def finish(self, calm: GitSite) -> None:
-        """Do what a timer does; then everything is published, as elsewhere."""
+        """Do what a timer does, and what an administrator does who has made room; then everything
+        is published, as elsewhere.
+        """
         self._site.command("sweep")
+        self._site.command("retry", "--all")  # what failed often waits for long
         check_whole(self._site)
         images = digests(self._site, MODULE)
         assert images.keys() == {*self._tried} - self._refused
