@@ -47,7 +47,8 @@ def _check_rules(table: Mapping[str, object]) -> Iterator[str]:
 @dataclass(frozen=True, kw_only=True)
 class Publish:
     """`[publish]`: what publishes. `signed_tags` names a file of those who may sign publish tags;
-    then a tag without their signature publishes nothing.
+    then a tag without their signature publishes nothing. The gate lets a push through that it has
+    not seen to its end in `gate_seconds`.
     """
 
     tags: tuple[str, ...] = field(
@@ -57,6 +58,7 @@ class Publish:
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
     signed_tags: str = path_key()
     publish_on: Literal["tag", "push"] = "tag"
+    gate_seconds: int = 20
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:

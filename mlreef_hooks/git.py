@@ -14,6 +14,9 @@ _KEPT_VARIABLES = (
     "PATH", "HOME", "XDG_CONFIG_HOME",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 )  # fmt: skip
+# Where git keeps the objects of a push until its pre-receive hooks have let it in, see "Quarantine
+# Environment" in git-receive-pack(1); the second is the quarantine itself, absolute.
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 # What is checked or published may be anybody's: its settings must not make git run anything.
 _RUNS_NOTHING = (
@@ -72,7 +75,8 @@ class Changes:
 
 def git_environment() -> dict[str, str]:
     """The few variables that a git process gets; a hook's own may hold passwords."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    names = (*_KEPT_VARIABLES, *(_QUARANTINE if quarantine() else ()))
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         **kept,
@@ -85,6 +89,15 @@ def git_environment() -> dict[str, str]:
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
     }
+
+
+def quarantine() -> Path | None:
+    """The folder of the objects of the push that a pre-receive hook is asked about, None elsewhere.
+
+    What is not there is in the repository and its alternates.
+    """
+    said = [os.environ.get(name, "") for name in _QUARANTINE[:2]]
+    return Path(said[1]) if all(said) else None
 
 
 def run_git(

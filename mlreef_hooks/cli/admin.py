@@ -15,8 +15,11 @@ from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config
 from mlreef_hooks.config import Config
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.gate_setting import decide_gate, forget_gate
 from mlreef_hooks.git_settings import read_settings, set_own
 from mlreef_hooks.hook_files import (
+    GATE,
+    HOOK,
     find_repositories,
     git_dir_of,
     hook_text,
@@ -65,6 +68,10 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     help="Publish each push of the main branch of these repositories too, or tags alone.",
 )  # fmt: skip
 @click.option("--service", is_flag=True, help="Publish as an account of its own, by systemd.")
+@click.option(
+    "--gate/--no-gate", "gate", default=None,
+    help="Refuse pushes to these repositories with a publish tag that can never be published.",
+)  # fmt: skip
 @click.pass_obj
 def install(
     config_file: str | None,
@@ -76,6 +83,7 @@ def install(
     main_branch: str,
     publish_on: str | None,
     service: bool,
+    gate: bool | None,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
 
@@ -97,10 +105,11 @@ def install(
     if not dry_run:
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
-    text = hook_text(python, path.resolve(), config)
+    texts = {name: hook_text(python, path.resolve(), config, name=name) for name in (HOOK, GATE)}
 
     def put(git_dir: Path) -> str:
-        said = _install(git_dir, text=text, config=config, dry_run=dry_run)
+        said = _install(git_dir, text=texts[HOOK], config=config, dry_run=dry_run)
+        said += _install_gate(git_dir, gate, text=texts[GATE], dry_run=dry_run)
         if not dry_run:
             _set_publish_on(git_dir, publish_on, config)
         return said
@@ -117,6 +126,18 @@ def _install(git_dir: Path, *, text: str, config: Config, dry_run: bool) -> str:
     said = install_hook(git_dir, text, dry_run=dry_run)
     switched = switch_on(git_dir, dry_run=dry_run)
     return f"{said}, push options are on" if switched else said
+
+
+def _install_gate(git_dir: Path, wanted: bool | None, *, text: str, dry_run: bool) -> str:
+    """What was done about the gate, to be read behind what was done about the hook."""
+    if decide_gate(git_dir, wanted, dry_run=dry_run):
+        return f", the gate {install_hook(git_dir, text, name=GATE, dry_run=dry_run)}"
+    return _uninstall_gate(git_dir, dry_run=dry_run)
+
+
+def _uninstall_gate(git_dir: Path, *, dry_run: bool) -> str:
+    said = uninstall_hook(git_dir, name=GATE, dry_run=dry_run)
+    return "" if said == "not installed" else f", the gate {said}"
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
@@ -164,7 +185,9 @@ def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool, service
 
 
 def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
-    said = uninstall_hook(git_dir, dry_run=dry_run)
+    said = uninstall_hook(git_dir, dry_run=dry_run) + _uninstall_gate(git_dir, dry_run=dry_run)
+    if not dry_run:
+        forget_gate(git_dir)
     switched = take_back(git_dir, dry_run=dry_run)
     return f"{said}, push options are off again" if switched else said
 

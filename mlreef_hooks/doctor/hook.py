@@ -12,15 +12,18 @@ from mlreef_hooks.account import EXECUTE, READ, Account
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.doctor.machine import git_version
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.gate_setting import wants_gate
 from mlreef_hooks.git import ask_git
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
-from mlreef_hooks.hook_files import HOOK, PROGRAM, HookState, hook_text, read_hook
+from mlreef_hooks.hook_files import GATE, PROGRAM, HookState, hook_text, read_hook
 
 _TRIAL = """\
 import sys, mlreef_hooks.cli.post_receive, mlreef_hooks.builders.layers, mlreef_hooks.registry
+import mlreef_hooks.cli.pre_receive
 [open(path).close() for path in sys.argv[1:]]
 """
 _TRIAL_SECONDS = 20
+_REFUSING = ("hook-interpreter", "hook-line-ends")  # as a gate
 _CONFIG_HOOKS = (2, 54)  # the git that runs hooks of its configuration
 Trial = Callable[[str, str, Account], str]
 
@@ -36,7 +39,12 @@ def look_at_hooks(visit: Visit) -> Iterator[Finding]:
         except (OSError, PublishError) as error:
             said = error.message if isinstance(error, PublishError) else str(error)
             found = [fault("repository-unreadable", git_dir, said)]
-        yield from found or [fine(git_dir, "the hook is installed")]
+        yield from found or [fine(git_dir, _what_is_there(git_dir))]
+
+
+def _what_is_there(git_dir: Path) -> str:
+    gate = read_hook(git_dir, GATE).kind == "ours"
+    return "the hook and the gate are installed" if gate else "the hook is installed"
 
 
 def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -> Iterator[Finding]:
@@ -47,6 +55,7 @@ def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -
         return
     ask_git(git_dir, "rev-parse", "--git-dir")
     settings = read_settings(git_dir)
+    yield from _faults_of_gate(git_dir, settings, visit, trial)
     elsewhere = last_of(settings, "core.hookspath")
     if elsewhere:
         said = f"git looks for hooks in {elsewhere.value}, by {elsewhere.origin}"
@@ -61,6 +70,21 @@ def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -
     found = hook_fault(state, visit, trial)
     if found:
         yield fault(found[0], git_dir, found[1])
+
+
+def _faults_of_gate(
+    git_dir: Path, settings: Sequence[Setting], visit: Visit, trial: Trial
+) -> Iterator[Finding]:
+    """What is wrong with the gate, where there is one or is to be one; git lets nothing in where a
+    pre-receive hook does not run.
+    """
+    state = read_hook(git_dir, GATE)
+    if state.kind == "ours" or wants_gate(settings):
+        found = hook_fault(state, visit, trial)
+        if found:
+            name, said = found
+            refuses = "; git refuses every push" if name in _REFUSING else ""
+            yield fault(name, git_dir, said.replace("the hook", "the gate") + refuses)
 
 
 def _configured(settings: Sequence[Setting]) -> str:
@@ -85,7 +109,7 @@ def config_hook_fault(
 
 def hook_fault(state: HookState, visit: Visit, trial: Trial) -> tuple[str, str] | None:
     """Why the hook would not do its work for the repository's owner, None where it would."""
-    git_dir, hook = state.git_dir, state.git_dir / "hooks" / HOOK
+    git_dir, hook = state.git_dir, state.path
     account = Account.of(git_dir.stat().st_uid)
     if state.kind != "ours":
         return _absence(state, hook)
@@ -125,7 +149,7 @@ def _fault_of_values(
     said = trial(python, named, account)
     if said:
         return "hook-program", said
-    expected = hook_text(Path(python), Path(named), visit.config)
+    expected = hook_text(Path(python), Path(named), visit.config, name=state.name)
     if state.text != expected or Path(named).resolve() != visit.config_file.resolve():
         return "hook-outdated", "the hook is of another version or configuration"
     return None
