@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.hook_files import GATE, hook_text
+from tests.support.accounts import GIT, give, open_folder
+from tests.support.doctor import root_only
 from tests.support.git import Author, GitError, make_bare, remote_lines, write_hook
 from tests.support.publishing import jobs, project
 from tests.support.raw_objects import RawObjects
@@ -96,14 +98,14 @@ def test_a_bad_tag_is_refused_before_it_lands(
     before = state_of(repository_of(site))
     author.commit({"README.md": "good"})
     author.git("branch", "good")
-    author.commit({**BAD, "upper.py": "import argparse\nx = (\n"})
+    author.commit({**BAD, "mlreef.toml": PROJECT["mlreef.toml"] + "colour = 1\n"})
     author.tag("publish/1.0.0")
     for words in (["publish/1.0.0"], ["--atomic", "good", "publish/1.0.0"]):
         said = refusal(author, *words)
         assert "mlreef: publish/1.0.0 cannot be published:" in said
         assert f"{UNPINNED}: write numpy==<version> [requirement-unpinned]" in said
-        assert "error: upper.py:2:" in said
-        assert "[syntax-error]" in said
+        assert "error: mlreef.toml:5: " in said
+        assert "[toml-key-unknown]" in said
         assert "error: nothing of this push is stored, because of publish/1.0.0\n" in said
         assert state_of(repository_of(site)) == before
     assert not (site.state / "jobs.sqlite").exists()
@@ -226,9 +228,9 @@ def test_signed_tags(tmp_path: Path) -> None:
             assert said in refusal(author, "publish/1.0")
     assert "success: upper 1.0" in "\n".join(remote_lines(author.push("publish/1.0")))
     Path(signers).unlink()  # which only an administrator can help
-    author.tag("publish/2.0")
+    author.git("tag", "--sign", "--message=x", "publish/2.0")
     lines = remote_lines(author.push("publish/2.0"))
-    assert lines[0].startswith("warning: the gate lets 1 publish tag in unseen: the file of those")
+    assert lines[0].startswith("warning: the gate lets 1 publish tag in unseen: the file")
 
 
 # -- what is let in --------------------------------------------------------------------------------
@@ -241,11 +243,7 @@ def test_what_comes_early_is_parked_and_what_is_deleted_is_yanked(
     author.tag("publish/1.0")
     assert "is parked" in remote_lines(author.push("publish/1.0"))[0]
     assert "success: upper 1.0" in "\n".join(remote_lines(author.push("master")))
-    assert "is already published" not in "\n".join(remote_lines(author.push("publish/1.0")))
     assert "is yanked" in "\n".join(remote_lines(author.push(":publish/1.0")))
-    author.git("push", "--quiet", "origin", "HEAD:refs/heads/refs/tags/publish/x")
-    author.tag("publish/x")
-    assert "is yanked" not in refusal(author, "publish/x")
 
 
 def test_a_moved_tag_of_a_version_that_was_never_published(site: GitSite, author: Author) -> None:
@@ -254,9 +252,8 @@ def test_a_moved_tag_of_a_version_that_was_never_published(site: GitSite, author
     author.push("publish/1.0")
     author.commit({"README.md": "moved"})
     author.tag("publish/1.0", force=True)
-    author.push("master")
-    said = "\n".join(remote_lines(author.push("--force", "publish/1.0")))
-    assert "success: upper 1.0" in said
+    assert "is parked" in remote_lines(author.push("--force", "publish/1.0"))[0]
+    assert "success: upper 1.0" in "\n".join(remote_lines(author.push("master")))
 
 
 def test_warnings_are_no_reason(author: Author) -> None:
@@ -394,7 +391,7 @@ def _closed_config(site: GitSite) -> str:
 def _no_git(site: GitSite) -> str:
     hook = repository_of(site) / "hooks" / GATE
     hook.write_text(hook.read_text().replace("#!/bin/sh\n", "#!/bin/sh\nunset GIT_DIR; cd /\n"))
-    return "/ cannot be read by git: fatal: not"
+    return ". cannot be read by git: "
 
 
 @pytest.mark.parametrize(
@@ -430,6 +427,31 @@ def test_an_index_that_cannot_be_read(site: GitSite, author: Author) -> None:
     author.commit(BAD)  # which is known without an index
     author.tag("publish/3.0")
     assert UNPINNED in refusal(author, "publish/3.0")
+
+
+@root_only
+def test_an_account_that_may_not_read_the_state_is_told_of_the_tree_alone() -> None:
+    with open_folder() as folder:
+        site = make_site(folder / "site")
+        author = gated(site)
+        author.tag("publish/1.0")
+        author.push("publish/1.0")
+        author.commit({"README.md": "moved"})
+        moved = author.git("rev-parse", "HEAD")
+        bad = author.commit(BAD)
+        author.push("master")
+        give(site.repositories, GIT)
+        site.state.chmod(0o700)
+        for commit, status in ((moved, 0), (bad, 1)):
+            done = subprocess.run(
+                ["sh", f"hooks/{GATE}"], cwd=repository_of(site), user=GIT, group=GIT,
+                input=f"{'0' * 40} {commit} refs/tags/publish/1.0\n",
+                env={"GIT_DIR": ".", "HOME": "/"},
+                extra_groups=[], capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert (done.returncode, done.stderr) == (status, "")
+            assert (UNPINNED in done.stdout) == bool(status)
+            assert "unseen" not in done.stdout
 
 
 def test_a_mistake_of_the_program_is_kept_and_lets_a_push_in(site: GitSite, author: Author) -> None:
