@@ -12,6 +12,7 @@ usage: ./install.sh [--yes] [--prefix DIR] [--service] [--repo PATH... | --all D
   --repo PATH   put the hook into this repository (may be repeated)
   --all DIR     put the hook into every repository below DIR
   --service     publish as an account of its own, by systemd (as root)
+  --gate        refuse publish tags that can never be published before they land
   --dry-run     say what would be done and do nothing
   --uninstall   take the hook out of the repositories; without any, remove the environment
   --config FILE the configuration of these repositories

@@ -1,6 +1,7 @@
 """The gate, by real pushes: what is refused, what is let in, and what is left of either."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.hook_files import GATE, hook_text
+from mlreef_hooks.config import Config
+from mlreef_hooks.hook_files import GATE, hook_text, install_hook
 from tests.support.accounts import GIT, give, open_folder
 from tests.support.doctor import root_only
 from tests.support.git import Author, GitError, make_bare, remote_lines, write_hook
@@ -352,6 +354,27 @@ def test_a_dry_run_changes_nothing(site: GitSite, author: Author) -> None:
 
 
 # -- it fails open ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", [name for name in ("dash", "bash") if shutil.which(name)])
+def test_only_the_status_of_a_refusal_refuses(tmp_path: Path, shell: str) -> None:
+    repository, python = make_bare(tmp_path / "x.git"), tmp_path / "the python"
+    install_hook(repository, hook_text(python, tmp_path / "c", Config(), name=GATE), name=GATE)
+    one, none = "a" * 40, "0" * 40
+    made = f"{none} {one} refs/tags/publish/1.0\n"
+    ordinary = f"{one} {none} refs/tags/publish/2.0\n{none} {one} refs/heads/master\n"
+    for ends, expected in (("0", 0), ("10", 1), ("1", 0), ("3", 0), ("130", 0)):
+        python.write_text(f"#!/bin/sh\ncat\nexit {ends}\n")
+        python.chmod(0o755)
+        for stdin, started in ((ordinary, False), (ordinary + made, True)):
+            done = subprocess.run(
+                [shell, f"hooks/{GATE}"], cwd=repository, env={"PATH": os.defpath}, input=stdin,
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert done.returncode == (expected if started else 0)
+            assert done.stdout.startswith(made if started else "")
+            assert ("in unseen" in done.stdout) == (started and ends not in ("0", "10"))
+            assert bool(done.stdout) == started
 
 
 def _no_interpreter(site: GitSite) -> str:
