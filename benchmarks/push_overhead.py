@@ -3,8 +3,8 @@
     .cache/test-venv/bin/python -m benchmarks.push_overhead [--rounds 15] [--json FILE]
 
 Each round makes one commit and pushes it to a repository without a hook, to one with a hook that
-does nothing (`exit 0`: what any hook costs), to one with ours, and to one with the gate as well, in an
-order that changes.
+does nothing (`exit 0`: what any hook costs), to one with ours, and to one with the gate as well, in
+an order that changes.
 """
 
 import argparse

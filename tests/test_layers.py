@@ -40,7 +40,7 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation checking collection doctor.* edge gate image_collection intake plan"
-    " publish receive reindexing restored_entry site sweep verification withdrawal work",
+    " publish reader_index receive reindexing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -111,6 +111,7 @@ EDGES = {
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
+    "servers.people": "account",
     "servers.table": "servers.plain",
     "state_files": "durable_files job_log wheels.unfinished",
     "service_files": "account durable_files",
@@ -146,7 +147,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " service_files ssh_signature wheels.bytecode wheels.resolution",
+    " servers.people service_files ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

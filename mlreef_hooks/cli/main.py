@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "user:show",
     "run": "user:run",
     "verify": "verify:verify",
+    "modules": "modules:modules",
 }
 
 
