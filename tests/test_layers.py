@@ -40,7 +40,8 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation checking collection doctor.* edge gate image_collection intake plan"
-    " publish reader_index receive reindexing restored_entry site sweep verification withdrawal work",
+    " publish reader_index receive reindexing restored_entry site sweep verification withdrawal"
+    " work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {

@@ -25,10 +25,20 @@ from mlreef_hooks.servers.people import ACCESS
 _LONGEST = 4096  # characters of what is asked
 _MOST_WORDS = 20
 _FORMS = ("text", "json")
+_LISTED = "modules list shows all that you may see"  # the same whether there is such a module
 _USAGE = (
     "write modules list, modules search WORD..., or modules show NAMESPACE/NAME[@VERSION],"
     " and --format json where you like"
 )
+
+
+class NoQuestionError(click.ClickException):
+    """What is asked is none of the questions. The exit status is that of a usage error."""
+
+    exit_code = click.UsageError.exit_code
+
+    def __init__(self) -> None:
+        super().__init__(_USAGE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +69,18 @@ def modules(config_file: str | None, user: str, server: str) -> None:
 
 
 def read_question(command: str) -> Question:
-    """The question in what an ssh client wants to be run; a usage error where it is none."""
+    """The question in what an ssh client wants to be run; NoQuestionError where it is none."""
     try:
         words = shlex.split(command) if len(command) <= _LONGEST else []
     except ValueError:
         words = []
     asked, form = _without_format(words)
     if asked[:1] != ["modules"] or form not in _FORMS or len(asked) > _MOST_WORDS:
-        raise click.UsageError(_USAGE)
+        raise NoQuestionError
     verb, rest = "".join(asked[1:2]), tuple(asked[2:])
     fits = {"list": not rest, "search": bool(rest), "show": len(rest) == 1}
     if not fits.get(verb) or any(word.startswith("-") for word in rest):
-        raise click.UsageError(_USAGE)
+        raise NoQuestionError
     return Question(verb=verb, words=rest, form=form)
 
 
@@ -90,7 +100,7 @@ def _without_format(words: Sequence[str]) -> tuple[list[str], str]:
 def answer(question: Question, index: ReaderIndex) -> str:
     """The text, or the JSON, that answers a question."""
     if question.verb == "show":
-        document, version = find_in(index, question.words[0])
+        document, version = find_in(index, question.words[0], _LISTED)
         return _json(document) if question.form == "json" else page_of(document, version)
     lines = matching(index.lines(), question.words)
     return _json(lines) if question.form == "json" else table_of(lines)

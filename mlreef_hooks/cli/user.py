@@ -59,8 +59,11 @@ class Findable(Protocol):
         """A module's document, None where there is none."""
 
 
-def find_in(index: Findable, module: str) -> tuple[Document, Document]:
-    """The document and the version that `NAMESPACE/NAME[@VERSION]` names."""
+def find_in(index: Findable, module: str, hint: str = "") -> tuple[Document, Document]:
+    """The document and the version that `NAMESPACE/NAME[@VERSION]` names.
+
+    PublishError where there is none, with `hint`, or else with the names of modules like it.
+    """
     place, _, wanted = module.partition("@")
     lines = index.lines()
     names = {f"{line['namespace']}/{line['name']}": line for line in lines}
@@ -69,8 +72,8 @@ def find_in(index: Findable, module: str) -> tuple[Document, Document]:
     namespace, _, name = (short[0] if len(short) == 1 else place).rpartition("/")
     document = index.find(namespace, name) if namespace else None
     if document is None:
-        hint = did_you_mean(place, list(names)) if names else "the index is empty"
-        raise PublishError(f"there is no module {place}", hint)
+        like = did_you_mean(place, list(names)) if names else "the index is empty"
+        raise PublishError(f"there is no module {place}", hint or like)
     return document, _find_version(document, wanted)
 
 
