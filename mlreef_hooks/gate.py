@@ -24,7 +24,7 @@ from mlreef_hooks.tree_listing import Recall
 from mlreef_hooks.validation import Validation, validate
 
 _ENOUGH = 20  # tags that are refused; then the push is, whatever else it holds
-_MISTAKE = "it failed by a mistake of its own"
+MISTAKE = "it failed by a mistake of its own"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Gate:
             self.unseen.append(error.message)
         except Exception as error:
             self.keep_mistake(error)
-            self.unseen.append(_MISTAKE)
+            self.unseen.append(MISTAKE)
         else:
             if lines:
                 self.refused.append(tag.tag)

@@ -118,6 +118,25 @@ def test_a_bad_tag_is_refused_before_it_lands(
     assert site.versions(MODULE) == ["1.0.0"]
 
 
+def test_the_gate_leaves_no_file_and_changes_none(site: GitSite, author: Author) -> None:
+    author.tag("publish/1.0")
+    author.push("publish/1.0")
+
+    def files() -> Mapping[Path, tuple[int, bytes]]:
+        found = [path for path in site.folder.rglob("*") if path.is_file()]
+        own = [path for path in found if author.folder not in path.parents]
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in own}
+
+    before = files()
+    author.commit({"README.md": "moved"})
+    author.tag("publish/1.0", force=True)
+    assert "[tag-moved]" in refusal(author, "--force", "publish/1.0")
+    author.commit(BAD)
+    author.tag("publish/2.0")
+    assert UNPINNED in refusal(author, "publish/2.0")
+    assert files() == before
+
+
 def test_two_bad_tags_with_ten_others(site: GitSite, author: Author) -> None:
     for number in range(9):
         author.tag(f"publish/1.{number}", f"release {number}")

@@ -5,7 +5,8 @@ Whatever fails here lets the push in. Imported without click, as `post_receive`.
 
 import os
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -16,7 +17,7 @@ from mlreef_hooks.cli.pusher import Pusher
 from mlreef_hooks.cli.site import keep_mistake, open_server
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.gate import Gate, Known
+from mlreef_hooks.gate import MISTAKE, Gate, Known
 from mlreef_hooks.gate_report import let_through
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_records import published_commits
@@ -33,30 +34,33 @@ def run_gate(config_file: str | None) -> int:
     pusher = Pusher(sys.stdout.fileno())
     try:
         config = load_config(config_file)
-        errors = config.state_path / "logs" / "errors.log"
-        gate = Gate(
-            config=config, known=_known(config), say=pusher.say,
-            keep_mistake=partial(keep_mistake, errors),
-        )  # fmt: skip
+        with _remembered(config.state_path / "cache.sqlite") as recall:
+            return _status(_look(_gate(config, recall, pusher)))
     except Exception as error:  # without a configuration there is no place to keep it
         said = error.message if isinstance(error, PublishError) else type(error).__name__
         pusher.say(let_through(0, said))
         return 0
-    return _status(_look(gate))
 
 
-def _known(config: Config) -> Known:
+@contextmanager
+def _remembered(path: Path) -> Iterator[Recall]:
+    """What is remembered of folders, where something is: the gate makes no file."""
+    if not os.access(path, os.W_OK):
+        yield nothing_known
+        return
+    with closing(BuildCache(path)) as cache:
+        yield recall_from(cache.folders)
+
+
+def _gate(config: Config, recall: Recall, pusher: Pusher) -> Gate:
     state = config.state_path
-    return Known(
+    known = Known(
         index=IndexFiles(config.index_path),
         published=partial(published_commits, state / "jobs.sqlite"),
-        recall=_recall(state / "cache.sqlite"),
+        recall=recall,
     )
-
-
-def _recall(path: Path) -> Recall:
-    """What is remembered of folders, where something is: the gate makes no file."""
-    return recall_from(BuildCache(path).folders) if os.access(path, os.W_OK) else nothing_known
+    keep = partial(keep_mistake, state / "logs" / "errors.log")
+    return Gate(config=config, known=known, say=pusher.say, keep_mistake=keep)
 
 
 def _look(gate: Gate) -> bool:
@@ -78,7 +82,7 @@ def _look(gate: Gate) -> bool:
         reason = error.message
     except Exception as error:
         gate.keep_mistake(error)
-        reason = "it failed by a mistake of its own"
+        reason = MISTAKE
     timer.cancel()
     return gate.end(reason)
 
