@@ -19,7 +19,6 @@ from mlreef_hooks.job_records import read_records
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.push import PublishRequest, RefUpdate, RepositoryName
 from mlreef_hooks.push_option_setting import SETTING
-from mlreef_hooks.servers.table import SERVERS
 from mlreef_hooks.waiting_room import MARK, WaitingRoom
 from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
 from tests.support.git import Author, make_bare
@@ -138,8 +137,7 @@ def gitolite(git_dir: Path) -> None:
 
 
 def gitlab(git_dir: Path) -> None:
-    (git_dir / "hooks").rename(git_dir / "hooks.before")
-    (git_dir / "hooks").symlink_to("/opt/gitlab/embedded/service/gitlab-shell/hooks")
+    set_own(git_dir, "gitlab.fullpath", "text/upper")
 
 
 def forge(name: str) -> Callable[[Path], None]:
@@ -159,13 +157,24 @@ def forge(name: str) -> Callable[[Path], None]:
         ("gitolite", gitolite), ("soft-serve", forge("soft-serve")),
     ],
 )  # fmt: skip
-def test_a_git_server_that_is_not_known_is_found(
-    site: GitSite, name: str, make: Callable[[Path], None]
+def test_a_server_that_is_not_the_one_of_the_configuration_is_found(
+    tmp_path: Path, name: str, make: Callable[[Path], None]
 ) -> None:
-    make(repository_of(site))
-    found = faults(site, "repositories")
-    assert ("server-unknown" in found) == (name not in SERVERS)
-    assert all(said.startswith(f"{name} keeps it") for said in found.values())
+    for kind in ("auto", "plain", name):
+        site = GitSite(tmp_path / kind, settings={"server": {"kind": kind}})
+        site.repository("text/upper")
+        make(repository_of(site))
+        wrong = {"server-kind": f"{name} keeps it, and the configuration says plain"}
+        assert faults(site, "repositories") == (wrong if kind == "plain" else {})
+
+
+def test_a_repository_whose_name_nobody_says_is_found(tmp_path: Path) -> None:
+    site = GitSite(tmp_path)
+    git_dir = site.repository(f"@hashed/aa/bb/{'a' * 64}")
+    said = f"nothing says which project the repository {git_dir.name} is"
+    assert faults(site, "repositories") == {"name-unknown": said}
+    set_own(git_dir, "mlreef.fullPath", "text/upper")
+    assert faults(site, "repositories") == {}
 
 
 def test_a_repository_that_git_does_not_read_is_found(site: GitSite) -> None:

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from mlreef_hooks.account import EXECUTE, READ, Account
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
-from mlreef_hooks.doctor.machine import git_version
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git
+from mlreef_hooks.git import ask_git, git_version
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
 from mlreef_hooks.hook_files import HOOK, PROGRAM, HookState, hook_text, read_hook
+from mlreef_hooks.hook_place import HookPlace, hook_place, other_places
+from mlreef_hooks.hook_setting import CONFIG_HOOKS
 
 _TRIAL = """\
 import sys, mlreef_hooks.cli.post_receive, mlreef_hooks.builders.layers, mlreef_hooks.registry
 [open(path).close() for path in sys.argv[1:]]
 """
 _TRIAL_SECONDS = 20
-_CONFIG_HOOKS = (2, 54)  # the git that runs hooks of its configuration
 Trial = Callable[[str, str, Account], str]
 
 
@@ -51,16 +51,46 @@ def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -
     if elsewhere:
         said = f"git looks for hooks in {elsewhere.value}, by {elsewhere.origin}"
         yield fault("hooks-path", git_dir, said)
-    state = read_hook(git_dir)
+    try:
+        place = hook_place(HOOK, git_dir, visit.config.server)
+    except PublishError as error:
+        yield fault("hook-missing", git_dir, error.message).but(hint=error.hint)
+        return
+    state = read_hook(git_dir, place.seen)
     named = _configured(settings)
     if named:
-        for name, said in config_hook_fault(named, version, installed=state.kind == "ours"):
+        twice = not place.setting and state.kind == "ours"
+        for name, said in config_hook_fault(named, version, installed=twice):
             yield fault(name, git_dir, said)
         if state.kind != "ours":
             return
-    found = hook_fault(state, visit, trial)
+    found = place_fault(state, place, named) or hook_fault(state, visit, trial)
     if found:
         yield fault(found[0], git_dir, found[1])
+
+
+def place_fault(state: HookState, place: HookPlace, named: str) -> tuple[str, str] | None:
+    """Why the server does not run the hook, or soon will not; None where its place is right.
+
+    `named` is what git's configuration calls it, where it runs it.
+    """
+    git_dir, ours = state.git_dir, state.kind == "ours"
+    left = [each.path for each in other_places(HOOK, git_dir, place) if _is_ours(git_dir, each)]
+    if not ours and left:
+        return "hook-place", f"the hook is in {left[0]}, and its place is {place.path}"
+    if not ours:
+        return None
+    if place.setting and not named:
+        return "hook-missing", "git's configuration does not name the hook"
+    if place.seen != place.path and read_hook(git_dir, place.path).kind != "ours":
+        return "hook-place", f"the hook is not in {place.path}, by which new repositories get it"
+    if place.runner and not os.access(place.runner, os.X_OK):
+        return "hook-runner", f"the server's own {place.runner} does not run it"
+    return None
+
+
+def _is_ours(git_dir: Path, place: HookPlace) -> bool:
+    return read_hook(git_dir, place.path).kind == "ours"
 
 
 def _configured(settings: Sequence[Setting]) -> str:
@@ -76,7 +106,7 @@ def config_hook_fault(
     name: str, version: Sequence[int], *, installed: bool
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with a hook of git's configuration that runs this program."""
-    if tuple(version) < _CONFIG_HOOKS:
+    if tuple(version) < CONFIG_HOOKS:
         shown = ".".join(map(str, version))
         yield "config-hook", f"git {shown} does not know hooks of its configuration, as hook.{name}"
     elif installed:
@@ -85,8 +115,7 @@ def config_hook_fault(
 
 def hook_fault(state: HookState, visit: Visit, trial: Trial) -> tuple[str, str] | None:
     """Why the hook would not do its work for the repository's owner, None where it would."""
-    git_dir, hook = state.git_dir, state.git_dir / "hooks" / HOOK
-    account = Account.of(git_dir.stat().st_uid)
+    hook, account = state.hook, Account.of(state.git_dir.stat().st_uid)
     if state.kind != "ours":
         return _absence(state, hook)
     if "\r" in state.text:
