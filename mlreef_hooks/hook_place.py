@@ -76,7 +76,7 @@ def _by_gitolite(name: str, git_dir: Path, settings: Server) -> HookPlace:
     """
     seen = git_dir / "hooks" / name
     there = _linked_from(seen)
-    if there and there.parent.name == "common" and there.parent.is_dir():
+    if there and (there.parent.name, there.name) == ("common", name) and there.parent.is_dir():
         return HookPlace(path=there, seen=seen, chains=True, shared=True)
     folder = Path(settings.hooks_dir) if settings.hooks_dir else None
     update = _linked_from(git_dir / "hooks" / "update")

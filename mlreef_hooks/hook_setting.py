@@ -40,4 +40,6 @@ def unset_hook(git_dir: Path, event: str, *, dry_run: bool = False) -> bool:
 
 
 def _key(event: str, name: str) -> str:
-    return f"hook.mlreef-{event}.{name}"
+    """The setting of the hook called `mlreef`; one of another event has a name of its own."""
+    called = "mlreef" if event == "post-receive" else f"mlreef-{event}"
+    return f"hook.{called}.{name}"

@@ -48,22 +48,32 @@ class Placement:
     def put_shared(self, git_dirs: Sequence[Path]) -> Iterator[str]:
         """What was done with each hook that is that of all repositories of its server."""
         for git_dir, place in shared_places(git_dirs, self.config.server).items():
-            repositories = _linked(git_dir, place)
-            if not self.dry_run:
-                _keep_own(repositories, place)
-            said = install_hook(git_dir, self.text, place, dry_run=self.dry_run)
-            if any(lacks_link(each, place.path) for each in repositories) and not self.dry_run:
+            yield f"{self._put_shared(git_dir, place)}: {place.path}"
+
+    def _put_shared(self, git_dir: Path, place: HookPlace) -> str:
+        repositories = _linked(git_dir, place)
+        if self.dry_run:
+            return install_hook(git_dir, self.text, place, dry_run=True)
+        _keep_own(repositories, place)
+        said = install_hook(git_dir, self.text, place)
+        hooks = [*filter(Path.exists, (place.path, chained_beside(place.path)))]
+        if any(lacks_link(each, hook) for hook in hooks for each in repositories):
+            try:
                 link_hooks(git_dir)
-            yield f"{said}: {place.path}"
+            except PublishError:
+                if said.startswith("installed"):
+                    _take_linked(git_dir, place, repositories)
+                raise
+        return said
 
     def put(self, git_dir: Path) -> str:
         """What was done in a repository: its own hook, and the settings that go with one."""
         place = hook_place(HOOK, git_dir, self.config.server)
+        named = place.setting and set_hook(git_dir, HOOK, place.path, dry_run=self.dry_run)
         said = "shares the hook"
         if not place.shared:
             said = install_hook(git_dir, self.text, place, dry_run=self.dry_run)
-        if place.setting and set_hook(git_dir, HOOK, place.path, dry_run=self.dry_run):
-            said = said if said != "unchanged" else "updated"
+        said = "updated" if named and said == "unchanged" else said
         for other in other_places(HOOK, git_dir, place):
             _remove(git_dir, other, dry_run=self.dry_run)
         switched = switch_on(git_dir, dry_run=self.dry_run)
@@ -104,11 +114,10 @@ def take_shared(git_dirs: Sequence[Path], settings: Server, *, dry_run: bool) ->
     """What was done with each shared hook: it is gone, and what was there before is back."""
     for git_dir, place in shared_places(git_dirs, settings).items():
         repositories = _linked(git_dir, place)
-        said = remove_hook(git_dir, place, dry_run=dry_run)
-        if not dry_run:
-            unlink_hooks(repositories, (place.path, chained_beside(place.path)))
-            for each in repositories:
-                _give_back_own(each)
+        if dry_run:
+            said = remove_hook(git_dir, place, dry_run=True)
+        else:
+            said = _take_linked(git_dir, place, repositories)
         yield f"{said}: {place.path}"
 
 
@@ -147,6 +156,15 @@ def _shares(git_dir: Path, place: HookPlace) -> bool:
 def _linked(git_dir: Path, place: HookPlace) -> list[Path]:
     """The repositories that a shared hook is linked into; those of a gitolite."""
     return [*find_repositories(folder_of_all(git_dir))] if is_gitolite(place) else []
+
+
+def _take_linked(git_dir: Path, place: HookPlace, repositories: Sequence[Path]) -> str:
+    """What was done: a shared hook is gone, with the links to it, and own hooks are back."""
+    said = remove_hook(git_dir, place)
+    unlink_hooks(repositories, (place.path, chained_beside(place.path)))
+    for each in repositories:
+        _give_back_own(each)
+    return said
 
 
 def _keep_own(git_dirs: Sequence[Path], place: HookPlace) -> None:

@@ -158,12 +158,12 @@ def forge(name: str) -> Callable[[Path], None]:
     ],
 )  # fmt: skip
 def test_a_server_that_is_not_the_one_of_the_configuration_is_found(
-    tmp_path: Path, name: str, make: Callable[[Path], None]
+    site: GitSite, name: str, make: Callable[[Path], None]
 ) -> None:
+    make(repository_of(site))
+    written = site.config.read_text()
     for kind in ("auto", "plain", name):
-        site = GitSite(tmp_path / kind, settings={"server": {"kind": kind}})
-        site.repository("text/upper")
-        make(repository_of(site))
+        site.config.write_text(written.replace("[server]", f'[server]\nkind = "{kind}"'))
         wrong = {"server-kind": f"{name} keeps it, and the configuration says plain"}
         assert faults(site, "repositories") == (wrong if kind == "plain" else {})
 
