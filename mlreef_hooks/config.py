@@ -16,6 +16,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
 
+ServerKind = Literal["auto", "plain", "gitolite", "gitea", "forgejo", "gitlab", "soft-serve"]
 _FOR_EVER = Count(0)
 _ACCOUNT = r"(?:[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)?"
 
@@ -68,9 +69,18 @@ class Publish:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """`[server]`: where the repositories are. `url` holds `{repository}`."""
+    """`[server]`: where the repositories are, and what keeps them. `url` holds `{repository}`.
+
+    `hooks_dir` is the folder of hooks for all repositories, where the server has one;
+    `config_hook` lets git run the hook by its configuration; by `cover_new` a sweep puts the hook
+    into repositories that lack it.
+    """
 
     root: str = path_key()
+    kind: ServerKind = "auto"
+    hooks_dir: str = path_key()
+    config_hook: bool = False
+    cover_new: bool = False
     url: str = text_key(
         "", r"|.*\{repository\}.*", "{repository} where the repository's name belongs"
     )

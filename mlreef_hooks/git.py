@@ -1,6 +1,7 @@
 """Running git: the only file that does, with an environment that holds no passwords."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -116,6 +117,12 @@ def run_git(
         )
     except FileNotFoundError:
         raise _not_installed() from None
+
+
+def git_version() -> tuple[int, ...]:
+    """git's version as numbers, such as (2, 39, 5); PublishError where there is none."""
+    found = re.search(rb"[0-9]+(\.[0-9]+)*", run_git("version").stdout)
+    return tuple(map(int, found[0].split(b"."))) if found else ()
 
 
 def in_folder(folder: Path) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.hook_place import HookPlace, in_repository
 from mlreef_hooks.waiting_room import MARK
 
 HOOK = "post-receive"
 GATE = "pre-receive"
-CHAINED = "post-receive.before-mlreef"
+_CHAINED = ".before-mlreef"
+CHAINED = f"{HOOK}{_CHAINED}"
 _PACKAGE = Path(__file__).parent
 PROGRAM = _PACKAGE / "cli" / "hand_over.py"  # what the hook starts
 _MARK = "# mlreef-hooks:"
@@ -26,28 +28,16 @@ _DEPTH = 6  # folders below the one that is searched for repositories
 
 @dataclass(frozen=True, kw_only=True)
 class HookState:
-    """A hook of one repository: `ours`, `foreign` or `none`, and whether one is chained."""
+    """A hook of one repository: `ours`, `foreign` or `none`, and whether one is chained.
+
+    `hook` is the file, which may be a link.
+    """
 
     git_dir: Path
+    hook: Path
     kind: str
     chained: bool
     text: str
-    name: str = HOOK
-
-    @property
-    def path(self) -> Path:
-        """Where the hook is, or would be."""
-        return place_of(self.git_dir, self.name)
-
-
-def place_of(git_dir: Path, name: str) -> Path:
-    """Where a repository has the hook of this name."""
-    return git_dir / "hooks" / name
-
-
-def _chained(place: Path) -> Path:
-    """Where the hook is kept that stood in the place before ours."""
-    return place.with_name(f"{place.name}.before-mlreef")
 
 
 def hook_text(python: Path, config_file: Path, config: Config, *, name: str = HOOK) -> str:
@@ -98,70 +88,108 @@ def git_dir_of(path: Path) -> Path:
     raise PublishError(f"{path} is not a git repository", "name a bare repository's folder")
 
 
-def read_hook(git_dir: Path, name: str = HOOK) -> HookState:
-    """What stands in the place of our hook."""
-    path = place_of(git_dir, name)
+def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
+    """What stands in the place of our hook, usually that of the repository's own."""
+    path = hook or in_repository(HOOK, git_dir).path
     text, kind = "", "none"
     if os.path.lexists(path):
         text = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
         kind = "ours" if _MARK in text else "foreign"
-    chained = os.path.lexists(_chained(path))
-    return HookState(git_dir=git_dir, kind=kind, chained=chained, text=text, name=name)
+    chained = os.path.lexists(chained_beside(path))
+    return HookState(git_dir=git_dir, hook=path, kind=kind, chained=chained, text=text)
 
 
-def install_hook(git_dir: Path, text: str, *, name: str = HOOK, dry_run: bool = False) -> str:
-    """Put a hook into a repository and say what was done; a foreign hook is kept and chained."""
-    with _changing(git_dir):
-        state = read_hook(git_dir, name)
-        if state.text == text and os.access(state.path, os.X_OK):
+def chained_beside(hook: Path) -> Path:
+    """Where a hook is kept that stood in the place of ours."""
+    return hook.with_name(hook.name + _CHAINED)
+
+
+def install_hook(
+    git_dir: Path, text: str, place: HookPlace | None = None, *, dry_run: bool = False
+) -> str:
+    """Put the hook into a repository and say what was done; a foreign hook is kept and chained."""
+    place = place or in_repository(HOOK, git_dir)
+    hook = place.path
+    with changing(hook.parent):
+        state = read_hook(git_dir, hook)
+        if state.text == text and os.access(hook, os.X_OK):
             return "unchanged"
-        if state.kind == "foreign" and state.chained:
-            before = _chained(state.path).name
-            raise PublishError(
-                f"{state.path.parent} holds a {name} that is not ours and a {before}",
-                f"merge the two into {before} and remove {name}, then install again",
-            )
+        if state.kind == "foreign" and (state.chained or not place.chains):
+            raise _occupied(hook, place)
         if not dry_run:
-            _put(state.path, text, foreign=state.kind == "foreign")
+            _put(hook, text, foreign=state.kind == "foreign")
     words = {"ours": "updated", "foreign": "installed, the hook that was there is chained"}
     return words.get(state.kind, "installed")
 
 
-def _put(place: Path, text: str, *, foreign: bool) -> None:
-    make_folder(place.parent, 0o755)
+def _occupied(hook: Path, place: HookPlace) -> PublishError:
+    if not place.chains:
+        return PublishError(f"{hook} is not ours", "give it another name, then install again")
+    kept = chained_beside(hook).name
+    return PublishError(
+        f"{hook.parent} holds a {hook.name} that is not ours and a {kept}",
+        f"merge the two into {kept} and remove {hook.name}, then install again",
+    )
+
+
+def _put(hook: Path, text: str, *, foreign: bool) -> None:
+    make_folder(hook.parent, 0o755)
     if foreign:
-        place.rename(_chained(place))
+        hook.rename(chained_beside(hook))
     try:
-        replace_file(place, text.encode(errors="surrogateescape"), 0o755)
+        replace_file(hook, text.encode(errors="surrogateescape"), 0o755)
     except OSError:
         if foreign:
-            _chained(place).rename(place)
+            chained_beside(hook).rename(hook)
         raise
 
 
-def uninstall_hook(git_dir: Path, *, name: str = HOOK, dry_run: bool = False) -> str:
-    """Take a hook away and put back what was there before."""
-    with _changing(git_dir):
-        state = read_hook(git_dir, name)
+def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bool = False) -> str:
+    """Take the hook away and put back what was there before; with it goes what it left."""
+    said = remove_hook(git_dir, place or in_repository(HOOK, git_dir), dry_run=dry_run)
+    if said != "not installed" and not dry_run:
+        with changing(git_dir):
+            remove_marks(git_dir)
+    return said
+
+
+def remove_hook(git_dir: Path, place: HookPlace, *, dry_run: bool = False) -> str:
+    """Take the hook out of a place and put back what was there before."""
+    hook = place.path
+    with changing(hook.parent):
+        state = read_hook(git_dir, hook)
         if state.kind != "ours":
             return "not installed"
         if not dry_run:
             if state.chained:
-                _chained(state.path).replace(state.path)
+                chained_beside(hook).replace(hook)
             else:
-                state.path.unlink()
-            for mark in (MARK, f"{MARK}.lock", EDGE_MARK) if name == HOOK else ():
-                (git_dir / mark).unlink(missing_ok=True)
+                hook.unlink()
+            _remove_empty(hook.parent)
     return "removed, the hook that was there before is back" if state.chained else "removed"
 
 
+def remove_marks(git_dir: Path) -> None:
+    """Take away what hooks of ours left in a repository."""
+    for name in (MARK, f"{MARK}.lock", EDGE_MARK):
+        (git_dir / name).unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove folders that were made for our hook alone."""
+    for each in (folder, folder.parent):
+        if each.name not in (f"{HOOK}.d", f"{GATE}.d", "custom_hooks") or any(each.iterdir()):
+            return
+        each.rmdir()
+
+
 @contextmanager
-def _changing(git_dir: Path) -> Iterator[None]:
-    """What the system refuses is a PublishError."""
+def changing(hooks: Path) -> Iterator[None]:
+    """Changes of a folder of hooks; what the system refuses is a PublishError."""
     try:
         yield
     except OSError as error:
         raise PublishError(
-            f"the hooks of {git_dir} cannot be changed: {error.strerror}",
+            f"{hooks} cannot be changed: {error.strerror}",
             "run it as the account that owns the repository, or as root",
         ) from error

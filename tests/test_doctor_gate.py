@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.hook_files import GATE, HOOK, place_of
+from mlreef_hooks.hook_files import GATE, HOOK
+from mlreef_hooks.hook_place import in_repository
 from tests.support.doctor import look
 from tests.support.git import Author, GitError
 from tests.support.site import GitSite
@@ -57,8 +58,8 @@ REFUSES = "; git refuses every push"
 def test_a_fault_of_the_gate_comes_first(
     site: GitSite, damage: Callable[[Path], object], fault: str, message: str
 ) -> None:
-    place_of(git_dir_of(site), HOOK).unlink()
-    damage(place_of(git_dir_of(site), GATE))
+    in_repository(HOOK, git_dir_of(site)).path.unlink()
+    damage(in_repository(GATE, git_dir_of(site)).path)
     first, second = look(site, "hooks")
     assert (first.state, first.id) == ("error", fault)
     assert first.message.startswith(message)
@@ -75,7 +76,7 @@ def test_a_fault_of_the_gate_comes_first(
 
 
 def test_where_no_gate_is_wanted_none_is_missed(site: GitSite) -> None:
-    place_of(git_dir_of(site), GATE).unlink()
+    in_repository(GATE, git_dir_of(site)).path.unlink()
     set_own(git_dir_of(site), "mlreef.gate", "no")
     assert [each.message for each in look(site, "hooks")] == ["the hook is installed"]
     set_own(git_dir_of(site), "mlreef.gate", "yes")

@@ -11,6 +11,7 @@ import pytest
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.hook_files import GATE, hook_text, install_hook
+from mlreef_hooks.hook_place import in_repository
 from tests.support.accounts import GIT, give, open_folder
 from tests.support.doctor import root_only
 from tests.support.git import Author, GitError, make_bare, remote_lines, write_hook
@@ -378,7 +379,11 @@ def test_a_dry_run_changes_nothing(site: GitSite, author: Author) -> None:
 @pytest.mark.parametrize("shell", [name for name in ("dash", "bash") if shutil.which(name)])
 def test_only_the_status_of_a_refusal_refuses(tmp_path: Path, shell: str) -> None:
     repository, python = make_bare(tmp_path / "x.git"), tmp_path / "the python"
-    install_hook(repository, hook_text(python, tmp_path / "c", Config(), name=GATE), name=GATE)
+    install_hook(
+        repository,
+        hook_text(python, tmp_path / "c", Config(), name=GATE),
+        in_repository(GATE, repository),
+    )
     one, none = "a" * 40, "0" * 40
     made = f"{none} {one} refs/tags/publish/1.0\n"
     ordinary = f"{one} {none} refs/tags/publish/2.0\n{none} {one} refs/heads/master\n"

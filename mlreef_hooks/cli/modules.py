@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.site import open_server
 from mlreef_hooks.cli.user import find_in, open_index, page_of, table_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.reader_index import ReaderIndex, matching
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.people import ACCESS
+from mlreef_hooks.servers.table import open_server
 
 _LONGEST = 4096  # characters of what is asked
 _MOST_WORDS = 20

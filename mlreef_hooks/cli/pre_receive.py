@@ -14,7 +14,7 @@ from threading import Timer
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.pusher import Pusher
-from mlreef_hooks.cli.site import keep_mistake, open_server
+from mlreef_hooks.cli.site import keep_mistake
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate import MISTAKE, Gate, Known
@@ -23,6 +23,7 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_records import published_commits
 from mlreef_hooks.push import PushEvent, parse_ref_updates
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.tree_listing import Recall, nothing_known
 from mlreef_hooks.tree_summary import recall_from
 
@@ -91,7 +92,7 @@ def _event(repository: GitRepository, config: Config) -> PushEvent:
     server = open_server(config, os.getuid())
     return PushEvent(
         repository=server.repository_name(repository.git_dir, os.environ),
-        pusher=server.pusher(os.environ),
+        pusher=server.pusher(repository.git_dir, os.environ),
         updates=parse_ref_updates(sys.stdin.buffer.read()),
     )
 

@@ -23,7 +23,7 @@ from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.servers.table import SERVERS, GitServer
+from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.site import Site
 from mlreef_hooks.ssh_signature import sign
 from mlreef_hooks.waiting_room import OthersRoom, WaitingRoom
@@ -75,11 +75,6 @@ def open_site(
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
         attach=partial(_attach, config) if attaches else None,
     )
-
-
-def open_server(config: Config, user: int) -> GitServer:
-    """The git server whose repositories these are; `user` is the account that its hooks run as."""
-    return SERVERS["plain"](config, user)
 
 
 def keep_mistake(path: Path, error: Exception) -> None:
