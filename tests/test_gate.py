@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.config import Config
-from mlreef_hooks.hook_files import GATE, hook_text, install_hook
+from mlreef_hooks.hook_files import GATE, HOOK, hook_text, install_hook
 from mlreef_hooks.hook_place import in_repository
 from tests.support.accounts import GIT, give, open_folder
-from tests.support.doctor import root_only
+from tests.support.doctor import faults, root_only
+from tests.support.forges import ENVIRONMENTS, make_forge_repository
 from tests.support.git import Author, GitError, make_bare, remote_lines, write_hook
 from tests.support.publishing import jobs, project
 from tests.support.raw_objects import RawObjects
@@ -344,6 +345,35 @@ def test_a_hook_that_was_there_still_refuses_and_gets_all(site: GitSite, author:
     assert refs == [tags[0], "refs/heads/master", *tags[1:3], "refs/heads/master", tags[3]]
     assert "the gate removed, the hook that was there before is back" in install(site, "--no-gate")
     assert before.read_text() == script
+
+
+def test_a_forge_runs_it_beside_its_own(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    git_dir = make_forge_repository(site.repositories / "vision" / "upper.git", "gitea")
+    runner = (git_dir / "hooks" / HOOK).read_text().replace(HOOK, GATE)
+    write_hook(git_dir, GATE, runner)
+    before = sorted(git_dir.rglob("*"))
+    site.command("install", "--repo", git_dir, "--gate")
+    (git_dir / "hooks" / f"{GATE}.d" / "gitea").write_text("#!/bin/sh\n[ ! -e shut ]\n")
+    (git_dir / "hooks" / f"{GATE}.d" / "gitea").chmod(0o755)
+    assert faults(site, "hooks") == {}
+    author = Author(tmp_path / "clone", git_dir, environment=ENVIRONMENTS["gitea"])
+    author.commit(BAD)
+    author.tag("publish/1.0")
+    assert UNPINNED in refusal(author, "master", "publish/1.0")
+    author.commit(PROJECT)
+    author.tag("publish/1.0", force=True)
+    (git_dir / "shut").touch()
+    assert "cannot be published" not in refusal(author, "publish/1.0")
+    (git_dir / "shut").unlink()
+    assert "success: upper 1.0" in "\n".join(remote_lines(author.push("master", "publish/1.0")))
+    (git_dir / "hooks" / f"{GATE}.d" / "mlreef").unlink()
+    assert "hook-missing" in faults(site, "hooks")
+    site.command("install", "--repo", git_dir)
+    (git_dir / "hooks" / f"{GATE}.d" / "gitea").unlink()
+    site.command("uninstall", "--repo", git_dir)
+    hooks = git_dir / "hooks"
+    assert sorted(hooks.rglob("*")) == [path for path in before if hooks in path.parents]
 
 
 def test_uninstalling_leaves_no_trace(site: GitSite) -> None:
