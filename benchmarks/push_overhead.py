@@ -3,7 +3,8 @@
     .cache/test-venv/bin/python -m benchmarks.push_overhead [--rounds 15] [--json FILE]
 
 Each round makes one commit and pushes it to a repository without a hook, to one with a hook that
-does nothing (`exit 0`: what any hook costs), and to one with ours, in an order that changes.
+does nothing (`exit 0`: what any hook costs), to one with ours, and to one with the gate as well, in
+an order that changes.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from tests.support.git import Author, make_bare, write_hook
 from tests.support.servers import ssh_server
 from tests.support.site import GitSite
 
-KINDS = ("no hook", "empty hook", "mlreef-hooks")
+KINDS = ("no hook", "empty hook", "mlreef-hooks", "with the gate")
 
 
 def main() -> int:
@@ -47,8 +48,10 @@ def make_repositories(folder: Path) -> dict[str, Path]:
     bare = make_bare(folder / "bare.git")
     empty = make_bare(folder / "empty.git")
     write_hook(empty, "post-receive", "#!/bin/sh\nexit 0\n")
-    ours = GitSite(folder / "site").repository("speed/ours")
-    return dict(zip(KINDS, (bare, empty, ours), strict=True))
+    site = GitSite(folder / "site")
+    ours, gated = site.repository("speed/ours"), site.repository("speed/gated")
+    site.command("install", "--repo", gated, "--gate")
+    return dict(zip(KINDS, (bare, empty, ours, gated), strict=True))
 
 
 def measure(
@@ -74,13 +77,13 @@ def measure(
 
 def print_table(results: Mapping[str, Mapping[str, list[float]]]) -> None:
     """Medians in milliseconds, and what each hook adds to a push without one."""
-    print(f"{'push over':<10}{'kind':<14}{'median ms':>10}{'adds ms':>9}{'ratio':>7}")
+    print(f"{'push over':<10}{'kind':<15}{'median ms':>10}{'adds ms':>9}{'ratio':>7}")
     for transport, seconds in results.items():
         floor = statistics.median(seconds[KINDS[0]])
         for kind in KINDS:
             median = statistics.median(seconds[kind])
             added, ratio = (median - floor) * 1000, median / floor
-            print(f"{transport:<10}{kind:<14}{median * 1000:>10.1f}{added:>9.1f}{ratio:>7.2f}")
+            print(f"{transport:<10}{kind:<15}{median * 1000:>10.1f}{added:>9.1f}{ratio:>7.2f}")
 
 
 if __name__ == "__main__":

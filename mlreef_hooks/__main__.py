@@ -14,6 +14,10 @@ if sys.argv[1:2] == ["--config"] and sys.argv[3:] == ["post-receive"]:  # as the
     from mlreef_hooks.cli.worker import start_worker
 
     start_worker(sys.argv[2])
+elif sys.argv[1:2] == ["--config"] and sys.argv[3:] == ["pre-receive"]:
+    from mlreef_hooks.cli.pre_receive import run_gate
+
+    sys.exit(run_gate(sys.argv[2] or None))
 else:
     from mlreef_hooks.cli.main import main
 

@@ -16,6 +16,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
 
+ServerKind = Literal["auto", "plain", "gitolite", "gitea", "forgejo", "gitlab", "soft-serve"]
 _FOR_EVER = Count(0)
 _ACCOUNT = r"(?:[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)?"
 
@@ -47,7 +48,8 @@ def _check_rules(table: Mapping[str, object]) -> Iterator[str]:
 @dataclass(frozen=True, kw_only=True)
 class Publish:
     """`[publish]`: what publishes. `signed_tags` names a file of those who may sign publish tags;
-    then a tag without their signature publishes nothing.
+    then a tag without their signature publishes nothing. The gate lets a push through that it has
+    not seen to its end in `gate_seconds`.
     """
 
     tags: tuple[str, ...] = field(
@@ -57,6 +59,7 @@ class Publish:
     main_branch: str = text_key("master", r"(?!refs/|-)\S+", "the branch's short name")
     signed_tags: str = path_key()
     publish_on: Literal["tag", "push"] = "tag"
+    gate_seconds: int = 20
 
     @property
     def patterns(self) -> tuple[TagPattern, ...]:
@@ -66,9 +69,18 @@ class Publish:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """`[server]`: where the repositories are. `url` holds `{repository}`."""
+    """`[server]`: where the repositories are, and what keeps them. `url` holds `{repository}`.
+
+    `hooks_dir` is the folder of hooks for all repositories, where the server has one;
+    `config_hook` lets git run the hook by its configuration; by `cover_new` a sweep puts the hook
+    into repositories that lack it.
+    """
 
     root: str = path_key()
+    kind: ServerKind = "auto"
+    hooks_dir: str = path_key()
+    config_hook: bool = False
+    cover_new: bool = False
     url: str = text_key(
         "", r"|.*\{repository\}.*", "{repository} where the repository's name belongs"
     )

@@ -1,6 +1,7 @@
 """Running git: the only file that does, with an environment that holds no passwords."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ _KEPT_VARIABLES = (
     "PATH", "HOME", "XDG_CONFIG_HOME",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 )  # fmt: skip
+# Where git keeps the objects of a push until its pre-receive hooks have let it in, see "Quarantine
+# Environment" in git-receive-pack(1); the second is the quarantine itself, absolute.
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 # What is checked or published may be anybody's: its settings must not make git run anything.
 _RUNS_NOTHING = (
@@ -72,7 +76,8 @@ class Changes:
 
 def git_environment() -> dict[str, str]:
     """The few variables that a git process gets; a hook's own may hold passwords."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    names = (*_KEPT_VARIABLES, *(_QUARANTINE if quarantine() else ()))
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         **kept,
@@ -85,6 +90,15 @@ def git_environment() -> dict[str, str]:
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
     }
+
+
+def quarantine() -> Path | None:
+    """The folder of the objects of the push that a pre-receive hook is asked about, None elsewhere.
+
+    What is not there is in the repository and its alternates.
+    """
+    said = [os.environ.get(name, "") for name in _QUARANTINE[:2]]
+    return Path(said[1]) if all(said) else None
 
 
 def run_git(
@@ -103,6 +117,12 @@ def run_git(
         )
     except FileNotFoundError:
         raise _not_installed() from None
+
+
+def git_version() -> tuple[int, ...]:
+    """git's version as numbers, such as (2, 39, 5); PublishError where there is none."""
+    found = re.search(rb"[0-9]+(\.[0-9]+)*", run_git("version").stdout)
+    return tuple(map(int, found[0].split(b"."))) if found else ()
 
 
 def in_folder(folder: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The hook in a repository: put there, kept beside what was there before, and taken away again."""
+"""The hooks in a repository: put there, kept beside what was there before, and taken away again."""
 
 import os
 import shlex
@@ -11,30 +11,38 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.hook_place import HookPlace, in_repository
 from mlreef_hooks.waiting_room import MARK
 
 HOOK = "post-receive"
-CHAINED = "post-receive.before-mlreef"
+GATE = "pre-receive"
+_CHAINED = ".before-mlreef"
+CHAINED = f"{HOOK}{_CHAINED}"
 _PACKAGE = Path(__file__).parent
 PROGRAM = _PACKAGE / "cli" / "hand_over.py"  # what the hook starts
 _MARK = "# mlreef-hooks:"
-_IDS = "^[0-9a-f]* [0-9a-f]* "  # what stands before the ref in a hook's input
+# What stands before the ref in a hook's input; the gate lets every deletion in.
+_IDS = {HOOK: "^[0-9a-f]* [0-9a-f]* ", GATE: "^[0-9a-f]* 0*[1-9a-f][0-9a-f]* "}
 _DEPTH = 6  # folders below the one that is searched for repositories
 
 
 @dataclass(frozen=True, kw_only=True)
 class HookState:
-    """The hook of one repository: `ours`, `foreign` or `none`, and whether one is chained."""
+    """A hook of one repository: `ours`, `foreign` or `none`, and whether one is chained.
+
+    `hook` is the file, which may be a link.
+    """
 
     git_dir: Path
+    hook: Path
     kind: str
     chained: bool
     text: str
 
 
-def hook_text(python: Path, config_file: Path, config: Config) -> str:
-    """The hook with its interpreter, program, configuration and tag patterns filled in."""
-    wanted = (f"{_IDS}{pattern.grep_expression()}" for pattern in config.publish.patterns)
+def hook_text(python: Path, config_file: Path, config: Config, *, name: str = HOOK) -> str:
+    """A hook with its interpreter, program, configuration and tag patterns filled in."""
+    wanted = (f"{_IDS[name]}{pattern.grep_expression()}" for pattern in config.publish.patterns)
     values = {
         "python=": str(python),
         "program=": str(PROGRAM),
@@ -44,7 +52,7 @@ def hook_text(python: Path, config_file: Path, config: Config) -> str:
         "socket=": config.worker.socket if config.worker.service else "",
         "wanted=": "\n".join(dict.fromkeys(wanted)),
     }
-    template = (_PACKAGE / "hooks" / HOOK).read_text(encoding="utf-8")
+    template = (_PACKAGE / "hooks" / name).read_text(encoding="utf-8")
     lines = template.splitlines(keepends=True)
     for place, line in enumerate(lines):
         for key, value in values.items():
@@ -80,69 +88,108 @@ def git_dir_of(path: Path) -> Path:
     raise PublishError(f"{path} is not a git repository", "name a bare repository's folder")
 
 
-def read_hook(git_dir: Path) -> HookState:
-    """What stands in the place of our hook."""
-    path = git_dir / "hooks" / HOOK
+def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
+    """What stands in the place of our hook, usually that of the repository's own."""
+    path = hook or in_repository(HOOK, git_dir).path
     text, kind = "", "none"
     if os.path.lexists(path):
         text = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
         kind = "ours" if _MARK in text else "foreign"
-    chained = os.path.lexists(git_dir / "hooks" / CHAINED)
-    return HookState(git_dir=git_dir, kind=kind, chained=chained, text=text)
+    chained = os.path.lexists(chained_beside(path))
+    return HookState(git_dir=git_dir, hook=path, kind=kind, chained=chained, text=text)
 
 
-def install_hook(git_dir: Path, text: str, *, dry_run: bool = False) -> str:
+def chained_beside(hook: Path) -> Path:
+    """Where a hook is kept that stood in the place of ours."""
+    return hook.with_name(hook.name + _CHAINED)
+
+
+def install_hook(
+    git_dir: Path, text: str, place: HookPlace | None = None, *, dry_run: bool = False
+) -> str:
     """Put the hook into a repository and say what was done; a foreign hook is kept and chained."""
-    with _changing(git_dir) as hooks:
-        state = read_hook(git_dir)
-        if state.text == text and os.access(hooks / HOOK, os.X_OK):
+    place = place or in_repository(HOOK, git_dir)
+    hook = place.path
+    with changing(hook.parent):
+        state = read_hook(git_dir, hook)
+        if state.text == text and os.access(hook, os.X_OK):
             return "unchanged"
-        if state.kind == "foreign" and state.chained:
-            raise PublishError(
-                f"{hooks} holds a {HOOK} that is not ours and a {CHAINED}",
-                f"merge the two into {CHAINED} and remove {HOOK}, then install again",
-            )
+        if state.kind == "foreign" and (state.chained or not place.chains):
+            raise _occupied(hook, place)
         if not dry_run:
-            _put(hooks, text, foreign=state.kind == "foreign")
+            _put(hook, text, foreign=state.kind == "foreign")
     words = {"ours": "updated", "foreign": "installed, the hook that was there is chained"}
     return words.get(state.kind, "installed")
 
 
-def _put(hooks: Path, text: str, *, foreign: bool) -> None:
-    make_folder(hooks, 0o755)
+def _occupied(hook: Path, place: HookPlace) -> PublishError:
+    if not place.chains:
+        return PublishError(f"{hook} is not ours", "give it another name, then install again")
+    kept = chained_beside(hook).name
+    return PublishError(
+        f"{hook.parent} holds a {hook.name} that is not ours and a {kept}",
+        f"merge the two into {kept} and remove {hook.name}, then install again",
+    )
+
+
+def _put(hook: Path, text: str, *, foreign: bool) -> None:
+    make_folder(hook.parent, 0o755)
     if foreign:
-        (hooks / HOOK).rename(hooks / CHAINED)
+        hook.rename(chained_beside(hook))
     try:
-        replace_file(hooks / HOOK, text.encode(errors="surrogateescape"), 0o755)
+        replace_file(hook, text.encode(errors="surrogateescape"), 0o755)
     except OSError:
         if foreign:
-            (hooks / CHAINED).rename(hooks / HOOK)
+            chained_beside(hook).rename(hook)
         raise
 
 
-def uninstall_hook(git_dir: Path, *, dry_run: bool = False) -> str:
-    """Take the hook away and put back what was there before."""
-    with _changing(git_dir) as hooks:
-        state = read_hook(git_dir)
+def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bool = False) -> str:
+    """Take the hook away and put back what was there before; with it goes what it left."""
+    said = remove_hook(git_dir, place or in_repository(HOOK, git_dir), dry_run=dry_run)
+    if said != "not installed" and not dry_run:
+        with changing(git_dir):
+            remove_marks(git_dir)
+    return said
+
+
+def remove_hook(git_dir: Path, place: HookPlace, *, dry_run: bool = False) -> str:
+    """Take the hook out of a place and put back what was there before."""
+    hook = place.path
+    with changing(hook.parent):
+        state = read_hook(git_dir, hook)
         if state.kind != "ours":
             return "not installed"
         if not dry_run:
             if state.chained:
-                (hooks / CHAINED).replace(hooks / HOOK)
+                chained_beside(hook).replace(hook)
             else:
-                (hooks / HOOK).unlink()
-            for name in (MARK, f"{MARK}.lock", EDGE_MARK):
-                (git_dir / name).unlink(missing_ok=True)
+                hook.unlink()
+            _remove_empty(hook.parent)
     return "removed, the hook that was there before is back" if state.chained else "removed"
 
 
+def remove_marks(git_dir: Path) -> None:
+    """Take away what hooks of ours left in a repository."""
+    for name in (MARK, f"{MARK}.lock", EDGE_MARK):
+        (git_dir / name).unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove folders that were made for our hook alone."""
+    for each in (folder, folder.parent):
+        if each.name not in (f"{HOOK}.d", f"{GATE}.d", "custom_hooks") or any(each.iterdir()):
+            return
+        each.rmdir()
+
+
 @contextmanager
-def _changing(git_dir: Path) -> Iterator[Path]:
-    """The folder of hooks; what the system refuses is a PublishError."""
+def changing(hooks: Path) -> Iterator[None]:
+    """Changes of a folder of hooks; what the system refuses is a PublishError."""
     try:
-        yield git_dir / "hooks"
+        yield
     except OSError as error:
         raise PublishError(
-            f"the hooks of {git_dir} cannot be changed: {error.strerror}",
+            f"{hooks} cannot be changed: {error.strerror}",
             "run it as the account that owns the repository, or as root",
         ) from error

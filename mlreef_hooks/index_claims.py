@@ -1,9 +1,43 @@
 """Whose a name, a namespace and a version of the index are: what was published first stays."""
 
 import posixpath
+from collections.abc import Callable, Iterable
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document
+from mlreef_hooks.index import Document, find_version
+from mlreef_hooks.push import PublishRequest
+
+
+def check_claims(
+    request: PublishRequest,
+    name: str,
+    document: Document | None,
+    neighbour: Callable[[], Document | None],
+) -> None:
+    """PublishError where a module of this name, or its namespace, is another repository's.
+
+    `document` is the module's, and `neighbour` finds that of some module of its namespace.
+    """
+    check_owner(document, request.repository.key, name)
+    if document is None:
+        check_namespace(neighbour(), request.repository.key)
+
+
+def is_listed(request: PublishRequest, document: Document | None) -> bool:
+    """True where the module has the version; PublishError where it is of another commit."""
+    published = document and find_version(document, str(request.version))
+    if published:
+        check_same(published, request.tag, request.commit)
+    return bool(published)
+
+
+def check_tag(request: PublishRequest, published: Iterable[str]) -> None:
+    """PublishError where the tag has published another commit, under whatever name; `published` are
+    all that it has published.
+    """
+    for commit in published:
+        version = {"version": str(request.version), "commit": commit, "tag": request.tag}
+        check_same(version, request.tag, request.commit)
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:

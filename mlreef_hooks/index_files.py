@@ -70,15 +70,17 @@ class IndexFiles:
         return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
-        """The document of some module of a namespace, None where it has none.
+        """The document of some module of a namespace, None where it has none that this process may
+        read.
 
         One without versions, which no listing has, is a neighbour too.
         """
         for visibility in VISIBILITIES:
             folder = self.root / audience_of(visibility, namespace) / "modules" / namespace
-            found = map(read_if_allowed, folder.glob("*.json"))
-            if document := next(filter(None, found), None):
-                return document
+            with suppress(PermissionError):  # of a folder above
+                found = map(read_if_allowed, folder.glob("*.json"))
+                if document := next(filter(None, found), None):
+                    return document
         return None
 
     def lines(self) -> list[Document]:

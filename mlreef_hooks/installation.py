@@ -1,5 +1,6 @@
 """What `install` makes besides the hooks: the configuration file and the state folder."""
 
+import json
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
@@ -31,6 +32,10 @@ class Settings:
     engine: str
     main_branch: str
     group: str = ""
+    kind: str = "auto"
+    hooks_dir: str = ""
+    config_hook: bool = False
+    cover_new: bool = False
 
     def document(self, state: Path) -> dict[str, Any]:
         """The TOML document of a new configuration file."""
@@ -44,7 +49,26 @@ class Settings:
             chosen["index"] = {"path": str(state / "index")}  # which others may read
             state = state / "state"
         kept = {name: table for name, table in chosen.items() if any(table.values())}
-        return {"state": str(state), "server": {"root": str(self.root)}, **kept}
+        return {"state": str(state), "server": {"root": str(self.root), **self._server()}, **kept}
+
+    def check_kept(self, config: Config) -> None:
+        """PublishError where a configuration that was there already says something else."""
+        for name, value in self._server().items():
+            if name != "cover_new" and getattr(config.server, name) != value:
+                raise PublishError(
+                    f"the configuration does not say {name} = {json.dumps(value)}",
+                    "write it there below [server], then install again",
+                )
+
+    def _server(self) -> dict[str, Any]:
+        """What is chosen of the server besides the folder."""
+        chosen = {
+            "kind": "" if self.kind == "auto" else self.kind,
+            "hooks_dir": self.hooks_dir,
+            "config_hook": self.config_hook,
+            "cover_new": self.cover_new,
+        }
+        return {name: value for name, value in chosen.items() if value}
 
 
 def write_config(

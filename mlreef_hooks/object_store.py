@@ -22,7 +22,7 @@ from dulwich.pack import Pack
 
 from mlreef_hooks.delta_chain import is_too_large
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_git, start_git
+from mlreef_hooks.git import ask_git, quarantine, start_git
 from mlreef_hooks.git_objects import CHECK, entry_mode, malformed, tree_entries
 from mlreef_hooks.tree_entry import SUBMODULE
 from mlreef_hooks.tree_listing import ListedEntry
@@ -51,6 +51,8 @@ class ObjectStore:
     @cached_property
     def _stores(self) -> list[DiskObjectStore]:
         folders = _object_folders(self._common_dir / "objects")
+        if (pushed := quarantine()) is not None:
+            folders.insert(0, pushed)
         return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_plan import plan_image
-from mlreef_hooks.index import IndexEntry, find_version
-from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
+from mlreef_hooks.index import IndexEntry
+from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.interruption import go_through
 from mlreef_hooks.job import PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
@@ -190,25 +191,18 @@ def is_published(
     if request.version is not None:
         _check_tag(request, site)
     document = site.index.find(request.repository.namespace, manifest.name)
-    check_owner(document, request.repository.key, manifest.name)
-    if document is None:
-        neighbour = site.index.neighbour(request.repository.namespace)
-        check_namespace(neighbour, request.repository.key)
+    neighbour = partial(site.index.neighbour, request.repository.namespace)
+    check_claims(request, manifest.name, document, neighbour)
     if request.version is None:
         check_moves(request, edge := edge_of(document), repository)
         return edge is not None and edge["commit"] == request.commit
-    published = document and find_version(document, str(request.version))
-    if published:
-        check_same(published, request.tag, request.commit)
-    return bool(published)
+    return is_listed(request, document)
 
 
 def _check_tag(request: PublishRequest, site: Site) -> None:
     """PublishError where the tag has published another commit, under whatever name."""
-    for job in site.jobs.of_repository(request.repository.key, PUBLISHED):
-        if job.request.tag == request.tag and job.request.commit != request.commit:
-            published = {"version": str(request.version), "commit": job.request.commit}
-            check_same({**published, "tag": request.tag}, request.tag, request.commit)
+    jobs = site.jobs.of_repository(request.repository.key, PUBLISHED)
+    check_tag(request, [job.request.commit for job in jobs if job.request.tag == request.tag])
 
 
 def _prepare(

@@ -95,7 +95,7 @@ def test_installing_again_changes_nothing(repository: Path) -> None:
     assert install_hook(repository, TEXT) == "unchanged"
     assert tree_of(repository) == installed
     assert read_hook(repository) == HookState(
-        git_dir=repository, kind="ours", chained=False, text=TEXT
+        git_dir=repository, hook=repository / "hooks" / HOOK, kind="ours", chained=False, text=TEXT
     )
 
 

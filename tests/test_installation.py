@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,10 @@ from tests.support.git import make_bare
 STATE = Path("/var/lib/mlreef-hooks")
 
 
-def settings(root: str = "/srv/git", **facts: str) -> Settings:
+def settings(root: str = "/srv/git", **facts: Any) -> Settings:
     """What a site chose on the command line."""
-    return Settings(root=Path(root), **{"registry": "", "engine": "", "main_branch": "", **facts})
+    texts: dict[str, Any] = {"registry": "", "engine": "", "main_branch": ""}
+    return Settings(root=Path(root), **{**texts, **facts})
 
 
 def test_a_first_configuration_says_what_was_chosen(tmp_path: Path) -> None:

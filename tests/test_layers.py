@@ -23,14 +23,15 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " module_keys module_toml required_package requirement_lines requirements source.*"
     " toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers columns command_line image image_label"
-    " image_name image_plan index index_check index_claims oci provenance provenance_check"
-    " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
+    "writing": "base_facts base_reading code_layers columns command_line gate_report image"
+    " image_label image_name image_plan index index_check index_claims oci provenance"
+    " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
     " committed_tree container container_watch docker_credentials durable_files edge_mark"
     " engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
-    " folder_memory git git_settings hook_files image_copies image_search"
+    " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
+    " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
     " interruption job_log job_records job_table jobs layout_collection module_run object_store"
     " oci_layout process push_option_setting registry registry_blobs registry_http"
@@ -39,8 +40,9 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
-    "flow": "attestation checking collection doctor.* edge image_collection intake plan publish"
-    " receive reindexing restored_entry site sweep verification withdrawal work",
+    "flow": "attestation checking collection doctor.* edge gate gate_placement image_collection"
+    " intake placement plan publish reader_index receive reindexing restored_entry site sweep"
+    " verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -86,9 +88,13 @@ EDGES = {
     "event_log": "durable_files",
     "engine_collection": "engine engine_image",
     "folder_memory": "durable_files",
+    "gate_setting": "git_settings",
     "git": "account git_objects",
     "git_settings": "account git",
-    "hook_files": "durable_files edge_mark waiting_room",
+    "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
+    "hook_files": "durable_files edge_mark hook_place waiting_room",
+    "hook_place": "servers.table",
+    "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
     "index_files": "durable_files index_attachments index_audience index_document",
@@ -110,7 +116,16 @@ EDGES = {
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
-    "servers.table": "servers.plain",
+    "servers.people": "account",
+    "servers.folders": "servers.visibility",
+    "servers.forgejo": "servers.gitea",
+    "servers.gitea": "servers.folders",
+    "servers.gitlab": "git_settings servers.folders",
+    "servers.gitolite": "servers.folders",
+    "servers.plain": "servers.folders",
+    "servers.soft_serve": "servers.folders",
+    "servers.table": "servers.folders servers.forgejo servers.gitea servers.gitlab"
+    " servers.gitolite servers.plain servers.soft_serve",
     "state_files": "durable_files job_log wheels.unfinished",
     "service_files": "account durable_files",
     "waiting_room": "durable_files",
@@ -145,6 +160,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
+    " gitolite_setup servers.people"
     " service_files ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -138,11 +138,15 @@ def test_a_namespace_that_fits_into_no_image_reference_is_an_error(tmp_path: Pat
 
 def test_who_pushed() -> None:
     server = PlainServer(settings=Server(), user_id=0)
-    assert server.pusher({}) == "root"
-    assert server.pusher({"REMOTE_USER": ""}) == "root"
-    assert server.pusher({"REMOTE_USER": "ada"}) == "ada"
-    assert server.pusher({"REMOTE_USER": os.fsdecode(b"\xff\xe2\x98\x83")}) == "\ufffd\u2603"
-    assert PlainServer(settings=Server(), user_id=987_654).pusher({"USER": "eve"}) == "987654"
+    assert server.pusher(Path("/x"), {}) == "root"
+    assert server.pusher(Path("/x"), {"REMOTE_USER": ""}) == "root"
+    assert server.pusher(Path("/x"), {"REMOTE_USER": "ada"}) == "ada"
+    assert (
+        server.pusher(Path("/x"), {"REMOTE_USER": os.fsdecode(b"\xff\xe2\x98\x83")})
+        == "\ufffd\u2603"
+    )
+    nobody = PlainServer(settings=Server(), user_id=987_654)
+    assert nobody.pusher(Path("/x"), {"USER": "eve"}) == "987654"
 
 
 @pytest.mark.parametrize(

@@ -6,28 +6,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from mlreef_hooks.cli.as_service import group_of_repositories, install_service, uninstall_service
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
-from mlreef_hooks.config import Config
-from mlreef_hooks.edge_mark import set_edge_mark
+from mlreef_hooks.config import Server, ServerKind
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git_settings import read_settings, set_own
-from mlreef_hooks.hook_files import (
-    find_repositories,
-    git_dir_of,
-    hook_text,
-    install_hook,
-    uninstall_hook,
-)  # fmt: skip
+from mlreef_hooks.gate_placement import GatePlacement, take_gate
+from mlreef_hooks.git_settings import set_own
+from mlreef_hooks.hook_files import GATE, HOOK, git_dir_of, hook_text
 from mlreef_hooks.installation import Settings, prepare_state, write_config
-from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.oci import ARCHITECTURES
+from mlreef_hooks.placement import Placement, code_repositories, take, take_shared
 from mlreef_hooks.plain_text import plain
-from mlreef_hooks.push_option_setting import switch_on, take_back
 from mlreef_hooks.service_files import check_readable, start_service
 
 if TYPE_CHECKING:
@@ -50,7 +43,7 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     if not repos and root is None:
         raise click.UsageError("name repositories with --repo PATH or --all DIR")
     found = [git_dir_of(path) for path in repos]
-    return found + (list(find_repositories(root.resolve())) if root else [])
+    return found + (list(code_repositories(root.resolve())) if root else [])
 
 
 @click.command("install")
@@ -64,7 +57,20 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
     "--publish-on", type=click.Choice(["tag", "push"]), default=None,
     help="Publish each push of the main branch of these repositories too, or tags alone.",
 )  # fmt: skip
+@click.option(
+    "--server", "kind", type=click.Choice(get_args(ServerKind)), default="auto",
+    help="What keeps the repositories; told by what is on disk without it.",
+)  # fmt: skip
+@click.option(
+    "--hooks-dir", type=click.Path(path_type=Path),
+    help="The server's folder of hooks for all repositories: GitLab's custom_hooks_dir.",
+)  # fmt: skip
+@click.option("--config-hook", is_flag=True, help="By git's configuration (git 2.54 and later).")
 @click.option("--service", is_flag=True, help="Publish as an account of its own, by systemd.")
+@click.option(
+    "--gate/--no-gate", "gate", default=None,
+    help="Refuse pushes to these repositories with a publish tag that can never be published.",
+)  # fmt: skip
 @click.pass_obj
 def install(
     config_file: str | None,
@@ -75,11 +81,16 @@ def install(
     engine: str,
     main_branch: str,
     publish_on: str | None,
+    kind: str,
+    hooks_dir: Path | None,
+    config_hook: bool,
     service: bool,
+    gate: bool | None,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
 
-    A hook that is there already is kept and runs first. Doing it again changes nothing.
+    It goes where the git server keeps such hooks. A hook that is there already is kept and runs.
+    Doing it again changes nothing.
     """
     git_dirs = find_git_dirs(repos, root)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
@@ -88,22 +99,26 @@ def install(
         root=root.resolve() if root else _common_root(git_dirs),
         registry=registry, engine=engine, main_branch=main_branch,
         group=group_of_repositories(git_dirs) if service else "",
+        kind=kind, hooks_dir=str(hooks_dir.resolve()) if hooks_dir else "",
+        config_hook=config_hook, cover_new=bool(root) and not service,
     )  # fmt: skip
     users = {git_dir.stat().st_uid for git_dir in git_dirs}
     config, said = write_config(path, settings, state=state_for(users), dry_run=dry_run)
     click.echo(f"{said}: {path}")
+    settings.check_kept(config)
     if service:
         install_service(config, path.resolve(), dry_run=dry_run)
     if not dry_run:
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"
-    text = hook_text(python, path.resolve(), config)
+    hook, its_gate = (hook_text(python, path.resolve(), config, name=name) for name in (HOOK, GATE))
+    placement = Placement(config=config, text=hook, dry_run=dry_run)
+    gates = GatePlacement(settings=config.server, text=its_gate, wanted=gate, dry_run=dry_run)
+    for said in placement.put_shared(git_dirs):
+        click.echo(said)
 
     def put(git_dir: Path) -> str:
-        said = _install(git_dir, text=text, config=config, dry_run=dry_run)
-        if not dry_run:
-            _set_publish_on(git_dir, publish_on, config)
-        return said
+        return _put(git_dir, placement, publish_on) + gates.put(git_dir)
 
     status = _each(git_dirs, put, dry_run)
     if service and not dry_run:
@@ -111,12 +126,15 @@ def install(
     return status
 
 
-def _install(git_dir: Path, *, text: str, config: Config, dry_run: bool) -> str:
-    if config.worker.service and not dry_run:
-        check_readable(git_dir, config)
-    said = install_hook(git_dir, text, dry_run=dry_run)
-    switched = switch_on(git_dir, dry_run=dry_run)
-    return f"{said}, push options are on" if switched else said
+def _put(git_dir: Path, placement: Placement, publish_on: str | None) -> str:
+    """Put the hook into a repository; what is to be published there may be changed first."""
+    if placement.dry_run:
+        return placement.put(git_dir)
+    if placement.config.worker.service:
+        check_readable(git_dir, placement.config)
+    if publish_on:
+        set_own(git_dir, "mlreef.publishOn", publish_on)
+    return placement.put(git_dir)
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:
@@ -133,14 +151,6 @@ def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) ->
     return int(failed)
 
 
-def _set_publish_on(git_dir: Path, publish_on: str | None, config: Config) -> None:
-    """Let the hook of a repository look for what is wanted there, which may be changed first."""
-    if publish_on:
-        set_own(git_dir, "mlreef.publishOn", publish_on)
-    settings = {each.name: each.value for each in read_settings(git_dir)}
-    set_edge_mark(git_dir, edge_branch(settings, config))
-
-
 def _common_root(git_dirs: list[Path]) -> Path:
     """The folder of namespaces: what the folders around the repositories have in common."""
     folders = {path.parent.parent for path in git_dirs}
@@ -152,21 +162,41 @@ def _common_root(git_dirs: list[Path]) -> Path:
 @all_option
 @_dry_run
 @click.option("--service", is_flag=True, help="Stop the service, and take its files away.")
-def uninstall(repos: tuple[Path, ...], root: Path | None, dry_run: bool, service: bool) -> int:
+@click.pass_obj
+def uninstall(
+    config_file: str | None,
+    repos: tuple[Path, ...],
+    root: Path | None,
+    dry_run: bool,
+    service: bool,
+) -> int:
     """Take the hook out of repositories; what was there before comes back.
 
     Index, images and configuration stay as they are.
     """
     git_dirs = find_git_dirs(repos, root) if repos or root or not service else []
+    settings = _server_settings(config_file)
     if service:
         uninstall_service(dry_run=dry_run)
-    return _each(git_dirs, lambda git_dir: _uninstall(git_dir, dry_run=dry_run), dry_run)
+    for said in take_shared(git_dirs, settings, dry_run=dry_run) if root else ():
+        click.echo(said)
+
+    def remove(git_dir: Path) -> str:
+        said = take(git_dir, settings, dry_run=dry_run)
+        return said + take_gate(git_dir, settings, dry_run=dry_run)
+
+    status = _each(git_dirs, remove, dry_run)
+    if settings.cover_new:
+        click.echo("hint: take cover_new out of the configuration, or the next sweep covers them")
+    return status
 
 
-def _uninstall(git_dir: Path, *, dry_run: bool) -> str:
-    said = uninstall_hook(git_dir, dry_run=dry_run)
-    switched = take_back(git_dir, dry_run=dry_run)
-    return f"{said}, push options are off again" if switched else said
+def _server_settings(config_file: str | None) -> Server:
+    """What the configuration says of the server; one that is broken keeps no hook in place."""
+    try:
+        return load_config(config_file).server
+    except PublishError:
+        return Server()
 
 
 @click.command("base")

@@ -13,6 +13,7 @@ import click
 from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.cover import covering
 from mlreef_hooks.cli.relay import Relayed, check_own
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.columns import columns, cut
@@ -250,7 +251,9 @@ def sweep(
     if not repos and root is None and site.config.server.root:
         root = Path(site.config.server.root)
     jobs, failed = [], False
+    cover = covering(site.config, config_file)
     for git_dir in find_git_dirs(repos, root):
+        failed |= not cover(git_dir)
         try:
             with contextlib.closing(GitRepository(git_dir)) as repository:
                 name = site.server.repository_name(repository.git_dir, {})

@@ -17,6 +17,7 @@ EXPECTED_FAILURE, BUG = 1, 3
 # Each command is imported when it is called: a hook must not pay for what it does not run.
 COMMANDS: Mapping[str, str] = {
     "post-receive": "hook:post_receive",
+    "pre-receive": "hook:pre_receive",
     "install": "admin:install",
     "uninstall": "admin:uninstall",
     "doctor": "doctor:doctor",
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "user:show",
     "run": "user:run",
     "verify": "verify:verify",
+    "modules": "modules:modules",
 }
 
 

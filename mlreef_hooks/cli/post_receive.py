@@ -61,7 +61,7 @@ def _receive(config_file: str | None, pusher: Pusher, opened: OpenSite, *, resid
         with closing(GitRepository(Path(os.environ.get("GIT_DIR", ".")))) as repository:
             event = PushEvent(
                 repository=site.server.repository_name(repository.git_dir, os.environ),
-                pusher=site.server.pusher(os.environ),
+                pusher=site.server.pusher(repository.git_dir, os.environ),
                 updates=updates,
                 options=_push_options(),
             )

@@ -23,7 +23,7 @@ from mlreef_hooks.index import Document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.servers.table import SERVERS
+from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.site import Site
 from mlreef_hooks.ssh_signature import sign
 from mlreef_hooks.waiting_room import OthersRoom, WaitingRoom
@@ -61,7 +61,7 @@ def open_site(
     attaches = config.provenance.attach and config.registry.remote
     return Site(
         config=config,
-        server=SERVERS["plain"](config, user),
+        server=open_server(config, user),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
         index=IndexFiles(config.index_path),
         waiting=waiting or (OthersRoom() if config.worker.service else WaitingRoom()),

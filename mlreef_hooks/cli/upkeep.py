@@ -20,13 +20,14 @@ from mlreef_hooks.collection_memory import CollectionMemory
 from mlreef_hooks.columns import size
 from mlreef_hooks.config import Config
 from mlreef_hooks.engine import Engine
-from mlreef_hooks.hook_files import find_repositories, git_dir_of
+from mlreef_hooks.hook_files import git_dir_of
 from mlreef_hooks.image_collection import Collected, ImageCollector
 from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_search import ImageSearch
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.placement import code_repositories
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.reindexing import Reindexer
 from mlreef_hooks.site import Site
@@ -81,7 +82,7 @@ def _repositories(config: Config, repos: tuple[Path, ...]) -> Iterator[Path]:
     if repos:
         yield from map(git_dir_of, repos)
     else:
-        yield from find_repositories(Path(config.server.root).resolve())
+        yield from code_repositories(Path(config.server.root).resolve())
 
 
 def _engine(config: Config) -> Engine | None:

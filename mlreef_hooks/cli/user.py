@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -32,7 +32,8 @@ _index = click.option(
 )  # fmt: skip
 
 
-def _open_index(config: Config, path: Path | None) -> IndexFiles:
+def open_index(config: Config, path: Path | None) -> IndexFiles:
+    """The index at `path`, or the site's; PublishError where there is none."""
     folder = path or config.index_path
     if not folder.is_dir():
         raise PublishError(
@@ -48,8 +49,21 @@ def _engine(config: Config) -> DockerEngine:
     return replace(settings, url=usual) if usual and untold else settings
 
 
-def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
-    """The document and the version that `NAMESPACE/NAME[@VERSION]` names."""
+class Findable(Protocol):
+    """What modules are found in: an index, or what one reader may see of it."""
+
+    def lines(self) -> list[Document]:
+        """The listing lines of all modules."""
+
+    def find(self, namespace: str, name: str) -> Document | None:
+        """A module's document, None where there is none."""
+
+
+def find_in(index: Findable, module: str, hint: str = "") -> tuple[Document, Document]:
+    """The document and the version that `NAMESPACE/NAME[@VERSION]` names.
+
+    PublishError where there is none, with `hint`, or else with the names of modules like it.
+    """
     place, _, wanted = module.partition("@")
     lines = index.lines()
     names = {f"{line['namespace']}/{line['name']}": line for line in lines}
@@ -58,14 +72,14 @@ def _find(index: IndexFiles, module: str) -> tuple[Document, Document]:
     namespace, _, name = (short[0] if len(short) == 1 else place).rpartition("/")
     document = index.find(namespace, name) if namespace else None
     if document is None:
-        hint = did_you_mean(place, list(names)) if names else "the index is empty"
-        raise PublishError(f"there is no module {place}", hint)
+        like = did_you_mean(place, list(names)) if names else "the index is empty"
+        raise PublishError(f"there is no module {place}", hint or like)
     return document, _find_version(document, wanted)
 
 
 def find_module(config: Config, path: Path | None, module: str) -> tuple[Document, Document]:
     """The document and the version that a name means in the index at `path`, or the site's."""
-    return _find(_open_index(config, path), module)
+    return find_in(open_index(config, path), module)
 
 
 def _find_version(document: Document, wanted: str) -> Document:
@@ -95,11 +109,12 @@ def _find_version(document: Document, wanted: str) -> Document:
 @click.pass_obj
 def list_modules(config_file: str | None, form: str, index_path: Path | None) -> None:
     """List the modules of the index, one line each."""
-    lines = _open_index(load_config(config_file), index_path).lines()
-    click.echo(json.dumps(lines, indent=2) if form == "json" else _table(lines))
+    lines = open_index(load_config(config_file), index_path).lines()
+    click.echo(json.dumps(lines, indent=2) if form == "json" else table_of(lines))
 
 
-def _table(lines: Sequence[Document]) -> str:
+def table_of(lines: Sequence[Document]) -> str:
+    """Listing lines for people, a module a line."""
     if not lines:
         return "no modules"
     rows = [
@@ -131,11 +146,12 @@ def _marks(version: Document, deprecated: str | None) -> str:
 @click.pass_obj
 def show(config_file: str | None, module: str, form: str, index_path: Path | None) -> None:
     """Show a module: what it does, its parameters, its versions."""
-    document, version = _find(_open_index(load_config(config_file), index_path), module)
-    click.echo(json.dumps(document, indent=2) if form == "json" else _page(document, version))
+    document, version = find_in(open_index(load_config(config_file), index_path), module)
+    click.echo(json.dumps(document, indent=2) if form == "json" else page_of(document, version))
 
 
-def _page(document: Document, version: Document) -> str:
+def page_of(document: Document, version: Document) -> str:
+    """What people see of a module and one of its versions."""
     image, base = version["image"], version["base"]
     channel = version.get("channel")
     yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
@@ -217,7 +233,7 @@ def run(
     from mlreef_hooks.oci_layout import OciLayouts
 
     config = load_config(config_file)
-    document, version = _find(_open_index(config, index_path), module)
+    document, version = find_in(open_index(config, index_path), module)
     _warn(module, document, version)
     wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path)
     arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)

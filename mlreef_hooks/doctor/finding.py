@@ -37,10 +37,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "secret-open": ("warning", "close it to all others: chmod o="),
     "service-away": ("error", "see systemctl status mlreef-hooks, and who is in the group"),
     "service-blind": ("error", "let its group read it, and set core.sharedRepository to 0640"),
-    "server-unknown": (
-        "warning",
-        "set mlreef.visibility in each repository, and see to its hooks",
-    ),
+    "server-kind": ("warning", "correct kind below [server] in the configuration"),
     # the hook
     "config-hook": ("error", "update git to 2.54, or run mlreef-hooks install in the repository"),
     "hook-closed": ("error", _AGAIN),
@@ -51,8 +48,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "hook-missing": ("error", _AGAIN),
     "hook-no-exec": ("error", "mount it without noexec: git runs no hook there"),
     "hook-outdated": ("error", _AGAIN),
+    "hook-place": ("error", _AGAIN),
     "hook-program": ("error", _AGAIN),
     "hook-replaced": ("error", f"{_AGAIN}, after each time that the server writes its own there"),
+    "hook-runner": ("error", "let the server write its own hooks again"),
     "hook-twice": ("warning", "take one of the two away"),
     "hooks-path": ("error", "unset core.hooksPath there"),
     # the repository
@@ -61,6 +60,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "edge-mark": ("error", _AGAIN),
     "mark-missing": ("error", "let the mark be made as the account: touch mlreef-parked in it"),
     "mark-without-jobs": ("warning", "nothing: the next push of a branch takes it away"),
+    "name-unknown": ("error", "correct root and kind below [server] in the configuration"),
     "push-options-off": ("warning", _AGAIN),
     "refs-replaced": ("warning", "none of it is published: publish what the commits really hold"),
     "repository-owner": ("error", "give all repositories and the state to one account"),

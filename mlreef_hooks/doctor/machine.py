@@ -1,7 +1,6 @@
 """The machine and the configuration: clock, git, files that the configuration names."""
 
 import os
-import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +9,12 @@ from urllib.parse import urlsplit
 from mlreef_hooks.account import READ
 from mlreef_hooks.config import Config
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
-from mlreef_hooks.git import run_git
+from mlreef_hooks.git import git_version
 
 _OLDEST_GIT = (2, 31)  # the first with rev-parse --path-format
 _EARLIEST = 1_767_225_600  # 2026-01-01, in seconds since 1970: this program is not older
 _OTHERS = 0o007
 _CERTIFICATES, _SECRETS, _NAMES = "certificates", "secrets", "names"  # what files hold
-
-
-def git_version() -> tuple[int, ...]:
-    """git's version as numbers, such as (2, 39, 5); PublishError where there is none."""
-    found = re.search(rb"[0-9]+(\.[0-9]+)*", run_git("version").stdout)
-    return tuple(map(int, found[0].split(b"."))) if found else ()
 
 
 def look_at_machine(visit: Visit) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What is wrong with a repository besides its hook: settings, refs, owner, what git left there."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,18 +14,10 @@ from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push_option_setting import SETTING
-from mlreef_hooks.servers.table import SERVERS
+from mlreef_hooks.servers.table import kind_by_traces, open_server
 from mlreef_hooks.waiting_room import MARK
 
 _OLD_SECONDS = 3600  # git's own locks live for moments
-# What a git server leaves in its repositories.
-_TRACES: Mapping[str, Callable[[Path], bool]] = {
-    "gitolite": lambda git_dir: "gitolite" in _target(git_dir / "hooks" / "update"),
-    "gitea": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "gitea").exists(),
-    "forgejo": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "forgejo").exists(),
-    "gitlab": lambda git_dir: "gitlab" in _target(git_dir / "hooks"),
-    "soft-serve": lambda git_dir: (git_dir / "hooks" / "post-receive.d" / "soft-serve").exists(),
-}
 
 
 def look_at_repositories(visit: Visit) -> Iterator[Finding]:
@@ -56,10 +48,7 @@ def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterato
     if visibility and visibility.value.strip().lower() not in VISIBILITIES:
         said_ = f"its visibility is {plain(visibility.value)!r}, which counts as private"
         yield fault("visibility-unknown", git_dir, said_)
-    for name, is_there in _TRACES.items():
-        if name not in SERVERS and is_there(git_dir):
-            said_ = f"{name} keeps it, whose names and visibility are not known here"
-            yield fault("server-unknown", git_dir, said_)
+    yield from _faults_of_server(git_dir, visit)
     yield from _old_locks(git_dir, visit.now)
 
 
@@ -76,9 +65,15 @@ def _faults_of_refs(git_dir: Path, visit: Visit, settings: Sequence[Setting]) ->
         yield fault("branch-missing", git_dir, said)
 
 
-def _target(link: Path) -> str:
-    """Where a link leads, as text; empty where there is none."""
-    return str(link.readlink()) if link.is_symlink() else ""
+def _faults_of_server(git_dir: Path, visit: Visit) -> Iterator[Finding]:
+    """Where another server keeps it than the configuration says, or none says what it is called."""
+    said, traced = visit.config.server.kind, kind_by_traces(git_dir)
+    if said not in ("auto", traced) and traced != "plain":
+        yield fault("server-kind", git_dir, f"{traced} keeps it, and the configuration says {said}")
+    try:
+        open_server(visit.config, visit.account.user).repository_name(git_dir, {})
+    except PublishError as error:
+        yield fault("name-unknown", git_dir, error.message).but(hint=error.hint)
 
 
 def _old_locks(git_dir: Path, now: float) -> Iterator[Finding]:

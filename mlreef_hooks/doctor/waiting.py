@@ -13,7 +13,7 @@ from mlreef_hooks.job import BUILDING, FAILED, PARKED, QUEUED
 from mlreef_hooks.job_records import JobRecord, read_records
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push import read_tag
-from mlreef_hooks.servers.table import SERVERS
+from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.waiting_room import MARK, WaitingRoom
 
 _RECENT_SECONDS = 7 * 86_400
@@ -86,7 +86,7 @@ def _names(git_dir: Path, visit: Visit) -> Iterator[str]:
     """What jobs call a repository: its place, and what its server calls it."""
     yield str(git_dir)
     with suppress(PublishError):
-        yield SERVERS["plain"](visit.config, visit.account.user).repository_name(git_dir, {}).key
+        yield open_server(visit.config, visit.account.user).repository_name(git_dir, {}).key
 
 
 def _unseen(git_dir: Path, config: Config, known: Collection[tuple[str, str]]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from mlreef_hooks.cli.apart import examine
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.doctor.checks import CHECKS
 from mlreef_hooks.doctor.finding import Finding, Visit
-from mlreef_hooks.hook_files import find_repositories
+from mlreef_hooks.placement import code_repositories
 from tests.support.site import GitSite
 
 NOBODY = 65534
@@ -24,7 +24,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fil
 def visit_of(site: GitSite, *, now: float | None = None) -> Visit:
     """What the doctor looks at: the whole site."""
     config = load_config(str(site.config))
-    git_dirs = list(find_repositories(site.repositories))
+    git_dirs = list(code_repositories(site.repositories))
     return Visit(
         config=config,
         config_file=site.config,

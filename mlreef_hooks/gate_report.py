@@ -1,0 +1,47 @@
+"""What the gate says: which publish tags are refused and why, as lines of at most 72 columns."""
+
+import shlex
+from collections.abc import Sequence
+
+from mlreef_hooks.columns import cut, wrapped
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.plain_text import counted, plain
+
+_SHOWN_NAMES = 20
+_SHOWN_NAME = 200  # characters of a tag
+
+
+def conflict(error: PublishError) -> list[str]:
+    """What is said of a tag whose version, name or namespace is taken."""
+    return [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
+
+
+def bad_tag(tag: str, lines: Sequence[str]) -> list[str]:
+    """One tag, and what is wrong with it."""
+    return [*wrapped(f"mlreef: {_name(tag)} cannot be published:"), *lines]
+
+
+def refused(tags: Sequence[str], looked_at: int) -> list[str]:
+    """The end of a push that is refused for these tags, of so many publish tags."""
+    names = ", ".join(map(_name, tags[:_SHOWN_NAMES]))
+    if len(tags) > _SHOWN_NAMES:
+        names += f" and {len(tags) - _SHOWN_NAMES} more"
+    of_all = f", {len(tags)} of {looked_at} publish tags" if looked_at > 1 else ""
+    again = shlex.quote(_name(tags[0])) if len(tags) == 1 else "TAG"
+    hint = f"correct it, commit, git tag -f {again}, and push again; or push the rest alone"
+    return [
+        *wrapped(f"error: nothing of this push is stored, because of {names}{of_all}"),
+        *wrapped(f"hint: {hint}"),
+    ]
+
+
+def let_through(tags: int, reason: str) -> str:
+    """The one line of a push that is let in although so many of its publish tags were not looked
+    at (0: none was told of yet).
+    """
+    what = counted(tags, "publish tag") if tags else "this push"
+    return cut(f"warning: the gate lets {what} in unseen: {reason}")
+
+
+def _name(tag: str) -> str:
+    return plain(tag)[:_SHOWN_NAME]

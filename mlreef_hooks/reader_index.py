@@ -1,0 +1,68 @@
+"""The index as one reader may see it: what is not for them is not there."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlreef_hooks.errors import PublishError
+from mlreef_hooks.index import Document
+from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.manifest import MODULE_NAME
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderIndex:
+    """`readings` says of repositories, by their keys, modules of which visibilities the reader may
+    see. What fails in the index is a PublishError that names no module.
+    """
+
+    index: IndexFiles
+    readings: Callable[[Collection[str]], Mapping[str, Collection[str]]]
+
+    def lines(self) -> list[Document]:
+        """The listing lines of the modules that the reader may see."""
+        try:
+            lines = self.index.lines()
+            documents = [self.index.find(line["namespace"], line["name"]) for line in lines]
+        except PublishError:
+            raise _unreadable() from None
+        seen = self._seen(documents)
+        return [line for line, is_seen in zip(lines, seen, strict=True) if is_seen]
+
+    def find(self, namespace: str, name: str) -> Document | None:
+        """A module's document, None where there is none that the reader may see."""
+        if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
+            return None  # what is asked comes from the network, and would be a path
+        try:
+            document = self.index.find(namespace, name)
+        except PublishError:
+            raise _unreadable() from None
+        return document if self._seen([document])[0] else None
+
+    def _seen(self, documents: Sequence[Document | None]) -> list[bool]:
+        readings = self.readings({each["repository"] for each in documents if each})
+        return [
+            each is not None and each["visibility"] in readings.get(each["repository"], ())
+            for each in documents
+        ]
+
+
+def _unreadable() -> PublishError:
+    return PublishError("the index cannot be read now", "tell the administrator", passing=True)
+
+
+def matching(lines: Sequence[Document], words: Sequence[str]) -> list[Document]:
+    """The lines that hold each of the words, in any case, in a name, title, description, kind or
+    data type.
+    """
+    wanted = [word.casefold() for word in words]
+    return [line for line in lines if all(word in _text_of(line) for word in wanted)]
+
+
+def _text_of(line: Document) -> str:
+    parts = (
+        f"{line['namespace']}/{line['name']}",
+        line["title"],
+        line["description"],
+        line["kind"],
+    )
+    return "\n".join((*parts, *line["inputs"], *line["outputs"])).casefold()
