@@ -5,12 +5,15 @@ set -eu
 
 usage() {
 	cat <<'END'
-usage: ./install.sh [--yes] [--prefix DIR] [--service] [--repo PATH... | --all DIR] [--dry-run] [...]
+usage: ./install.sh [--yes] [--prefix DIR] [--service] [--server NAME]
+                    [--repo PATH... | --all DIR] [--dry-run] [...]
        ./install.sh [--prefix DIR] --uninstall [--service] [--repo PATH... | --all DIR]
        ./install.sh --demo [--yes]
 
   --repo PATH   put the hook into this repository (may be repeated)
   --all DIR     put the hook into every repository below DIR
+  --server NAME what keeps the repositories: auto (the default), plain, gitolite, gitea,
+                forgejo, gitlab, soft-serve
   --service     publish as an account of its own, by systemd (as root)
   --dry-run     say what would be done and do nothing
   --uninstall   take the hook out of the repositories; without any, remove the environment

@@ -108,7 +108,7 @@ def install_hook(
     """Put the hook into a repository and say what was done; a foreign hook is kept and chained."""
     place = place or in_repository(HOOK, git_dir)
     hook = place.path
-    with _changing(hook.parent):
+    with changing(hook.parent):
         state = read_hook(git_dir, hook)
         if state.text == text and os.access(hook, os.X_OK):
             return "unchanged"
@@ -146,7 +146,7 @@ def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bo
     """Take the hook away and put back what was there before; with it goes what it left."""
     said = remove_hook(git_dir, place or in_repository(HOOK, git_dir), dry_run=dry_run)
     if said != "not installed" and not dry_run:
-        with _changing(git_dir):
+        with changing(git_dir):
             remove_marks(git_dir)
     return said
 
@@ -154,7 +154,7 @@ def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bo
 def remove_hook(git_dir: Path, place: HookPlace, *, dry_run: bool = False) -> str:
     """Take the hook out of a place and put back what was there before."""
     hook = place.path
-    with _changing(hook.parent):
+    with changing(hook.parent):
         state = read_hook(git_dir, hook)
         if state.kind != "ours":
             return "not installed"
@@ -182,7 +182,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 @contextmanager
-def _changing(hooks: Path) -> Iterator[None]:
+def changing(hooks: Path) -> Iterator[None]:
     """Changes of a folder of hooks; what the system refuses is a PublishError."""
     try:
         yield

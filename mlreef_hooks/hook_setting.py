@@ -10,18 +10,17 @@ from mlreef_hooks.git_settings import own_setting, set_own
 CONFIG_HOOKS = (2, 54)  # the first git that runs them
 
 
-def set_hook(git_dir: Path, event: str, hook: Path, *, dry_run: bool = False) -> bool:
-    """True where git runs a hook at an event from now on; PublishError where it never would."""
+def check_git() -> None:
+    """PublishError where git runs no hooks of its configuration."""
     version = git_version()
     if version < CONFIG_HOOKS:
         raise PublishError(
             f"git {'.'.join(map(str, version))} does not run hooks of its configuration",
             "update git to 2.54, or take config_hook out of the configuration",
         )
-    return write_hook_setting(git_dir, event, hook, dry_run=dry_run)
 
 
-def write_hook_setting(git_dir: Path, event: str, hook: Path, *, dry_run: bool = False) -> bool:
+def set_hook(git_dir: Path, event: str, hook: Path, *, dry_run: bool = False) -> bool:
     """True where the settings of a repository did not say yet that a hook runs at an event."""
     wanted = {_key(event, "event"): event, _key(event, "command"): shlex.quote(str(hook))}
     missing = {key: value for key, value in wanted.items() if own_setting(git_dir, key) != value}

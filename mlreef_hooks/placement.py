@@ -18,6 +18,7 @@ from mlreef_hooks.gitolite_setup import (
 from mlreef_hooks.hook_files import (
     HOOK,
     chained_beside,
+    changing,
     find_repositories,
     install_hook,
     read_hook,
@@ -25,7 +26,7 @@ from mlreef_hooks.hook_files import (
     remove_marks,
 )
 from mlreef_hooks.hook_place import HookPlace, hook_place, other_places
-from mlreef_hooks.hook_setting import set_hook, unset_hook
+from mlreef_hooks.hook_setting import check_git, set_hook, unset_hook
 from mlreef_hooks.intake import edge_branch
 from mlreef_hooks.push_option_setting import switch_on, take_back
 from mlreef_hooks.servers.gitlab import FULL_PATH
@@ -69,17 +70,20 @@ class Placement:
     def put(self, git_dir: Path) -> str:
         """What was done in a repository: its own hook, and the settings that go with one."""
         place = hook_place(HOOK, git_dir, self.config.server)
-        named = place.setting and set_hook(git_dir, HOOK, place.path, dry_run=self.dry_run)
-        said = "shares the hook"
-        if not place.shared:
-            said = install_hook(git_dir, self.text, place, dry_run=self.dry_run)
-        said = "updated" if named and said == "unchanged" else said
+        said = self._put_own(git_dir, place) if not place.shared else "shares the hook"
         for other in other_places(HOOK, git_dir, place):
             _remove(git_dir, other, dry_run=self.dry_run)
         switched = switch_on(git_dir, dry_run=self.dry_run)
         if not self.dry_run:
             mark_edge(git_dir, self.config)
         return f"{said}, push options are on" if switched else said
+
+    def _put_own(self, git_dir: Path, place: HookPlace) -> str:
+        if place.setting:
+            check_git()
+        said = install_hook(git_dir, self.text, place, dry_run=self.dry_run)
+        named = place.setting and set_hook(git_dir, HOOK, place.path, dry_run=self.dry_run)
+        return "updated" if named and said == "unchanged" else said
 
     def cover(self, git_dir: Path) -> str:
         """What was done in a repository that may be new; empty where it had all that it needs."""
@@ -141,10 +145,9 @@ def take(git_dir: Path, settings: Server, *, dry_run: bool) -> str:
 
 
 def _remove(git_dir: Path, place: HookPlace, *, dry_run: bool) -> str:
-    said = remove_hook(git_dir, place, dry_run=dry_run)
     if place.setting:
         unset_hook(git_dir, HOOK, dry_run=dry_run)
-    return said
+    return remove_hook(git_dir, place, dry_run=dry_run)
 
 
 def _shares(git_dir: Path, place: HookPlace) -> bool:
@@ -183,11 +186,13 @@ def _keep_own(git_dirs: Sequence[Path], place: HookPlace) -> None:
                 f"merge the first into {place.path}, and remove it",
             )
     for state in own:
-        state.hook.rename(chained_beside(state.hook))
+        with changing(state.hook.parent):
+            state.hook.rename(chained_beside(state.hook))
 
 
 def _give_back_own(git_dir: Path) -> None:
     hook = git_dir / "hooks" / HOOK
     kept = chained_beside(hook)
     if kept.is_file() and not kept.is_symlink() and not hook.exists():
-        kept.rename(hook)
+        with changing(hook.parent):
+            kept.rename(hook)

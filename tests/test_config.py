@@ -29,6 +29,10 @@ allowed_signers = "/etc/site-signers"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
+kind = "gitlab"
+hooks_dir = "/srv/hooks"
+config_hook = true
+cover_new = true
 [worker]
 stay = false
 stay_seconds = 60
@@ -102,6 +106,10 @@ DEFAULTS = {
     "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
+    "server.kind": "auto",
+    "server.hooks_dir": "",
+    "server.config_hook": False,
+    "server.cover_new": False,
     "worker.stay": True,
     "worker.stay_seconds": 600,
     "worker.follow_seconds": 300,
@@ -204,6 +212,10 @@ def test_every_key_can_be_set() -> None:
         "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
+        "server.kind": "gitlab",
+        "server.hooks_dir": "/srv/hooks",
+        "server.config_hook": True,
+        "server.cover_new": True,
         "worker.stay": False,
         "worker.stay_seconds": 60,
         "worker.follow_seconds": 30,
@@ -304,7 +316,12 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
-CHOICES = ("builder.use", "builder.layers.start", "publish.publish_on")  # of a few words
+CHOICES = (
+    "builder.use",
+    "builder.layers.start",
+    "publish.publish_on",
+    "server.kind",
+)  # of a few words
 COUNTS = ("gc.keep_versions", "gc.yanked_days")  # may be 0
 KEYS = [
     (key, type(value))
@@ -325,6 +342,7 @@ def test_a_value_of_another_type(key: str, kind: type) -> None:
         ("builder.use", "auto or layers or docker"),
         ("builder.layers.start", "changed or always or never"),
         ("publish.publish_on", "tag or push"),
+        ("server.kind", "auto or plain or gitolite or gitea or forgejo or gitlab or soft-serve"),
     ],
 )
 def test_a_word_that_is_no_choice(key: str, words: str) -> None:

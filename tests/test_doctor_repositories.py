@@ -21,7 +21,8 @@ from mlreef_hooks.push import PublishRequest, RefUpdate, RepositoryName
 from mlreef_hooks.push_option_setting import SETTING
 from mlreef_hooks.waiting_room import MARK, WaitingRoom
 from tests.support.doctor import NOBODY, faults, give_to, look, mounted, root_only
-from tests.support.git import Author, make_bare
+from tests.support.forges import write_own_hooks
+from tests.support.git import Author, make_bare, write_hook
 from tests.support.site import GitSite
 
 HOUR = 3600.0
@@ -166,6 +167,26 @@ def test_a_server_that_is_not_the_one_of_the_configuration_is_found(
         site.config.write_text(written.replace("[server]", f'[server]\nkind = "{kind}"'))
         wrong = {"server-kind": f"{name} keeps it, and the configuration says plain"}
         assert faults(site, "repositories") == (wrong if kind == "plain" else {})
+
+
+def test_a_hook_moves_to_its_place_when_a_forge_takes_the_repository(site: GitSite) -> None:
+    git_dir = repository_of(site)
+    (git_dir / "mlreef-parked").touch()
+    (git_dir / "hooks" / "post-receive.d").mkdir()
+    write_hook(git_dir, "post-receive.d/gitea", "#!/bin/sh\n")
+    assert [*faults(site, "hooks")] == ["hook-place"]
+    site.command("install", "--all", site.repositories)
+    assert [*faults(site, "hooks")] == ["hook-runner"]
+    assert not (git_dir / "hooks" / "post-receive").exists()
+    assert (git_dir / "mlreef-parked").exists()
+    write_own_hooks(git_dir, "gitea")
+    assert faults(site, "hooks") == {}
+    (git_dir / "hooks" / "post-receive.d" / "mlreef").unlink()
+    assert [*faults(site, "hooks")] == ["hook-missing"]
+    write_hook(git_dir, "post-receive.d/mlreef", "#!/bin/sh\n")
+    assert [*faults(site, "hooks")] == ["hook-replaced"]
+    said = site.command("install", "--all", site.repositories, expect=1).stderr
+    assert "post-receive.d/mlreef is not ours" in said
 
 
 def test_a_repository_whose_name_nobody_says_is_found(tmp_path: Path) -> None:

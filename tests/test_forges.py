@@ -13,7 +13,7 @@ import pytest
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import own_setting, set_own
-from mlreef_hooks.hook_setting import unset_hook, write_hook_setting
+from mlreef_hooks.hook_setting import set_hook, unset_hook
 from mlreef_hooks.servers.table import kind_of, open_server
 from tests.support.doctor import faults
 from tests.support.forges import (
@@ -22,7 +22,7 @@ from tests.support.forges import (
     make_gitlab_repository,
     write_own_hooks,
 )
-from tests.support.git import Author, make_bare, remote_lines, write_hook
+from tests.support.git import Author, make_bare, remote_lines
 from tests.support.site import PROJECT, GitSite
 from tests.support.tiny_site import make_site
 
@@ -113,27 +113,6 @@ def test_a_first_installation_of_all_covers_what_is_made_later(tmp_path: Path) -
     assert "hint: take cover_new out of the configuration" in said
     said = site.command("install", "--all", site.repositories, "--server", "gitea", expect=1).stderr
     assert 'the configuration does not say kind = "gitea"' in said
-
-
-def test_a_hook_moves_to_its_place_when_a_forge_takes_the_repository(tmp_path: Path) -> None:
-    site = make_site(tmp_path / "site")
-    git_dir = site.repository("vision/upper")
-    (git_dir / "mlreef-parked").touch()
-    (git_dir / "hooks" / "post-receive.d").mkdir()
-    write_hook(git_dir, "post-receive.d/gitea", "#!/bin/sh\n")
-    assert [*faults(site, "hooks")] == ["hook-place"]
-    site.command("install", "--all", site.repositories)
-    assert [*faults(site, "hooks")] == ["hook-runner"]
-    assert not (git_dir / "hooks" / "post-receive").exists()
-    assert (git_dir / "mlreef-parked").exists()
-    write_own_hooks(git_dir, "gitea")
-    assert faults(site, "hooks") == {}
-    (git_dir / "hooks" / "post-receive.d" / "mlreef").unlink()
-    assert [*faults(site, "hooks")] == ["hook-missing"]
-    write_hook(git_dir, "post-receive.d/mlreef", "#!/bin/sh\n")
-    assert [*faults(site, "hooks")] == ["hook-replaced"]
-    said = site.command("install", "--all", site.repositories, expect=1).stderr
-    assert "post-receive.d/mlreef is not ours" in said
 
 
 @pytest.mark.parametrize("for_all", [False, True])
@@ -269,8 +248,8 @@ def test_a_hook_of_gits_configuration_is_written_and_taken_away(tmp_path: Path) 
     git_dir = make_bare(tmp_path / "a b" / "upper.git")
     before = (git_dir / "config").read_text()
     hook = git_dir / "hooks" / "post-receive.mlreef"
-    assert write_hook_setting(git_dir, "post-receive", hook)
-    assert not write_hook_setting(git_dir, "post-receive", hook)
+    assert set_hook(git_dir, "post-receive", hook)
+    assert not set_hook(git_dir, "post-receive", hook)
     assert own_setting(git_dir, "hook.mlreef.event") == "post-receive"
     assert own_setting(git_dir, "hook.mlreef.command") == f"'{hook}'"
     assert unset_hook(git_dir, "post-receive")

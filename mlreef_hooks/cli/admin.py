@@ -18,7 +18,7 @@ from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.hook_files import git_dir_of, hook_text
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
-from mlreef_hooks.placement import Placement, code_repositories, mark_edge, take, take_shared
+from mlreef_hooks.placement import Placement, code_repositories, take, take_shared
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.service_files import check_readable, start_service
 
@@ -107,22 +107,23 @@ def install(
     python = Path(sys.prefix) / "bin" / "python"
     text = hook_text(python, path.resolve(), config)
     placement = Placement(config=config, text=text, dry_run=dry_run)
-
-    def put(git_dir: Path) -> str:
-        if config.worker.service and not dry_run:
-            check_readable(git_dir, config)
-        said = placement.put(git_dir)
-        if publish_on and not dry_run:
-            set_own(git_dir, "mlreef.publishOn", publish_on)
-            mark_edge(git_dir, config)
-        return said
-
     for said in placement.put_shared(git_dirs):
         click.echo(said)
-    status = _each(git_dirs, put, dry_run)
+    status = _each(git_dirs, lambda git_dir: _put(git_dir, placement, publish_on), dry_run)
     if service and not dry_run:
         click.echo(start_service())
     return status
+
+
+def _put(git_dir: Path, placement: Placement, publish_on: str | None) -> str:
+    """Put the hook into a repository; what is to be published there may be changed first."""
+    if placement.dry_run:
+        return placement.put(git_dir)
+    if placement.config.worker.service:
+        check_readable(git_dir, placement.config)
+    if publish_on:
+        set_own(git_dir, "mlreef.publishOn", publish_on)
+    return placement.put(git_dir)
 
 
 def _each(git_dirs: list[Path], change: Callable[[Path], str], dry_run: bool) -> int:

@@ -253,8 +253,8 @@ def sweep(
     jobs, failed = [], False
     cover = covering(site.config, config_file)
     for git_dir in find_git_dirs(repos, root):
+        failed |= not cover(git_dir)
         try:
-            cover(git_dir)
             with contextlib.closing(GitRepository(git_dir)) as repository:
                 name = site.server.repository_name(repository.git_dir, {})
                 jobs += sweep_repository(name, repository, site)

@@ -53,13 +53,12 @@ class GitlabServer(FolderServer):
         """
         known = own_setting(path, FULL_PATH) or own_setting(path, "gitlab.fullpath")
         said = environ.get("GL_PROJECT_PATH")
-        if is_hashed(path):
-            _check_hash(path, environ.get("GL_REPOSITORY", ""))
-        elif not known:
+        checked = is_hashed(path) and _is_of_project(path, environ.get("GL_REPOSITORY", ""))
+        if not is_hashed(path) and not known:
             base = self.base(path)
             known = str(below(path, base) if base else Path(*path.parts[-2:]))
             known = known.removesuffix(".git")
-        if not known and said and environ.get("GL_REPOSITORY"):
+        if not known and said and checked:
             known = said
             with suppress(PublishError):  # a service may not write there
                 set_own(path, FULL_PATH, said)
@@ -73,12 +72,14 @@ class GitlabServer(FolderServer):
         return Path(known)
 
 
-def _check_hash(path: Path, repository: str) -> None:
-    """PublishError where the environment names another project than that of the hashed folder.
+def _is_of_project(path: Path, repository: str) -> bool:
+    """True where the environment names the project of a hashed folder.
 
-    The folder is called by the SHA-256 of the project's number.
+    The folder is called by the SHA-256 of the project's number. PublishError where it is another.
     """
     kind, _, number = repository.partition("-")
-    if kind == "project" and number:
-        hashed = hashlib.sha256(number.encode(errors="replace")).hexdigest()
-        check_said("GL_REPOSITORY", hashed, path.name.removesuffix(".git"))
+    if kind != "project" or not number:
+        return False
+    hashed = hashlib.sha256(number.encode(errors="replace")).hexdigest()
+    check_said("GL_REPOSITORY", hashed, path.name.removesuffix(".git"))
+    return True
