@@ -173,17 +173,20 @@ def _take_linked(git_dir: Path, place: HookPlace, repositories: Sequence[Path]) 
 def _keep_own(git_dirs: Sequence[Path], place: HookPlace) -> None:
     """Keep the hooks of repositories that gitolite is about to put a link in place of.
 
-    Ours runs what is kept first. PublishError, before anything is changed, where the hook that is
-    common already would be kept by the same name.
+    Ours runs what is kept first. PublishError, before anything is changed, where there is one
+    already, or a common hook would be linked by the same name.
     """
-    own = [read_hook(each) for each in git_dirs]
-    own = [each for each in own if each.kind == "foreign" and not each.hook.is_symlink()]
     common = read_hook(place.path.parent, place.path)
-    for state in own:
-        if state.chained or common.chained or common.kind == "foreign":
+    is_taken = common.chained or common.kind == "foreign"
+    states = [read_hook(each) for each in git_dirs]
+    own = [each for each in states if each.kind == "foreign" and not each.hook.is_symlink()]
+    for state in states:
+        kept = chained_beside(state.hook)
+        has_kept = kept.is_file() and not kept.is_symlink()
+        if sum((is_taken, has_kept, state in own)) > 1:
             raise PublishError(
-                f"{state.git_dir} has a {HOOK} of its own, and gitolite a common one",
-                f"merge the first into {place.path}, and remove it",
+                f"{state.git_dir} has a {HOOK} of its own, and there is another one to be kept",
+                f"merge it into {place.path}, and remove it",
             )
     for state in own:
         with changing(state.hook.parent):

@@ -134,6 +134,8 @@ def test_gitlab_runs_the_hook_by_gitaly(tmp_path: Path, for_all: bool) -> None:
     assert faults(site, "hooks") == {}
     check_published(site, publish(site, git_dir, ENVIRONMENTS["gitlab"]))
     assert site.command("sweep").stdout == "0 jobs to build\n"
+    checked = site.command("check", "--git-dir", git_dir, "--rev", "master").stdout
+    assert checked.startswith("ok: upper (data-operation) is publishable"), checked
     site.command("uninstall", "--all", site.repositories)
     assert (tree_of(git_dir), tree_of(shared)) == before
 
@@ -208,8 +210,10 @@ def test_an_environment_that_names_another_repository_is_refused(
 def test_gitlab_is_asked_for_the_name_by_settings_that_are_its_own(tmp_path: Path) -> None:
     git_dir = make_bare(tmp_path / HASHED)
     server = open_server(Config(server=Server(root=str(tmp_path), url="https://g/{repository}")), 0)
-    with pytest.raises(PublishError, match="nothing says which project"):
-        server.repository_name(git_dir, {})
+    forged = {"GL_PROJECT_PATH": "vision/upper", "GL_REPOSITORY": "wiki-7"}
+    for variables in ({}, forged):
+        with pytest.raises(PublishError, match="nothing says which project"):
+            server.repository_name(git_dir, variables)
     set_own(git_dir, "gitlab.fullpath", "group/sub/upper")
     found = server.repository_name(git_dir, {})
     assert (found.namespace, found.name) == ("group/sub", "upper")

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from mlreef_hooks.git import Changes, origin_of
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
+from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.validation import Validation
 
 
@@ -29,6 +31,17 @@ def _name_of(folder: Path) -> str:
     """The name of a module that does not say its own, as the server makes it."""
     server = PlainServer(settings=Server(), user_id=os.getuid())
     return server.repository_name(_repository_of(folder), {}).name
+
+
+def _name_on_server(git_dir: Path, config: Config) -> str:
+    """The name of a repository that a git server keeps here; of a clone, as of its folder."""
+    if git_dir.name == ".git":
+        return _name_of(git_dir.parent)
+    anywhere = replace(config, server=replace(config.server, root=""))
+    try:
+        return open_server(anywhere, os.getuid()).repository_name(git_dir, {}).name
+    except PublishError:
+        return _name_of(git_dir)
 
 
 def _repository_of(folder: Path) -> Path:
@@ -47,9 +60,8 @@ def validate_revision(place: Path, rev: str, config: Config) -> Validation:
         commit = repository.commit_of(rev)
         if commit is None:
             raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
-        git_dir = repository.git_dir
-        folder = git_dir.parent if git_dir.name == ".git" else git_dir
-        return check_commit(repository, commit, _name_of(folder), config, user_caches())
+        name = _name_on_server(repository.git_dir, config)
+        return check_commit(repository, commit, name, config, user_caches())
     finally:
         repository.close()
 
