@@ -141,6 +141,9 @@ def test_setup_again_changes_nothing(served: Served) -> None:
     assert hooks_of(served.server) == before
     said = served.command("install", "--all", served.server.repositories)
     assert hooks_of(served.server) == before
+    program = (sys.executable, "-m", "mlreef_hooks", "--config", served.site.config)
+    own = served.server.as_git(*program, "install", "--all", served.server.repositories)
+    assert own == said
     assert f"unchanged: {served.server.common / 'post-receive'}" in said
     assert {line.partition(":")[0] for line in said.splitlines()} == {
         "kept", "unchanged", "shares the hook"
