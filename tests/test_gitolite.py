@@ -83,6 +83,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         give(site.state, GIT)
         before = hooks_of(server)
         made = Served(site=site, server=server, admin=admin, before=before, said="")
+        said = made.command("install", "--dry-run", "--all", server.repositories)
+        assert f"installed: {server.common / 'post-receive'}" in said
+        assert hooks_of(server) == before
         said = made.command("install", "--server", "auto", "--all", server.repositories)
         yield Served(site=site, server=server, admin=admin, before=before, said=said)
 
