@@ -21,6 +21,7 @@ from mlreef_hooks.index import (
     Document,
     add_version,
     find_version,
+    limit_of,
     listing_line,
     set_channels,
     set_deprecated,
@@ -152,6 +153,22 @@ class IndexFiles:
         """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
         with self._changing(namespace, name, version, visibility) as (document, write):
             write(set_deprecated(document, version, reason))
+
+    def set_visibility(
+        self, namespace: str, name: str, choose: Callable[[str], str]
+    ) -> tuple[str, str]:
+        """Who could read a module, and who may now: what `choose` makes of the former, no wider
+        than its author wants; KeyError where there is none.
+        """
+        with self._writing():
+            _, document = self._stored(namespace, name)
+            if document is None:
+                raise KeyError(name)
+            before = str(document["visibility"])
+            after = min(choose(before), limit_of(document), key=VISIBILITIES.index)
+            if after != before:
+                self._write({**document, "visibility": after})
+            return before, after
 
     def mend(self, namespace: str, name: str) -> None:
         """Let listings and entrances say what the module's document says, or nothing of it."""

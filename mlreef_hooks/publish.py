@@ -10,17 +10,19 @@ from typing import NamedTuple
 
 from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
+from mlreef_hooks.audience import ModuleAudience
 from mlreef_hooks.columns import size
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
+from mlreef_hooks.image_place import ImagePlace, place_images
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry, find_version
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.interruption import go_through
 from mlreef_hooks.job import PUBLISHED, Job
-from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problem, did_you_mean
@@ -30,6 +32,7 @@ from mlreef_hooks.site import Site
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_summary import key_of, recall_from, summarise
 from mlreef_hooks.validation import Validation, validate
+from mlreef_hooks.visibility import PRIVATE
 
 
 class _Start(NamedTuple):
@@ -79,15 +82,22 @@ def _publish_new(
     began: datetime,
 ) -> BuiltImage:
     created = repository.commit_time(job.request.commit)
+    audience = ModuleAudience(
+        request=job.request, manifest=manifest, repository=repository, site=site
+    )
+    place = place_images(audience)
 
     def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:
         dependencies = _prepare(job.request, manifest, builder, site)
-        entry = _describe(job.request, manifest, dependencies, repository, site)
-        spec = plan_image(entry, tree, created, site.config.registry.prefix)
-        return entry, _build(job.request, spec, manifest, builder, site)
+        entry = _describe(job.request, manifest, dependencies, place, site)
+        spec = plan_image(entry, tree, created, place.prefix)
+        assembled = _build(job.request, spec, manifest, builder, site)
+        if place.visibility != PRIVATE:
+            place.check(audience.ask().word, site)
+        return entry, builder.deliver(assembled)
 
     entry, image = site.build(site.output, manifest, build)
-    complete = _complete(entry, image, repository, site)
+    complete = _complete(entry, image, audience, place)
     if complete.request.version is None:
         _move_edge(complete, repository, site)
     else:
@@ -229,24 +239,16 @@ def _describe(
     request: PublishRequest,
     manifest: ModuleManifest,
     dependencies: Dependencies,
-    repository: GitRepository,
+    place: ImagePlace,
     site: Site,
 ) -> IndexEntry:
     return IndexEntry(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=visibility_of(manifest, repository, site),
+        visibility=place.visibility,
         source=site.server.source(request.repository),
     )
-
-
-def visibility_of(
-    manifest: ModuleManifest, repository: GitRepository, site: Site, *, anew: bool = False
-) -> str:
-    """The repository's visibility, which the author of a module may narrow and never widen."""
-    widest = site.server.visibility(repository.git_dir, repository.settings(anew=anew))
-    return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
 def _build(
@@ -264,7 +266,7 @@ def _build(
     except PublishError:
         builder.discard(image)
         raise
-    return builder.deliver(image)
+    return image
 
 
 def _check_size(image: BuiltImage, most: int) -> None:
@@ -276,15 +278,18 @@ def _check_size(image: BuiltImage, most: int) -> None:
 
 
 def _complete(
-    entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site
+    entry: IndexEntry, image: BuiltImage, audience: ModuleAudience, place: ImagePlace
 ) -> IndexEntry:
     """The whole entry. Visibility is asked anew: it may have changed while the image was built.
 
     So may the branch that edge follows.
     """
+    site, found = audience.site, audience.ask()
+    place.check(found.word, site)
+    site.tell(report.untold(found))
     return replace(
         entry,
-        visibility=visibility_of(entry.manifest, repository, site, anew=True),
+        visibility=found.word,
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.push import RESERVED, RepositoryName
 
 _PART_LENGTH = 100
@@ -56,11 +55,6 @@ class PlainServer:
             return pwd.getpwuid(self.user_id).pw_name
         except KeyError:
             return str(self.user_id)
-
-    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
-        """What `git config mlreef.visibility` says in the repository; private without a word."""
-        said = settings.get("mlreef.visibility", "").strip().lower()
-        return said if said in VISIBILITIES else "private"
 
     def source(self, repository: RepositoryName) -> str | None:
         """Where the code can be fetched, None where the site does not say."""

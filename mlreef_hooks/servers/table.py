@@ -18,11 +18,6 @@ class GitServer(Protocol):
     def pusher(self, environ: Mapping[str, str]) -> str:
         """Who pushed."""
 
-    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
-        """Who may read the repository now: public, internal or private. `settings` are its
-        `mlreef.*`, names in lower case. What cannot be told is private.
-        """
-
     def source(self, repository: RepositoryName) -> str | None:
         """Where the code can be fetched, None where the site does not say."""
 

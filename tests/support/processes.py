@@ -17,6 +17,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "dockerd": "docker.io",
     "fcgiwrap": "fcgiwrap",
     "git": "git",
+    "gitolite": "gitolite3",
     "logrotate": "logrotate",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",
