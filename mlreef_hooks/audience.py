@@ -1,6 +1,6 @@
 """Who may read a module: what its repository is now, and what its author says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-from mlreef_hooks.visibility import PUBLIC, Visibility, narrowest
+from mlreef_hooks.visibility import PRIVATE, Visibility, narrowest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +62,20 @@ def rewrite(
 ) -> tuple[Visibility, list[Move]]:
     """Ask who may read a repository, and let the index say so of its `modules`.
 
-    What their authors have narrowed stays so.
+    What their authors have narrowed stays so. Who moves a module asks again, for another may have
+    moved it just before.
     """
     found = repository_visibility(key, repository, site)
+
+    def choose(before: str) -> str:
+        if found.kept(before) == before:
+            return before
+        return repository_visibility(key, repository, site).kept(before)
+
     moves = []
     for document in modules:
         place = (document["namespace"], document["name"])
-        before, after = site.index.set_visibility(*place, found.kept)
+        before, after = site.index.set_visibility(*place, choose)
         moves.append(Move(namespace=place[0], name=place[1], before=before, after=after))
     return found, moves
 
@@ -86,27 +93,34 @@ def rewrite_all(
 ) -> Iterator[tuple[str, Visibility, list[Move]] | PublishError]:
     """The same of every repository that has modules, or of the `chosen` ones alone.
 
-    Modules of one that is gone stay where they are.
+    Modules of one that is gone stay where they are. Once a source is away, nothing more is asked.
     """
-    for key, modules in modules_by_repository(site).items():
+    try:
+        repositories = modules_by_repository(site)
+    except PublishError as error:  # a document is broken
+        yield error
+        return
+    for key, modules in repositories.items():
         git_dir = find_repository(key, site)
         if git_dir is None or (chosen is not None and git_dir.resolve() not in chosen):
             continue
         try:
             with closing(GitRepository(git_dir)) as repository:
-                yield key, *rewrite(key, modules, repository, site)
+                found, moves = rewrite(key, modules, repository, site)
         except PublishError as error:
             yield error
+            continue
+        yield key, found, moves
+        if found.away:
+            return
 
 
-def left_open(moves: list[Move], site: Site) -> list[str]:
+def left_open(moves: Sequence[Move], site: Site) -> list[str]:
     """The modules that became private, whose images stay where everybody may have fetched them."""
     if not site.config.registry.remote:
         return []
     return [
-        f"{move.namespace}/{move.name}"
-        for move in moves
-        if narrowest(move.before, move.after) != move.before and move.before == PUBLIC
+        f"{move.namespace}/{move.name}" for move in moves if move.before != PRIVATE == move.after
     ]
 
 

@@ -97,22 +97,31 @@ def _publish_new(
         return entry, builder.deliver(assembled)
 
     entry, image = site.build(site.output, manifest, build)
-    complete = _complete(entry, image, audience, place)
+    complete = _complete(entry, image, site)
     if complete.request.version is None:
-        _move_edge(complete, repository, site)
+        _move_edge(complete, audience, place)
     else:
         attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
         go_through()
-        site.index.add(attested.document, attested.files)
+        site.index.add(attested.document, attested.files, lambda: _visibility(audience, place))
     return image
 
 
-def _move_edge(entry: IndexEntry, repository: GitRepository, site: Site) -> None:
+def _visibility(audience: ModuleAudience, place: ImagePlace) -> str:
+    """Who may read a module now: it may have changed while its image was made."""
+    found = audience.ask()
+    place.check(found.word, audience.site)
+    audience.site.tell(report.untold(found))
+    return found.word
+
+
+def _move_edge(entry: IndexEntry, audience: ModuleAudience, place: ImagePlace) -> None:
     """Let edge be an entry, unless it is to be elsewhere by now."""
+    site = audience.site
     document = site.index.find(entry.request.repository.namespace, entry.manifest.name)
-    check_moves(entry.request, edge_of(document), repository)
+    check_moves(entry.request, edge_of(document), audience.repository)
     go_through()
-    site.index.set_channels(entry.document())
+    site.index.set_channels(entry.document(), lambda: _visibility(audience, place))
 
 
 def _turn(
@@ -277,19 +286,10 @@ def _check_size(image: BuiltImage, most: int) -> None:
         )
 
 
-def _complete(
-    entry: IndexEntry, image: BuiltImage, audience: ModuleAudience, place: ImagePlace
-) -> IndexEntry:
-    """The whole entry. Visibility is asked anew: it may have changed while the image was built.
-
-    So may the branch that edge follows.
-    """
-    site, found = audience.site, audience.ask()
-    place.check(found.word, site)
-    site.tell(report.untold(found))
+def _complete(entry: IndexEntry, image: BuiltImage, site: Site) -> IndexEntry:
+    """The whole entry."""
     return replace(
         entry,
-        visibility=found.word,
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),
