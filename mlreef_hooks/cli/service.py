@@ -195,7 +195,7 @@ def _run_command(
     the asker could read.
     """
     if not words or words[0] not in COMMANDS:
-        _say([f"error: the service runs {' and '.join(COMMANDS)} for others, and nothing else"])
+        _say([f"error: the service runs {', '.join(COMMANDS)} for others, and nothing else"])
         answer(connection, b"1")
         return
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()

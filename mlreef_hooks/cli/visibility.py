@@ -25,7 +25,7 @@ _SHOW, _APPLY = "show", "apply"
 
 
 @click.command("visibility")
-@click.argument("repo", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("repo", type=click.Path(readable=False, path_type=Path))
 @click.argument("what", type=click.Choice([*VISIBILITIES, _APPLY, _SHOW]), default=_SHOW)
 @click.pass_obj
 def visibility(config_file: str | None, repo: Path, what: str) -> int:
@@ -45,12 +45,12 @@ def visibility(config_file: str | None, repo: Path, what: str) -> int:
     if not may_see(git_dir):
         raise PublishError(f"{git_dir} is not yours to read", "name a repository of yours")
     site = open_site(config, click.echo)
+    key = site.server.repository_name(git_dir_of(git_dir), {}).key
     with closing(GitRepository(git_dir_of(git_dir))) as repository:
-        return _look(repository, site, changes=changes)
+        return _look(key, repository, site, changes=changes)
 
 
-def _look(repository: GitRepository, site: Site, *, changes: bool) -> int:
-    key = site.server.repository_name(repository.git_dir, {}).key
+def _look(key: str, repository: GitRepository, site: Site, *, changes: bool) -> int:
     modules = modules_by_repository(site).get(key, [])
     if changes:
         found, moves = rewrite(key, modules, repository, site)
