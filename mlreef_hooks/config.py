@@ -12,6 +12,7 @@ from typing import Literal
 
 from mlreef_hooks.config_images import Base, Builder, Images, Pip, Registry
 from mlreef_hooks.config_table import Count, path_key, read_table, text_key
+from mlreef_hooks.config_visibility import GITEA, GITLAB, PROBE, VisibilitySources
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
@@ -166,6 +167,7 @@ class Config:
     state: str = path_key()
     publish: Publish = field(default_factory=Publish)
     server: Server = field(default_factory=Server)
+    visibility: VisibilitySources = field(default_factory=VisibilitySources)
     worker: Worker = field(default_factory=Worker)
     index: Index = field(default_factory=Index)
     registry: Registry = field(default_factory=Registry)
@@ -219,7 +221,7 @@ def parse_config(text: str, *, path: str, state: str) -> Config:
     faults: list[str] = []
     config = read_table(Config, table, "", faults)
     if config is not None:
-        faults.extend(_check_docker(config))
+        faults.extend((*_check_docker(config), *_check_visibility(config)))
     if faults or config is None:
         raise PublishError(f"{path}: " + "; ".join(faults), "see docs/config.md for every key")
     return config if config.state else dataclasses.replace(config, state=state)
@@ -235,5 +237,19 @@ def _check_docker(config: Config) -> Iterator[str]:
         )
     if bool(docker.tls_cert) != bool(docker.tls_key):
         yield f"{where}.tls_cert: write tls_cert and tls_key, or neither"
+    registry = config.registry
+    if registry.private_prefix.partition("/")[0] not in ("", registry.prefix.partition("/")[0]):
+        yield "registry.private_prefix: write one of the registry of registry.prefix"
     if docker.tls_cert and not docker.tls_ca:
         yield f"{where}.tls_ca: write it too, for tls_cert"
+
+
+def _check_visibility(config: Config) -> Iterator[str]:
+    """What is missing for what the site asks."""
+    settings = config.visibility
+    if {GITEA, GITLAB} & {*settings.ask} and not settings.url:
+        yield "visibility.url: write the address of the server that visibility.ask names"
+    if {GITEA, GITLAB} <= {*settings.ask}:
+        yield "visibility.ask: name gitea or gitlab, and not both"
+    if PROBE in settings.ask and not (settings.probe or config.server.url.startswith("http")):
+        yield "visibility.probe: write the address that everybody fetches from"

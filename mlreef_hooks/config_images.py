@@ -22,7 +22,9 @@ def _check_engines(addresses: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """`[registry]`: the image references' prefix; one that names a host is pushed to.
+    """`[registry]`: the image references' prefix; one that names a host is pushed to. Those of
+    private modules may have another one there; `private_images` says whether they have to be
+    closed to people without a password.
 
     Of every registry: docker's file of credentials, and certificates of the site.
     """
@@ -30,8 +32,21 @@ class Registry:
     prefix: str = text_key(
         "mlreef", rf"(?:{_HOST}|{_PART})(?:/{_PART})*", "it as in registry.example/mlreef"
     )
+    private_prefix: str = text_key(
+        "", rf"(?:{_HOST}(?:/{_PART})+)?", "it as in registry.example/mlreef-private"
+    )
+    private_images: Literal["closed", "anywhere"] = "closed"
     docker_config: str = path_key()
     ca_bundle: str = path_key()
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the names of images begin with, of private modules first."""
+        return (self.private_prefix, self.prefix) if self.private_prefix else (self.prefix,)
+
+    def prefix_for(self, visibility: str) -> str:
+        """What the names of the images of a module begin with."""
+        return self.prefixes[0] if visibility == "private" else self.prefix
 
     @property
     def remote(self) -> bool:

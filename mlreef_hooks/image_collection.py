@@ -104,11 +104,15 @@ class ImageCollector:
         """Take a tag away; a publish of the module that runs may be about to name its image."""
         module = layout.removeprefix(_MODULES)
         config = decode(self.layouts.read(manifest.digest))["config"]["digest"]
-        reference = f"{self.site.config.registry.prefix}/{module}:{tag}"
+        prefixes = self.site.config.registry.prefixes
         with self.turn(module) as free:
             if not free or manifest.digest in self._named_digests(module):
                 return
-            told = [*self._remove_copies(reference, config, manifest.digest)]
+            told = [
+                each
+                for prefix in prefixes
+                for each in self._remove_copies(f"{prefix}/{module}:{tag}", config, manifest.digest)
+            ]
             yield from told
             if any(each.kind == "failed" for each in told):
                 return  # by its tag, the next one will try again

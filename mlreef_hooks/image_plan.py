@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 
 from mlreef_hooks.image import ImageSpec, entry_command, image_reference, timestamp
-from mlreef_hooks.index import IndexEntry
+from mlreef_hooks.index import LIMIT, IndexEntry
 from mlreef_hooks.tree import SourceTree
 
 MODULE_LABEL = "io.mlreef.module"
@@ -35,6 +35,7 @@ def image_labels(entry: IndexEntry, created: int) -> Mapping[str, str]:
     base = entry.dependencies
     # Who may read it is the repository's affair and may change; the image's bytes must not.
     module = {**entry.document(), "visibility": None}
+    del module[LIMIT]
     (release,) = module["versions"] or module["channels"].values()
     labels = {
         f"{_OCI}.title": module["title"],

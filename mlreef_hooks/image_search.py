@@ -31,11 +31,11 @@ class FoundImage:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSearch:
-    """Looks for images whose names begin with `prefix`. `engine` and `open_registry` are None where
-    a site has none.
+    """Looks for images whose names begin with one of `prefixes`. `engine` and `open_registry` are
+    None where a site has none.
     """
 
-    prefix: str
+    prefixes: Sequence[str]
     layouts: OciLayouts
     engine: Engine | None
     open_registry: Callable[[], Registry] | None
@@ -45,11 +45,13 @@ class ImageSearch:
 
         Where a registry is delivered to, an engine has only copies, whose digests are others.
         """
-        reference = image_reference(self.prefix, namespace, name, version)
-        stored = self._stored(reference, f"modules/{namespace}/{name}")
-        if stored is not None:
+        names = [image_reference(prefix, namespace, name, version) for prefix in self.prefixes]
+        elsewhere = self._registered if self.open_registry else self._loaded
+        stored = self._stored(names[-1], f"modules/{namespace}/{name}")
+        if stored is not None and len(names) == 1:
             return stored
-        return self._registered(reference) if self.open_registry else self._loaded(reference)
+        # With several prefixes, only where it was sent tells its name.
+        return next(filter(None, map(elsewhere, names)), stored)
 
     def _stored(self, reference: str, layout: str) -> FoundImage | None:
         try:

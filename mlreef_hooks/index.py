@@ -10,7 +10,7 @@ from typing import Any
 from packaging.version import Version
 
 from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
-from mlreef_hooks.manifest import ModuleManifest, Parameter
+from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest, Parameter
 from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.push import EDGE, PublishRequest
 
@@ -25,6 +25,7 @@ LISTING_FIELDS = (
 LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
 _MOVING_FIELDS = ("visibility", "source", "repository")
+LIMIT = "visibility_limit"  # as wide as the author lets the module be
 _JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
     "string": {"type": "string"},
     "integer": {"type": "integer"},
@@ -66,6 +67,7 @@ class IndexEntry:
             "title": plain(self.manifest.title),
             "description": plain_lines(self.manifest.description),
             "visibility": self.visibility,
+            LIMIT: self.manifest.visibility or VISIBILITIES[-1],
             "source": self.source,
             "repository": self.request.repository.key,
         }
@@ -177,7 +179,7 @@ def add_version(document: Document | None, entry: Document) -> Document:
     return {
         **document,
         **{field_: header[field_] for field_ in _HEADER_FIELDS},
-        **{field_: entry[field_] for field_ in _MOVING_FIELDS},
+        **_moving(entry),
         "versions": versions,
     }
 
@@ -193,9 +195,19 @@ def set_channels(document: Document | None, entry: Document) -> Document:
     return {
         **document,
         **{field_: header[field_] for field_ in _HEADER_FIELDS},
-        **{field_: entry[field_] for field_ in _MOVING_FIELDS},
+        **_moving(entry),
         "channels": {**document.get("channels", {}), **entry["channels"]},
     }
+
+
+def _moving(entry: Document) -> Document:
+    """What a module's document says as its last publish does."""
+    return {name: entry[name] for name in (*_MOVING_FIELDS, LIMIT) if name in entry}
+
+
+def limit_of(document: Document) -> str:
+    """As wide as a module may be by its author; where nothing is known of that, as it is."""
+    return str(document.get(LIMIT, document["visibility"]))
 
 
 def set_yanked(document: Document, version: str, *, yanked: bool, reason: str | None) -> Document:

@@ -41,10 +41,14 @@ def check_tag(request: PublishRequest, published: Iterable[str]) -> None:
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:
-    """PublishError where the module was published by another repository."""
+    """PublishError where the module was published by another repository, which is not named where
+    it is private: whoever pushes here may not know of it.
+    """
     if document is not None and document["repository"] != repository:
+        private = document["visibility"] == "private"
+        owner = "another repository" if private else f"the repository {document['repository']}"
         raise PublishError(
-            f"the name {name} belongs to the repository {document['repository']}",
+            f"the name {name} belongs to {owner}",
             "write another name below [module] in mlreef.toml [module-taken]",
         )
 
@@ -59,9 +63,11 @@ def check_namespace(neighbour: Document | None, repository: str) -> None:
         return
     taken, ours = (posixpath.dirname(each) for each in (neighbour["repository"], repository))
     if taken != ours:
+        private = neighbour["visibility"] == "private"
+        owner = "another folder" if private else f"the folder {taken or '.'}"
         raise PublishError(
-            f"the namespace {neighbour['namespace']} belongs to the folder {taken or '.'}",
-            f"the administrator renames one of the folders {taken or '.'} and {ours or '.'}",
+            f"the namespace {neighbour['namespace']} belongs to {owner}",
+            f"the administrator renames one of them: {ours or '.'} is taken for it too",
         )
 
 

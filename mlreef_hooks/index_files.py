@@ -21,6 +21,7 @@ from mlreef_hooks.index import (
     Document,
     add_version,
     find_version,
+    limit_of,
     listing_line,
     set_channels,
     set_deprecated,
@@ -43,6 +44,7 @@ def audience_of(visibility: str, namespace: str) -> str:
 
 
 NO_FILES: Mapping[str, bytes] = {}
+Ask = Callable[[], str]  # who may read a module
 Check = Callable[[str, Document, str], Document]  # the kind of a document, itself, its path
 
 
@@ -120,15 +122,19 @@ class IndexFiles:
 
     # writing
 
-    def add(self, entry: Document, files: Mapping[str, bytes] = NO_FILES) -> bool:
+    def add(
+        self, entry: Document, files: Mapping[str, bytes] = NO_FILES, ask: Ask | None = None
+    ) -> bool:
         """Add the one version of `entry`; False where just this version stands there already.
 
-        `files` are those that it names, by their places below the folder of its audience.
+        `files` are those that it names, by their places below the folder of its audience. Who may
+        read it, `ask` tells once nobody else can write: a flip that comes before is not undone.
         PublishError where the version was published from another commit, or the module belongs to
         another repository.
         """
         (version,) = entry["versions"]
         with self._writing():
+            entry = _asked(entry, ask)
             document = self._owned(entry)
             published = document and find_version(document, version["version"])
             if document and published:
@@ -154,6 +160,22 @@ class IndexFiles:
         """Deprecate a version, or the module (`version` is None), or take that back; as `yank`."""
         with self._changing(namespace, name, version, visibility) as (document, write):
             write(set_deprecated(document, version, reason))
+
+    def set_visibility(
+        self, namespace: str, name: str, choose: Callable[[str], str]
+    ) -> tuple[str, str]:
+        """Who could read a module, and who may now: what `choose` makes of the former once nobody
+        else can write, no wider than its author wants; KeyError where there is none.
+        """
+        with self._writing():
+            _, document = self._stored(namespace, name)
+            if document is None:
+                raise KeyError(name)
+            before = str(document["visibility"])
+            after = min(choose(before), limit_of(document), key=VISIBILITIES.index)
+            if after != before:
+                self._write({**document, "visibility": after})
+            return before, after
 
     def mend(self, namespace: str, name: str) -> None:
         """Let listings and entrances say what the module's document says, or nothing of it."""
@@ -181,12 +203,14 @@ class IndexFiles:
             self._write({**document, "versions": left})
             return gone
 
-    def set_channels(self, entry: Document) -> None:
-        """Let the channels of `entry` be those of its module; what they were before is gone.
+    def set_channels(self, entry: Document, ask: Ask | None = None) -> None:
+        """Let the channels of `entry` be those of its module; what they were before is gone. `ask`
+        as in `add`.
 
         PublishError where the module belongs to another repository.
         """
         with self._writing():
+            entry = _asked(entry, ask)
             self._write(set_channels(self._owned(entry), entry))
 
     def _owned(self, entry: Document) -> Document | None:
@@ -277,6 +301,10 @@ class IndexFiles:
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
             yield self._module_path(audience_of(visibility, namespace), namespace, name)
+
+
+def _asked(entry: Document, ask: Ask | None) -> Document:
+    return entry if ask is None else {**entry, "visibility": ask()}
 
 
 def _module_place(namespace: str, name: str) -> str:

@@ -1,7 +1,9 @@
 """What a publish would do, without doing it (`git push -o mlreef.plan`)."""
 
 from mlreef_hooks import report
+from mlreef_hooks.audience import ModuleAudience
 from mlreef_hooks.image import image_reference
+from mlreef_hooks.image_place import place_images
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.publish import check, is_published
 from mlreef_hooks.push import PublishRequest
@@ -25,6 +27,7 @@ def _plan_module(
     base = site.config.base[manifest.base]
     required = manifest.requirements_files
     known = site.build(site.output, manifest, lambda builder: builder.knows(base, required))
-    place = (site.config.registry.prefix, request.repository.namespace, manifest.name)
+    audience = ModuleAudience(request=request, manifest=manifest, repository=repository, site=site)
+    place = (place_images(audience).prefix, request.repository.namespace, manifest.name)
     reference = image_reference(*place, request.release)
     site.tell(report.planned(request, manifest, reference, known=known))

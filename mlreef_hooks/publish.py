@@ -11,17 +11,19 @@ from typing import NamedTuple
 
 from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
+from mlreef_hooks.audience import ModuleAudience
 from mlreef_hooks.columns import size
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
+from mlreef_hooks.image_place import ImagePlace, place_images
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import IndexEntry
 from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.interruption import go_through
 from mlreef_hooks.job import PUBLISHED, Job
-from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problem, did_you_mean
@@ -31,6 +33,7 @@ from mlreef_hooks.site import Site
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_summary import key_of, recall_from, summarise
 from mlreef_hooks.validation import Validation, validate
+from mlreef_hooks.visibility import PRIVATE
 
 
 class _Start(NamedTuple):
@@ -63,47 +66,59 @@ def _publish_module(
     site: Site,
     start: _Start,
 ) -> None:
+    audience = ModuleAudience(
+        request=job.request, manifest=manifest, repository=repository, site=site
+    )
     with _turn(job.request, manifest, site):
         if is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
             return
-        image = _publish_new(job, manifest, tree, repository, site, start.at)
+        image = _publish_new(job, audience, tree, site, start.at)
     site.tell(report.published(job.request, manifest, image, monotonic() - start.ticks))
 
 
 def _publish_new(
-    job: Job,
-    manifest: ModuleManifest,
-    tree: SourceTree,
-    repository: GitRepository,
-    site: Site,
-    began: datetime,
+    job: Job, audience: ModuleAudience, tree: SourceTree, site: Site, began: datetime
 ) -> BuiltImage:
-    created = repository.commit_time(job.request.commit)
+    manifest = audience.manifest
+    created = audience.repository.commit_time(job.request.commit)
+    place = place_images(audience)
 
     def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:
         dependencies = _prepare(job.request, manifest, builder, site)
-        entry = _describe(job.request, manifest, dependencies, repository, site)
-        spec = plan_image(entry, tree, created, site.config.registry.prefix)
-        return entry, _build(job.request, spec, manifest, builder, site)
+        entry = _describe(job.request, manifest, dependencies, place, site)
+        spec = plan_image(entry, tree, created, place.prefix)
+        assembled = _build(job.request, spec, manifest, builder, site)
+        if place.visibility != PRIVATE:
+            place.check(audience.ask().word, site)
+        return entry, builder.deliver(assembled)
 
     entry, image = site.build(site.output, manifest, build)
-    complete = _complete(entry, image, repository, site)
+    complete = _complete(entry, image, site)
     if complete.request.version is None:
-        _move_edge(complete, repository, site)
+        _move_edge(complete, audience, place)
     else:
         attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
         go_through()
-        site.index.add(attested.document, attested.files)
+        site.index.add(attested.document, attested.files, lambda: _visibility(audience, place))
     return image
 
 
-def _move_edge(entry: IndexEntry, repository: GitRepository, site: Site) -> None:
+def _visibility(audience: ModuleAudience, place: ImagePlace) -> str:
+    """Who may read a module now: it may have changed while its image was made."""
+    found = audience.ask()
+    place.check(found.word, audience.site)
+    audience.site.tell(report.untold(found))
+    return found.word
+
+
+def _move_edge(entry: IndexEntry, audience: ModuleAudience, place: ImagePlace) -> None:
     """Let edge be an entry, unless it is to be elsewhere by now."""
+    site = audience.site
     document = site.index.find(entry.request.repository.namespace, entry.manifest.name)
-    check_moves(entry.request, edge_of(document), repository)
+    check_moves(entry.request, edge_of(document), audience.repository)
     go_through()
-    site.index.set_channels(entry.document())
+    site.index.set_channels(entry.document(), lambda: _visibility(audience, place))
 
 
 def _turn(
@@ -223,24 +238,16 @@ def _describe(
     request: PublishRequest,
     manifest: ModuleManifest,
     dependencies: Dependencies,
-    repository: GitRepository,
+    place: ImagePlace,
     site: Site,
 ) -> IndexEntry:
     return IndexEntry(
         request=request,
         manifest=manifest,
         dependencies=dependencies,
-        visibility=visibility_of(manifest, repository, site),
+        visibility=place.visibility,
         source=site.server.source(request.repository),
     )
-
-
-def visibility_of(
-    manifest: ModuleManifest, repository: GitRepository, site: Site, *, anew: bool = False
-) -> str:
-    """The repository's visibility, which the author of a module may narrow and never widen."""
-    widest = site.server.visibility(repository.git_dir, repository.settings(anew=anew))
-    return min(widest, manifest.visibility or widest, key=VISIBILITIES.index)
 
 
 def _build(
@@ -258,7 +265,7 @@ def _build(
     except PublishError:
         builder.discard(image)
         raise
-    return builder.deliver(image)
+    return image
 
 
 def _check_size(image: BuiltImage, most: int) -> None:
@@ -269,16 +276,10 @@ def _check_size(image: BuiltImage, most: int) -> None:
         )
 
 
-def _complete(
-    entry: IndexEntry, image: BuiltImage, repository: GitRepository, site: Site
-) -> IndexEntry:
-    """The whole entry. Visibility is asked anew: it may have changed while the image was built.
-
-    So may the branch that edge follows.
-    """
+def _complete(entry: IndexEntry, image: BuiltImage, site: Site) -> IndexEntry:
+    """The whole entry."""
     return replace(
         entry,
-        visibility=visibility_of(entry.manifest, repository, site, anew=True),
         image=image,
         published_at=timestamp(int(site.clock().timestamp())),
         published_by=plain(entry.request.pusher),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from mlreef_hooks import job as states
 from mlreef_hooks import report
+from mlreef_hooks.audience import repository_visibility
 from mlreef_hooks.edge import edge_request, published_edge
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
@@ -236,5 +237,5 @@ def _published(job: Job, site: Site) -> Document | None:
 
 def _set_yanked(job: Job, repository: GitRepository, site: Site, reason: str | None) -> None:
     place = (job.request.repository.namespace, job.module_name, str(job.request.version))
-    visibility = site.server.visibility(repository.git_dir, repository.settings(anew=True))
-    site.index.yank(*place, reason=reason, visibility=visibility)
+    found = repository_visibility(repository, site)
+    site.index.yank(*place, reason=reason, visibility=found.word)

@@ -42,17 +42,21 @@ class Registry:
         *,
         docker_config: Path | None = None,
         ca_bundle: str = "",
+        anonymous: bool = False,
         timeout: float = 60,
         chunk: int = _CHUNK,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """Nothing is asked yet. `host` may have a port; `docker.io` is docker's own registry.
 
-        Without `docker_config` it is the account's own. `timeout` is the registry's longest
+        Without `docker_config` it is the account's own; one who is `anonymous` reads none.
+        `timeout` is the registry's longest
         silence in seconds, `wait` what passes the time between two tries.
         """
         self._connections = Connections(ca_bundle=ca_bundle, timeout=timeout)
-        self._session = Session(host, self._connections, docker_config=docker_config, wait=wait)
+        self._session = Session(
+            host, self._connections, docker_config=docker_config, wait=wait, anonymous=anonymous
+        )
         self._chunk = chunk
         self._begun: dict[tuple[str, str], Url] = {}  # uploads that came instead of a mount
 
@@ -71,6 +75,19 @@ class Registry:
                 )
         self._begun.clear()
         self._connections.close()
+
+    def answers(self, repository: str) -> bool:
+        """True where the registry lets one read who asks for the tags of a repository as we do,
+        though it has none; False where it wants to know who that is, or refuses.
+        """
+        place = self._at(repository, "pull")
+        url = place.url("tags/list")
+        expect = (200, 401, 403, 404)
+        answer = self._session.persist(
+            lambda: place.request("GET", url, "the list of tags", expect=expect)
+        )
+        answer.drain()
+        return answer.status in (200, 404)
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """True where the repository has the blob; that another one has it does not count."""

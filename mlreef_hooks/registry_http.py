@@ -139,7 +139,7 @@ class Connections:
             return http.client.HTTPConnection(
                 url.host, url.port, timeout=self._timeout, blocksize=PIECE
             )
-        self._context = self._context or _trust(self._ca_bundle)
+        self._context = self._context or trust(self._ca_bundle)
         return http.client.HTTPSConnection(
             url.host, url.port, timeout=self._timeout, context=self._context, blocksize=PIECE
         )
@@ -170,8 +170,8 @@ def _is_stale(connection: http.client.HTTPConnection) -> bool:
     return bool(poll.poll(0))
 
 
-def _trust(ca_bundle: str) -> ssl.SSLContext:
-    """Who is trusted: the system's certificates, and those of the site.
+def trust(ca_bundle: str, key: str = "registry.ca_bundle") -> ssl.SSLContext:
+    """Who is trusted: the system's certificates, and those of the site, which `key` names.
 
     A folder by hashes is read as needed; reading a file of all of them takes 20 ms.
     """
@@ -188,7 +188,7 @@ def _trust(ca_bundle: str) -> ssl.SSLContext:
     except OSError as error:
         raise PublishError(
             f"{ca_bundle} cannot be used: {said(error)}",
-            "the administrator names a PEM file of certificates in registry.ca_bundle",
+            f"the administrator names a PEM file of certificates in {key}",
             passing=True,
         ) from None
     return context

@@ -19,6 +19,7 @@ from mlreef_hooks.registry_http import Answer, Body, Connections, UnavailableErr
 from mlreef_hooks.registry_url import Url
 
 Scopes = tuple[str, ...]  # what a token is wanted for, such as `repository:a/b:pull,push`
+_REFUSED = (400, 401, 403)
 _LARGEST = 1 << 20  # bytes of a token server's answer
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _HINT = f"the administrator sees to the credentials in {KEY}, and to what they allow"
@@ -27,8 +28,18 @@ _HINT = f"the administrator sees to the credentials in {KEY}, and to what they a
 class Login:
     """What one registry is told about who speaks."""
 
-    def __init__(self, connections: Connections, host: str, docker_config: Path | None) -> None:
-        """Nothing is read or asked before the registry wants to know."""
+    def __init__(
+        self,
+        connections: Connections,
+        host: str,
+        docker_config: Path | None,
+        *,
+        anonymous: bool = False,
+    ) -> None:
+        """Nothing is read or asked before the registry wants to know; of one who is `anonymous`
+        there is nothing to be read.
+        """
+        self._anonymous = anonymous
         self._connections = connections
         self._host = host
         self._docker_config = docker_config
@@ -37,7 +48,7 @@ class Login:
 
     @cached_property
     def _credentials(self) -> Credentials | None:
-        return find_credentials(self._docker_config, self._host)
+        return None if self._anonymous else find_credentials(self._docker_config, self._host)
 
     def headers(self, scopes: Scopes) -> Mapping[str, str]:
         """The headers of a request that needs these scopes, as far as is known by now."""
@@ -49,6 +60,8 @@ class Login:
         challenges = _challenges(refused.headers)
         if "bearer" in challenges:
             token = self._token(refused.url, challenges["bearer"], scopes)
+            if not token:
+                return False
             self._tokens[scopes] = f"Bearer {token}"
             return True
         if "basic" in challenges and self._credentials and not self._basic:
@@ -68,6 +81,7 @@ class Login:
         return said
 
     def _token(self, registry: Url, challenge: Mapping[str, str], scopes: Scopes) -> str:
+        """A token; empty where one who is anonymous gets none."""
         realm = registry.follow(challenge.get("realm", ""))
         query = [("scope", " ".join(scopes))] if self._identity else [("scope", s) for s in scopes]
         if "service" in challenge:
@@ -75,6 +89,9 @@ class Login:
         answer = self._exchange(realm, query) if self._identity else self._ask(realm, query)
         if answer.status == 429 or answer.status >= 500:
             raise UnavailableError(f"{realm.address} gives no token: HTTP {answer.status}")
+        if answer.status in _REFUSED and self._anonymous:
+            answer.drain()
+            return ""
         if answer.status != 200:
             raise PublishError(
                 f"{realm.address} gives no token for {self._host}: HTTP {answer.status}",

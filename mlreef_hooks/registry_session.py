@@ -52,6 +52,7 @@ class Session:
         *,
         docker_config: Path | None,
         wait: Callable[[float], None],
+        anonymous: bool = False,
     ) -> None:
         """`host` may have a port. On this machine TLS is used where the registry insists on it."""
         address = "registry-1.docker.io" if host == DOCKER_HUB else host
@@ -65,7 +66,7 @@ class Session:
             raise PublishError(f"{host!a} is not the host of a registry", hint) from None
         self._may_want_tls = not self.root.secure
         self._connections = connections
-        self._login = Login(connections, host, docker_config)
+        self._login = Login(connections, host, docker_config, anonymous=anonymous)
         self._wait = wait
 
     def persist(self, attempt: Callable[[], T]) -> T:

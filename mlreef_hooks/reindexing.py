@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlreef_hooks.audience import repository_visibility, visibility_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_search import ImageSearch
-from mlreef_hooks.index import Document, find_version
+from mlreef_hooks.index import LIMIT, Document, find_version
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.index_repair import set_aside_broken
@@ -20,7 +21,7 @@ from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.job import PARKED, PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest, visibility_of
+from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import TAGS, PublishRequest, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.restored_entry import Claim, restored_entry
@@ -156,11 +157,14 @@ class Reindexer:
         with contextlib.closing(GitRepository(claim.git_dir)) as repository:
             manifest = self._manifest(claim.request, repository)
             # Without a manifest nobody knows whether its author has narrowed it.
-            visibility = VISIBILITIES[0]
+            visibility = limit = VISIBILITIES[0]
             if manifest is not None:
-                visibility = visibility_of(manifest, repository, self.site)
+                found = repository_visibility(repository, self.site)
+                visibility = visibility_of(manifest, namespace, found, self.site)
+                limit = manifest.visibility or VISIBILITIES[-1]
         source = self.site.server.source(claim.request.repository)
-        return restored_entry(claim, image, manifest, {"visibility": visibility, "source": source})
+        facts = {"visibility": visibility, LIMIT: limit, "source": source}
+        return restored_entry(claim, image, manifest, facts)
 
     def _look_up(self, claim: Claim) -> Reindexed | None:
         """What the index has of a version already, which is recorded then; None where nothing."""

@@ -11,6 +11,7 @@ from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.visibility import Visibility
 
 _SHOWN_PROBLEMS = 50
 _SHOWN_OF_BRANCH = 5
@@ -110,6 +111,15 @@ def published(
         *wrapped(f"success: {manifest.name} {request.version} is published ({seconds:.1f} s)"),
         *wrapped(f"hint: mlreef-hooks run {module} --input DIR --output DIR"),
     ]
+
+
+def untold(found: Visibility) -> list[str]:
+    """What is said where nobody could tell who may read the repository; else nothing."""
+    if not found.why:
+        return []
+    kept = f"the module stays {found.word}" if found.away else "the module is private"
+    hint = "the next sweep asks again" if found.away else "the administrator runs doctor"
+    return [*wrapped(f"warning: {kept}: {found.why}"), *wrapped(f"hint: {hint}")]
 
 
 def failed(

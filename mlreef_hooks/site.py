@@ -17,6 +17,7 @@ from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import Artifact
 from mlreef_hooks.servers.table import GitServer
+from mlreef_hooks.servers.visibility import RepositoryVisibility
 from mlreef_hooks.waiting_room import WaitingRoom
 
 _Result = TypeVar("_Result")
@@ -38,14 +39,16 @@ class Build(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One site. `build` lets a builder work; `say` shows the pusher one line,
-    `output` takes what a build prints; `clock` gives the time in UTC; `keep_mistake` keeps what
-    only a developer understands. `sign` makes signatures of statements, and `attach` sends what a
-    version says of its image along with it; None where the site wants none.
+    """One site. `visibility` asks who may read a repository; `build` lets a builder work; `say`
+    shows the pusher one line, `output` takes what a build prints; `clock` gives the time in UTC;
+    `keep_mistake` keeps what only a developer understands. `sign` makes signatures of statements,
+    and `attach` sends what a version says of its image along with it; None where the site wants
+    none. `is_open` tells whether everybody may fetch what is at the name of an image.
     """
 
     config: Config
     server: GitServer
+    visibility: RepositoryVisibility
     jobs: Jobs
     index: IndexFiles
     waiting: WaitingRoom
@@ -56,6 +59,7 @@ class Site:
     clock: Callable[[], datetime]
     keep_mistake: Callable[[Exception], None]
     events: EventLog
+    is_open: Callable[[str], bool]
     sign: Callable[[bytes], bytes] | None = None
     attach: Callable[[Document, Sequence[Artifact]], None] | None = None
 

@@ -485,7 +485,7 @@ def test_a_namespace_with_an_edge_alone_is_taken(site: GitSite, author: Author) 
     other = site.author("Text/other")
     other.commit(PROJECT)
     other.tag("publish/1.0")
-    assert "error: the namespace text belongs to the folder text" in other.push(
+    assert "error: the namespace text belongs to another folder" in other.push(
         "master", "publish/1.0"
     )
 

@@ -18,8 +18,8 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_images config_table errors job manifest plain_text problems push tree"
-    " tree_entry wheels.place",
+    "values": "config config_images config_table config_visibility errors job manifest plain_text"
+    " problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " module_keys module_toml required_package requirement_lines requirements source.*"
     " toml_lines tree_listing tree_rules tree_summary validation",
@@ -40,9 +40,9 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
-    "flow": "attestation checking collection doctor.* edge gate gate_placement image_collection"
-    " intake placement plan publish reader_index receive reindexing restored_entry site sweep"
-    " verification withdrawal work",
+    "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
+    " image_collection image_place intake placement plan publish reader_index receive reindexing"
+    " restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -117,7 +117,6 @@ EDGES = {
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects object_store tree_listing",
     "servers.people": "account",
-    "servers.folders": "servers.visibility",
     "servers.forgejo": "servers.gitea",
     "servers.gitea": "servers.folders",
     "servers.gitlab": "git_settings servers.folders",
@@ -126,6 +125,14 @@ EDGES = {
     "servers.soft_serve": "servers.folders",
     "servers.table": "servers.folders servers.forgejo servers.gitea servers.gitlab"
     " servers.gitolite servers.plain servers.soft_serve",
+    "servers.anonymous_fetch": "servers.web",
+    "servers.forge": "servers.web",
+    "servers.gitea_api": "servers.forge servers.web",
+    "servers.gitlab_api": "servers.forge servers.web",
+    "servers.gitolite_access": "account servers.web",
+    "servers.visibility": "servers.anonymous_fetch servers.gitea_api servers.gitlab_api"
+    " servers.gitolite_access servers.web",
+    "servers.web": "registry_http",
     "state_files": "durable_files job_log wheels.unfinished",
     "service_files": "account durable_files",
     "waiting_room": "durable_files",
@@ -156,12 +163,12 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
-    "http": "registry_http wheels.access",
+    "http": "registry_http servers.web wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
-    "ssl": "doctor.machine registry_http wheels.access",
+    "ssl": "doctor.machine registry_http servers.web wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " gitolite_setup servers.people"
-    " service_files ssh_signature wheels.bytecode wheels.resolution",
+    " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
+    " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -150,19 +150,6 @@ def test_who_pushed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "visibility"),
-    [
-        ("public", "public"), (" Internal\n", "internal"), ("PRIVATE", "private"), ("", "private"),
-        ("open", "private"), ("public private", "private"), ("true", "private"),
-    ],
-)  # fmt: skip
-def test_visibility_is_private_without_a_word_that_is_known(said: str, visibility: str) -> None:
-    server = PlainServer(settings=Server(), user_id=0)
-    assert server.visibility(Path("/x"), {"mlreef.visibility": said}) == visibility
-    assert server.visibility(Path("/x"), {}) == "private"
-
-
-@pytest.mark.parametrize(
     ("root", "url", "path", "source"),
     [
         ("/srv", "https://g.example/{repository}.git", "/srv/a/x.git", "https://g.example/a/x.git"),

@@ -482,6 +482,6 @@ def test_a_namespace_belongs_to_one_folder(site: GitSite, author: Author) -> Non
     other.commit(PROJECT)
     other.tag("publish/1.0.0")
     pushed = said(other.push("master", "publish/1.0.0")).replace("\n  ", " ")
-    assert "error: the namespace text belongs to the folder text" in pushed
-    assert "renames one of the folders text and Text" in pushed
+    assert "error: the namespace text belongs to another folder" in pushed
+    assert "renames one of them: Text is taken for it too" in pushed
     assert site.document("text/lower") is None

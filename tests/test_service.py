@@ -303,7 +303,7 @@ def test_the_service_shows_jobs_and_logs(site: ServiceSite, author: Author, modu
 
 
 CLOSED = (
-    ["cancel", "1"], ["retry", "1"], ["sweep"], ["watch"], ["gc"], ["reindex"],
+    ["cancel", "1"], ["retry", "1"], ["sweep"], ["gc"], ["reindex"],
     ["yank", "text/x@1", "--reason", "x"], ["unyank", "text/x@1"],
     ["deprecate", "text/x", "--reason", "x"],
 )  # fmt: skip
@@ -314,7 +314,9 @@ def test_nothing_else_is_run(site: ServiceSite, words: list[str]) -> None:
     done = site.command(*words, user=GIT, expect=1)
     assert f"only the service's account may {words[0]}" in done.stderr
     said = ask(site, "|".join(["command", *words]))
-    assert said == "error: the service runs status and logs for others, and nothing else\nb'1'\n"
+    (shown, answer) = said.splitlines()
+    assert shown.startswith("error: the service runs status, ")
+    assert answer == "b'1'"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.withdrawal import folder_of
+from mlreef_hooks.audience import folder_of
 from tests.support.git import Author, remote_lines
 from tests.support.publishing import publish
 from tests.support.site import PROJECT, GitSite

@@ -39,7 +39,7 @@ _CODE_LAYERS = 48
 
 @dataclass(frozen=True, kw_only=True)
 class LayersBuilder:
-    """Builds on disk. `prefix` is that of image references; `locks` is a folder for lock files,
+    """Builds on disk. `prefixes` are those of image references; `locks` is a folder for lock files,
     `locked` one for what was resolved, `packages` one for what package indexes said. `open_sources`
     gives what builds requirements without a wheel, where the site has that. `start` starts
     an image where an engine answers, `when` is what `[builder.layers] start` says; `deliverers`
@@ -51,7 +51,7 @@ class LayersBuilder:
     cache: BuildCache
     installer: WheelInstaller
     pip: Pip
-    prefix: str
+    prefixes: Sequence[str]
     locks: Path
     locked: Path
     packages: Path
@@ -202,7 +202,7 @@ class LayersBuilder:
         """Nothing: what no layout names is collected with all other blobs that nobody names."""
 
     def _stored(self, image: BuiltImage) -> StoredImage:
-        return read_stored(self.layouts, image, self.prefix)
+        return read_stored(self.layouts, image, self.prefixes)
 
 
 def _shown(wheel: LockedWheel) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """An image in the layouts, and the ways from there: into a registry, into an engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.bases import ImageBlobs, read_image
@@ -35,12 +35,14 @@ Deliver = Callable[[StoredImage], None]
 CheckStart = Callable[[StoredImage, ModuleManifest], bool]  # False where no engine answers
 
 
-def read_stored(layouts: OciLayouts, image: BuiltImage, prefix: str) -> StoredImage:
-    """The image as its manifest in the layouts tells of it; `prefix` is that of its reference."""
+def read_stored(layouts: OciLayouts, image: BuiltImage, prefixes: Sequence[str]) -> StoredImage:
+    """The image as its manifest in the layouts tells of it; its reference has one of `prefixes`."""
     manifest = Descriptor.of(MANIFEST, layouts.read(image.digest))
     blobs = read_image(layouts, manifest)
+    repository = image.reference.rpartition(":")[0]
+    prefix = next((each for each in prefixes if repository.startswith(f"{each}/")), "")
     return StoredImage(
-        layout=MODULES + image.reference.rpartition(":")[0].removeprefix(prefix),
+        layout=MODULES + repository.removeprefix(prefix),
         reference=image.reference,
         manifest=manifest,
         config=blobs.config,

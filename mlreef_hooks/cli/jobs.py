@@ -14,8 +14,9 @@ from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.cover import covering
-from mlreef_hooks.cli.relay import Relayed, check_own
+from mlreef_hooks.cli.relay import Relayed, asker, check_own, may_see
 from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.cli.visibility import sweep_audiences
 from mlreef_hooks.columns import columns, cut
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import timestamp
@@ -29,6 +30,7 @@ from mlreef_hooks.site import Site
 from mlreef_hooks.sweep import sweep as sweep_repository
 
 _SHOWN = 20  # jobs, where nobody says how many
+_LOOKED_AT = 10_000  # jobs, for those that one may see
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 5.0  # for a build that was asked to stop
 _job_ids = click.argument("job_ids", metavar="JOBS", type=int, nargs=-1)
@@ -44,15 +46,24 @@ def _open(config_file: str | None) -> Site:
 
 
 def _jobs(site: Site, numbers: Iterable[int]) -> list[Job]:
-    """The jobs of these numbers; PublishError where there is none such."""
+    """The jobs of these numbers; PublishError where there is none such, or not for who asks."""
     found = []
     for number in numbers:
         job = site.jobs.get(number)
-        if job is None:
+        if job is None or not may_see(job.git_dir):
             hint = "its number is in the output of the push, and in mlreef-hooks status"
             raise PublishError(f"there is no job {number}", hint)
         found.append(job)
     return found
+
+
+def _newest(site: Site, count: int, *states: str) -> list[Job]:
+    """The newest jobs that are for who asks to see."""
+    if asker() is None:
+        return site.jobs.newest(count, *states)
+    jobs = site.jobs.newest(_LOOKED_AT, *states)
+    seen = {git_dir: may_see(git_dir) for git_dir in {job.git_dir for job in jobs}}
+    return [job for job in jobs if seen[job.git_dir]][-count:]
 
 
 @click.command("status", cls=Relayed)
@@ -70,14 +81,14 @@ def status(
 ) -> None:
     """Show jobs: the newest, those in a state, or those of these numbers."""
     site = _open(config_file)
-    jobs = _jobs(site, job_ids) if job_ids else site.jobs.newest(count, *states)
+    jobs = _jobs(site, job_ids) if job_ids else _newest(site, count, *states)
     if form == "json":
         click.echo(json.dumps([_facts(job) for job in jobs], indent=2))
     else:
         click.echo("\n".join(_table(jobs)))
 
 
-@click.command("watch")
+@click.command("watch", cls=Relayed)
 @_count
 @click.pass_obj
 def watch(config_file: str | None, count: int) -> None:
@@ -86,7 +97,7 @@ def watch(config_file: str | None, count: int) -> None:
     shown: list[str] = []
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            lines = _table(site.jobs.newest(count))
+            lines = _table(_newest(site, count))
             if lines != shown:
                 click.clear()
                 click.echo("\n".join(lines))
@@ -245,7 +256,8 @@ def sweep(
     """Publish tags that no hook saw, in all repositories below [server] root or in those named.
 
     Such as those made on a server's page, or pushed while the program was away. What waits in a
-    repository or in the job table goes on as well.
+    repository or in the job table goes on as well. Who may read the modules is asked anew, and the
+    index says so.
     """
     site = _open(config_file)
     if not repos and root is None and site.config.server.root:
@@ -264,6 +276,8 @@ def sweep(
     known = {job.id for job in jobs}
     due = [job for job in site.jobs.waiting() if job.due_at <= time.time()]
     jobs += [job for job in due if job.id not in known]
+    everywhere = not repos and (root is None or str(root) == site.config.server.root)
+    failed |= sweep_audiences(site, None if everywhere else list(find_git_dirs(repos, root)))
     click.echo(f"{len(jobs)} jobs to build")
     _follow(jobs, site) if not no_follow else _leave(jobs, site)
     site.show_figures()

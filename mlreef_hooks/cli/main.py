@@ -15,6 +15,7 @@ from mlreef_hooks.plain_text import plain
 EXPECTED_FAILURE, BUG = 1, 3
 
 # Each command is imported when it is called: a hook must not pay for what it does not run.
+ASKER = "mlreef_hooks.asker"  # in the context, where the service runs a command
 COMMANDS: Mapping[str, str] = {
     "post-receive": "hook:post_receive",
     "pre-receive": "hook:pre_receive",
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "logs": "jobs:logs",
     "cancel": "jobs:cancel",
     "retry": "jobs:retry",
+    "visibility": "visibility:visibility",
     "base": "admin:base",
     "yank": "operations:yank",
     "unyank": "operations:unyank",
@@ -72,14 +74,18 @@ class Commands(click.Group):
 @click.pass_context
 def commands(ctx: click.Context, config_path: str | None) -> None:
     """Turn a git push of a publish tag into a code module for pipelines."""
+    if ctx.obj is not None:
+        ctx.meta[ASKER] = ctx.obj
     ctx.obj = config_path or None
 
 
-def main() -> None:
-    """Run the command line and exit: 0 done, 1 expected failure, 2 usage, 3 bug."""
+def main(asker: object = None) -> None:
+    """Run the command line and exit: 0 done, 1 expected failure, 2 usage, 3 bug. `asker` is the
+    account that the service does it for.
+    """
     gc.set_threshold(100_000)  # as in __main__.py
     try:
-        result: Any = commands.main(standalone_mode=False)
+        result: Any = commands.main(standalone_mode=False, obj=asker)
         sys.exit(result if isinstance(result, int) else 0)
     except PublishError as error:
         click.echo(f"error: {plain(error.message)}\nhint: {plain(error.hint)}", err=True)

@@ -21,6 +21,7 @@ from mlreef_hooks.reader_index import ReaderIndex, matching
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.people import ACCESS
 from mlreef_hooks.servers.table import open_server
+from mlreef_hooks.servers.visibility import RepositoryVisibility
 
 _LONGEST = 4096  # characters of what is asked
 _MOST_WORDS = 20
@@ -114,7 +115,9 @@ def _visibility(config: Config, git_dir: Path) -> str:
     """Who may read a repository now; private where that cannot be told."""
     try:
         with closing(GitRepository(git_dir)) as repository:
-            server = open_server(config, os.getuid())
-            return server.visibility(repository.git_dir, repository.settings())
+            ask = RepositoryVisibility(
+                config=config, called=open_server(config, os.getuid()).called
+            )
+            return ask(repository.git_dir, repository.settings()).word
     except PublishError:
         return "private"

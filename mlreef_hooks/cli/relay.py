@@ -2,13 +2,16 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from mlreef_hooks.account import user_of
+from mlreef_hooks.account import EXECUTE, READ, Account, user_of
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.cli.hand_over import COMMAND, ask_service
+from mlreef_hooks.cli.main import ASKER
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 
@@ -44,13 +47,34 @@ class Relayed(click.Command):
         config = load_config(ctx.obj)
         if not is_others(config):
             return super().invoke(ctx)
-        words = [os.fsencode(word) for word in (str(ctx.info_name), *ctx.meta[_WORDS])]
-        sys.stdout.flush()
-        request = b"\0".join((COMMAND, *words))
-        answer = ask_service(config.worker.socket, config.worker.service, request)
-        if not answer:
-            raise PublishError(
-                f"the service does not answer ({config_path(ctx.obj)})",
-                "the administrator looks at systemctl status mlreef-hooks",
-            )
-        return int(answer)
+        return relay(config, ctx.obj, (str(ctx.info_name), *ctx.meta[_WORDS]))
+
+
+def relay(config: Config, config_file: str | None, command: Sequence[str]) -> int:
+    """The exit status of a command that the service runs; PublishError where it is away."""
+    sys.stdout.flush()
+    request = b"\0".join((COMMAND, *map(os.fsencode, command)))
+    answer = ask_service(config.worker.socket, config.worker.service, request)
+    if not answer:
+        raise PublishError(
+            f"the service does not answer ({config_path(config_file)})",
+            "the administrator looks at systemctl status mlreef-hooks",
+        )
+    return int(answer)
+
+
+def asker() -> Account | None:
+    """The account that the service runs this command for; None where nobody else asks."""
+    found = click.get_current_context().meta.get(ASKER)
+    return found if isinstance(found, Account) else None
+
+
+def may_see(git_dir: Path) -> bool:
+    """True where whoever asks could read the repository's folder."""
+    account = asker()
+    if account is None or account.user in (0, os.geteuid()):
+        return True
+    try:
+        return account.obstacle(git_dir, READ | EXECUTE) is None
+    except OSError:
+        return False

@@ -37,7 +37,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.service_files import asking_group
 from mlreef_hooks.waiting_room import OthersRoom
 
-COMMANDS = ("status", "logs")  # what it runs for others; they only look
+COMMANDS = ("status", "logs", "watch", "visibility")  # what it runs for others; they only look
 PATIENCE_SECONDS = 10.0  # for what was announced
 _UPDATES_BYTES = 16 << 20  # of the ref updates of one push
 _VALUE_BYTES = 4096  # of one variable
@@ -84,7 +84,7 @@ def take(connection: socket, config_file: str) -> bool:
     if kind == PUSH:
         return _take_push(connection, words, asker, config_file)
     if kind == COMMAND:
-        _run_command(connection, [os.fsdecode(word) for word in words], config_file)
+        _run_command(connection, [os.fsdecode(word) for word in words], asker, config_file)
     return False
 
 
@@ -188,10 +188,14 @@ def _as_input(content: bytes) -> None:
     os.close(file)
 
 
-def _run_command(connection: socket, words: Sequence[str], config_file: str) -> None:
-    """Run one of `COMMANDS` on the streams of who asks, as long as they are there."""
+def _run_command(
+    connection: socket, words: Sequence[str], asker: Account, config_file: str
+) -> None:
+    """Run one of `COMMANDS` on the streams of who asks, as long as they are there. It shows what
+    the asker could read.
+    """
     if not words or words[0] not in COMMANDS:
-        _say([f"error: the service runs {' and '.join(COMMANDS)} for others, and nothing else"])
+        _say([f"error: the service runs {', '.join(COMMANDS)} for others, and nothing else"])
         answer(connection, b"1")
         return
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
@@ -200,7 +204,7 @@ def _run_command(connection: socket, words: Sequence[str], config_file: str) -> 
     sys.argv = ["mlreef-hooks", "--config", config_file, *words]
     status = 1
     try:
-        main()
+        main(asker)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     with suppress(OSError, ValueError):

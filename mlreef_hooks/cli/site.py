@@ -24,6 +24,7 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import open_server
+from mlreef_hooks.servers.visibility import RepositoryVisibility
 from mlreef_hooks.site import Site
 from mlreef_hooks.ssh_signature import sign
 from mlreef_hooks.waiting_room import OthersRoom, WaitingRoom
@@ -58,10 +59,12 @@ def open_site(
     become_owner_of(config.state_path)
     cache = BuildCache(config.state_path / "cache.sqlite")
     clock = partial(datetime.now, UTC)
+    server = open_server(config, user)
     attaches = config.provenance.attach and config.registry.remote
     return Site(
         config=config,
-        server=open_server(config, user),
+        server=server,
+        visibility=RepositoryVisibility(config=config, called=server.called),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
         index=IndexFiles(config.index_path),
         waiting=waiting or (OthersRoom() if config.worker.service else WaitingRoom()),
@@ -71,6 +74,7 @@ def open_site(
         output=say,
         clock=clock,
         events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
+        is_open=partial(_is_open, config),
         keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
         attach=partial(_attach, config) if attaches else None,
@@ -91,6 +95,13 @@ def _attach(config: Config, image: Document, artifacts: "Sequence[Artifact]") ->
     host = config.registry.prefix.partition("/")[0]
     registry = partial(open_registry, config, host)
     attach(registry, image["reference"], image["digest"], artifacts)
+
+
+def _is_open(config: Config, reference: str) -> bool:
+    """True where the registry gives what is at an image's name to everybody."""
+    host, _, rest = reference.partition("/")
+    with open_registry(config, host, anonymous=True) as registry:
+        return registry.answers(rest.rpartition(":")[0])
 
 
 @dataclass(frozen=True)
@@ -184,7 +195,7 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
         cache=build_cache,
         installer=installer,
         pip=config.pip,
-        prefix=config.registry.prefix,
+        prefixes=config.registry.prefixes,
         locks=state / "locks",
         locked=state / "locked",
         packages=state / "packages",
@@ -234,13 +245,15 @@ def open_bases(config: Config, layouts: "OciLayouts", log: Log) -> "BaseImages":
     )
 
 
-def open_registry(config: Config, host: str) -> "Registry":
-    """A connection to a registry, with the site's credentials."""
+def open_registry(config: Config, host: str, *, anonymous: bool = False) -> "Registry":
+    """A connection to a registry, with the site's credentials unless it is `anonymous`."""
     from mlreef_hooks.registry import Registry
 
     settings = config.registry
     docker_config = Path(settings.docker_config) if settings.docker_config else None
-    return Registry(host, docker_config=docker_config, ca_bundle=settings.ca_bundle)
+    return Registry(
+        host, docker_config=docker_config, ca_bundle=settings.ca_bundle, anonymous=anonymous
+    )
 
 
 def _ways_out(

@@ -95,7 +95,7 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
     config = site.config
     host = config.registry.prefix.partition("/")[0]
     search = ImageSearch(
-        prefix=config.registry.prefix,
+        prefixes=config.registry.prefixes,
         layouts=OciLayouts(config.images_path),
         engine=_engine(config),
         open_registry=partial(open_registry, config, host) if config.registry.remote else None,

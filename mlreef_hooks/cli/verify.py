@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from mlreef_hooks.audience import folder_of
 from mlreef_hooks.bases import BASES, read_image
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.cli.configuration import load_config
@@ -23,7 +24,6 @@ from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.verification import PublishedVersion, first_difference, make_again
-from mlreef_hooks.withdrawal import folder_of
 
 
 @click.command("verify")

@@ -12,7 +12,6 @@ from typing import ClassVar
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.push import RESERVED, RepositoryName
-from mlreef_hooks.servers.visibility import repository_visibility
 
 _PART_LENGTH = 100
 _NAMESPACE_LENGTH = 150  # docker allows 255 for host, namespace and name together
@@ -75,6 +74,10 @@ class FolderServer:
         name = _slug(place.name.removesuffix(".git"))
         return RepositoryName(key=key, namespace=namespace, name=name)
 
+    def called(self, git_dir: Path) -> str:
+        """What the server's own rules and pages call the repository, such as `vision/add-noise`."""
+        return str(self.place(repository_folder(git_dir), {})).removesuffix(".git")
+
     def pusher(self, git_dir: Path, environ: Mapping[str, str]) -> str:
         """Who pushed, as the server or the web server says; else the account that git runs as."""
         said = next(filter(None, map(environ.get, self.pusher_variables)), None)
@@ -84,10 +87,6 @@ class FolderServer:
             return pwd.getpwuid(self.user_id).pw_name
         except KeyError:
             return str(self.user_id)
-
-    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
-        """Who may read the repository."""
-        return repository_visibility(git_dir, settings)
 
     def source(self, repository: RepositoryName) -> str | None:
         """Where the code can be fetched, None where the site does not say."""

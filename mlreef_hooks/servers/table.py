@@ -25,10 +25,8 @@ class GitServer(Protocol):
     def pusher(self, git_dir: Path, environ: Mapping[str, str]) -> str:
         """Who pushed."""
 
-    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
-        """Who may read the repository now: public, internal or private. `settings` are its
-        `mlreef.*`, names in lower case. What cannot be told is private.
-        """
+    def called(self, git_dir: Path) -> str:
+        """What the server's own rules and pages call the repository, such as `vision/add-noise`."""
 
     def source(self, repository: RepositoryName) -> str | None:
         """Where the code can be fetched, None where the site does not say."""
@@ -75,9 +73,9 @@ class AnyServer:
         """Who pushed to the repository."""
         return self._of(git_dir).pusher(git_dir, environ)
 
-    def visibility(self, git_dir: Path, settings: Mapping[str, str]) -> str:
-        """Who may read the repository now."""
-        return self._of(git_dir).visibility(git_dir, settings)
+    def called(self, git_dir: Path) -> str:
+        """What its server calls the repository."""
+        return self._of(git_dir).called(git_dir)
 
     def source(self, repository: RepositoryName) -> str | None:
         """Where the code can be fetched, which the site says for all servers."""

@@ -65,6 +65,8 @@ class GitSite:
             "builder": {"use": builder, "docker": {"url": engine, "network": "host"}},
             "base": {"default": {"image": base_image, "python": "3.11"}},
             "pip": {"ca_bundle": str(CA_BUNDLE)},
+            # Most registries of the tests answer everybody.
+            "registry": {"private_images": "anywhere"},
         }
         folder.mkdir(parents=True, exist_ok=True)
         for table, values in (settings or {}).items():

@@ -1,0 +1,119 @@
+"""What a service shows and does for the accounts of the repositories' group."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.accounts import GIT, SERVICE, ServiceSite, open_folder
+from tests.support.git import Author
+from tests.test_service import ASK, ask, author, module, version
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two accounts")
+__all__ = ("author", "module")  # fixtures
+
+
+@pytest.fixture(scope="module")
+def site(stored_base: Path) -> Iterator[ServiceSite]:
+    """A site whose service runs."""
+    with open_folder() as folder:
+        site = ServiceSite(folder / "site", stored_base)
+        site.repository("first/first")
+        with site.serving():
+            yield site
+
+
+NEIGHBOUR = 64104  # an account whose group is that of the repositories
+
+
+def as_neighbour(site: ServiceSite, *words: str | Path) -> str:
+    """What an account of the repositories' group is told of a command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mlreef_hooks", "--config", site.config, *words],
+        capture_output=True, text=True, timeout=60, check=False,
+        user=NEIGHBOUR, group=GIT, extra_groups=[],
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def test_jobs_are_shown_to_those_who_could_read_the_repository(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    author.push("master", version(author, "1.0"))
+    repository = site.repositories / f"{module}.git"
+    (job,) = [
+        each["id"]
+        for each in json.loads(site.command("status", "--format", "json", user=GIT).stdout)
+        if each["repository"] == module
+    ]
+    seen = as_neighbour(site, "status", "-n", "999")
+    assert module[:30] in seen
+    assert "success:" in as_neighbour(site, "logs", str(job))
+    assert f"the module {module} is private" in as_neighbour(site, "visibility", repository)
+    repository.chmod(0o700)
+    assert module[:30] not in as_neighbour(site, "status", "-n", "999")
+    for command in ("status", "logs"):
+        assert f"there is no job {job}" in as_neighbour(site, command, str(job))
+    assert "the module" not in as_neighbour(site, "visibility", repository)
+    words = [
+        sys.executable,
+        "-c",
+        ASK,
+        site.socket,
+        str(SERVICE),
+        f"command|visibility|{repository}",
+    ]
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=True,
+        user=NEIGHBOUR,
+        group=GIT,
+        extra_groups=[],
+    )
+    assert done.stdout == "b'1'\n"
+    assert "is not yours to read" in done.stderr
+    assert module[:30] in site.command("status", "-n", "999", user=GIT).stdout
+    assert module[:30] in site.command("status", "-n", "999", user=SERVICE).stdout
+
+
+def test_watch_shows_the_same(site: ServiceSite, author: Author, module: str) -> None:
+    author.push("master", version(author, "1.0"))
+    (site.repositories / f"{module}.git").chmod(0o700)
+    for user, shown in ((NEIGHBOUR, False), (GIT, True)):
+        watcher = subprocess.Popen(
+            [sys.executable, "-m", "mlreef_hooks", "--config", site.config, "watch", "-n", "999"],
+            stdout=subprocess.PIPE, user=user, group=GIT, extra_groups=[],
+        )  # fmt: skip
+        assert watcher.stdout is not None
+        said = os.read(watcher.stdout.fileno(), 1 << 16).decode()
+        watcher.terminate()
+        watcher.communicate()
+        assert said.startswith(("job", "there are no jobs"))
+        assert (module[:30] in said) == shown
+
+
+def test_the_command_flips_by_way_of_the_service(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    author.push("master", version(author, "1.0"))
+    repository = site.repositories / f"{module}.git"
+    said = site.command("visibility", repository, "public", user=GIT).stdout
+    assert f"{module} was private and is public" in said
+    assert (site.index / "public" / "modules" / f"{module}.json").exists()
+    assert f"{module} was public and is private" in (
+        site.command("visibility", repository, "private", user=GIT).stdout
+    )
+    assert not (site.index / "public" / "modules" / f"{module}.json").exists()
+    # the service itself changes no repository, whoever asks
+    assert ask(site, f"command|visibility|{repository}|public") == "b'1'\n"
+    assert not (site.index / "public" / "modules" / f"{module}.json").exists()
+    refused = site.command("visibility", repository, "public", user=SERVICE, expect=1)
+    assert "as the account that owns the repository" in refused.stderr
+    assert "is private" in ask(site, f"command|visibility|{repository}|show")
+    assert ask(site, "command|visibility|/|apply") == "b'1'\n"
