@@ -5,7 +5,7 @@ What did not change is listed by tree ids and read from git's objects, as a push
 
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from mlreef_hooks.tree import SOURCE_BYTES, SourceTree, TreeObjects, Words
+from mlreef_hooks.tree import SourceTree, TreeObjects, Words, found_instead
 from mlreef_hooks.tree_entry import Child, TreeEntry, folders_of, parent_of
 
 
@@ -64,6 +64,9 @@ class _ChangedObjects:
     def read(self, entry: TreeEntry) -> bytes:
         return self._committed.read(entry) if entry.id else self._read(entry)
 
+    def stream(self, entry: TreeEntry) -> Iterable[bytes]:
+        return self._committed.stream(entry) if entry.id else (self._read(entry),)
+
     def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
         return self._committed.find(folder, path)
 
@@ -74,10 +77,4 @@ class _ChangedObjects:
         found = self._committed.search(words)
         if found is None:
             return None
-        wanted = [word.encode() for word in words]
-        return (found - self._changed) | {
-            entry.path
-            for entry in self._present
-            if entry.is_file and entry.path.endswith(".py") and entry.size <= SOURCE_BYTES
-            if any(word in self._read(entry) for word in wanted)
-        }
+        return found_instead(found, self._changed, self._present, self._read, words)

@@ -66,12 +66,15 @@ class Publish:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """`[server]`: where the repositories are. `url` holds `{repository}`."""
+    """`[server]`: where the repositories are, and what Git LFS keeps of all of them. `url` holds
+    `{repository}`.
+    """
 
     root: str = path_key()
     url: str = text_key(
         "", r"|.*\{repository\}.*", "{repository} where the repository's name belongs"
     )
+    lfs: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)

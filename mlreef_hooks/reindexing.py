@@ -106,7 +106,9 @@ class Reindexer:
         """The module of a commit, None where it is gone or cannot be read any more."""
         config, recall = self.site.config, recall_from(self.site.cache.folders)
         try:
-            tree = repository.read_tree(request.commit, config.limits, recall)
+            tree = repository.read_tree(
+                request.commit, config.limits, recall, lfs=config.server.lfs
+            )
         except PublishError:
             return None
         name = request.repository.name

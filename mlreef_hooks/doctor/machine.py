@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlreef_hooks.account import READ
+from mlreef_hooks.account import EXECUTE, READ
 from mlreef_hooks.config import Config
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.git import run_git
@@ -15,7 +15,7 @@ from mlreef_hooks.git import run_git
 _OLDEST_GIT = (2, 31)  # the first with rev-parse --path-format
 _EARLIEST = 1_767_225_600  # 2026-01-01, in seconds since 1970: this program is not older
 _OTHERS = 0o007
-_CERTIFICATES, _SECRETS, _NAMES = "certificates", "secrets", "names"  # what files hold
+_CERTIFICATES, _SECRETS, _NAMES, _CONTENTS = "certificates", "secrets", "names", "contents"
 
 
 def git_version() -> tuple[int, ...]:
@@ -66,12 +66,13 @@ def _holds_password(url: str) -> bool:
 
 
 def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
-    """Key, path, and what it holds."""
+    """Key, path, and what it holds; a folder where that is contents."""
     pip, registry, docker = config.pip, config.registry, config.builder.docker
     named = (
         ("pip.ca_bundle", pip.ca_bundle, _CERTIFICATES), ("pip.netrc", pip.netrc, _SECRETS),
         ("registry.ca_bundle", registry.ca_bundle, _CERTIFICATES),
         ("registry.docker_config", registry.docker_config, _SECRETS),
+        ("server.lfs", config.server.lfs, _CONTENTS),
         ("provenance.key", config.provenance.key, _SECRETS),
         ("publish.signed_tags", config.publish.signed_tags, _NAMES),
         ("builder.docker.tls_ca", docker.tls_ca, _CERTIFICATES),
@@ -83,7 +84,7 @@ def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
 
 def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | None:
     try:
-        obstacle = visit.account.obstacle(path, READ)
+        obstacle = visit.account.obstacle(path, EXECUTE if holds == _CONTENTS else READ)
     except FileNotFoundError:
         return "file-missing", f"{path} is not there"
     except OSError as error:
@@ -91,6 +92,8 @@ def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | No
     if obstacle is not None:
         said = f"uid {visit.account.user} cannot read {path} because of {obstacle}"
         return "file-closed", said
+    if holds == _CONTENTS:
+        return None if path.is_dir() else ("file-missing", f"{path} is not a folder")
     if not path.is_file():
         return "file-missing", f"{path} is not a file"
     if holds == _SECRETS and path.stat().st_mode & _OTHERS:
