@@ -17,6 +17,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "dockerd": "docker.io",
     "fcgiwrap": "fcgiwrap",
     "git": "git",
+    "git-lfs": "git-lfs",
     "logrotate": "logrotate",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",

@@ -18,7 +18,7 @@ def project(requirements: str, **files: str) -> dict[str, str]:
     return {**PROJECT, "requirements.txt": requirements, **files}
 
 
-def publish(author: Author, files: Mapping[str, str], version: str = "1.0.0") -> str:
+def publish(author: Author, files: Mapping[str, bytes | str], version: str = "1.0.0") -> str:
     """What the author sees of a push that asks for publishing, without git's own words."""
     author.commit(files)
     author.tag(f"publish/{version}")
