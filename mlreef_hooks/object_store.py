@@ -20,6 +20,7 @@ from dulwich.object_store import BaseObjectStore, DiskObjectStore
 from dulwich.objects import ObjectID, RawObjectID, parse_tree
 from dulwich.pack import Pack
 
+from mlreef_hooks.alternates import ObjectFolders, object_folders
 from mlreef_hooks.delta_chain import is_too_large
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, start_git
@@ -50,8 +51,23 @@ class ObjectStore:
 
     @cached_property
     def _stores(self) -> list[DiskObjectStore]:
-        folders = _object_folders(self._common_dir / "objects")
-        return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
+        return [
+            _OwnObjects(folder, object_format=self._object_format) for folder in self._folders.there
+        ]
+
+    @cached_property
+    def _folders(self) -> ObjectFolders:
+        return object_folders(self._common_dir / "objects")
+
+    def missing(self, what: str) -> PublishError:
+        """The error of an object that is missing; it may pass where a whole folder of them is."""
+        if not self._folders.missing:
+            return PublishError(f"{what} is missing", CHECK)
+        return PublishError(
+            f"{what} is missing, and so is a folder of objects that the repository shares",
+            "the administrator runs mlreef-hooks doctor, which names it",
+            passing=True,
+        )
 
     def close(self) -> None:
         """Close the pack files that were opened, and the git that answers."""
@@ -100,7 +116,7 @@ class ObjectStore:
         facts, _, content = said.partition(b"\n")
         found = facts.decode().split()
         if len(found) != 3:
-            raise PublishError(f"object {object_id} is missing", CHECK)
+            raise self.missing(f"object {object_id}")
         return found[1], content[:-1]
 
     def entries(self, tree: str, most: int) -> list[ListedEntry]:
@@ -133,9 +149,9 @@ class ObjectStore:
         for id_, fact in facts if len(sizes) < len(facts) else ():
             if id_ not in sizes:
                 kind, size = fact.split()
-                raise PublishError(
-                    f"the file {id_} is {size if size == 'missing' else kind}", CHECK
-                )
+                if size == "missing":
+                    raise self.missing(f"the file {id_}")
+                raise PublishError(f"the file {id_} is {kind}", CHECK)
         return sizes
 
 
@@ -172,18 +188,3 @@ def _check_chain(pack: Pack, id_: RawObjectID) -> None:
             f"object {id_.hex()} is packed as changes that are too large",
             "run git -c core.bigFileThreshold=32m repack -adf in the repository",
         )
-
-
-def _object_folders(objects: Path) -> list[Path]:
-    """The folder and its alternates, theirs included (gitrepository-layout(5))."""
-    folders: dict[Path, None] = {}
-    waiting = [objects]
-    while waiting:
-        folder = waiting.pop(0).resolve()
-        alternates = folder / "info" / "alternates"
-        if folder in folders or not folder.is_dir():
-            continue
-        folders[folder] = None
-        lines = alternates.read_bytes().split(b"\n") if alternates.is_file() else []
-        waiting += [folder / os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
-    return list(folders)

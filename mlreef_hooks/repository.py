@@ -21,7 +21,6 @@ from mlreef_hooks.git import (
     unreadable,
 )
 from mlreef_hooks.git_objects import (
-    CHECK,
     commit_seconds,
     object_of_tag,
     tag_message,
@@ -151,7 +150,7 @@ class GitRepository:
         while True:
             kind, size = self._objects.facts([object_id])[0].split()
             if not size.isdigit():
-                raise PublishError(f"object {object_id} is {size}", CHECK)
+                raise self._objects.missing(f"object {object_id}")
             if int(size) > _LARGEST.get(kind, int(size)):
                 raise PublishError(
                     f"the {kind} {object_id[:7]} has {size} bytes and {_LARGEST[kind]} are allowed",

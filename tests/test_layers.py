@@ -27,9 +27,9 @@ LAYERS = {
     " image_name image_plan index index_check index_claims oci provenance provenance_check"
     " registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
-    " committed_tree container container_watch docker_credentials durable_files edge_mark"
-    " engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
+    "edges": "account alternates base_image base_sources bases build_cache builders.*"
+    " collection_memory committed_tree container container_watch docker_credentials durable_files"
+    " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory git git_settings hook_files image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
@@ -102,7 +102,7 @@ EDGES = {
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine oci_layout",
-    "object_store": "delta_chain git git_objects tree_listing",
+    "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "push_option_setting": "git_settings",
     "registry_referrers": "registry",
