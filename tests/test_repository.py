@@ -18,7 +18,7 @@ from mlreef_hooks.git_objects import tree_entries
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK
-from tests.support.git import Author, GitError, make_bare
+from tests.support.git import Author, make_bare
 from tests.support.processes import PATH
 from tests.support.raw_objects import AUTHOR_LINE, MADE_AT, RawObjects
 
@@ -683,21 +683,3 @@ def test_files_of_a_working_tree(tmp_path: Path) -> None:
         "odd\n\N{SNOWMAN}", "tracked.py",
     ]  # fmt: skip
     assert list_working_tree(tmp_path) is None
-
-
-def test_a_repository_with_reftables(tmp_path: Path) -> None:
-    """Only git 2.45 and later can make one; an older one says that it cannot."""
-    path = tmp_path / "x.git"
-    author = Author(tmp_path / "clone", path)
-    commit = author.commit({"x.py": "argparse"})
-    author.tag("publish/1.0", "notes")
-    make = ("init", "--quiet", "--bare", "--ref-format=reftable", str(path))
-    if tuple(map(int, author.git("version").split()[2].split(".")[:2])) < (2, 45):
-        with pytest.raises(GitError, match="ref-format"):
-            author.git(*make)
-        return
-    author.git(*make)
-    author.push("master", "publish/1.0")
-    with closing(GitRepository(path)) as repository:
-        assert repository.refs("refs/heads/") == {"refs/heads/master": commit}
-        assert repository.peel(repository.refs("refs/tags/")["refs/tags/publish/1.0"]).id == commit
