@@ -1,9 +1,12 @@
 """Whose a name, a namespace and a version of the index are: what was published first stays."""
 
 import posixpath
+import re
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
+
+_END = re.compile(r"(?:/?@[0-9a-f]{16}|/)$")  # of a key: see `servers.plain`
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:
@@ -23,12 +26,19 @@ def check_namespace(neighbour: Document | None, repository: str) -> None:
     """
     if neighbour is None:
         return
-    taken, ours = (posixpath.dirname(each) for each in (neighbour["repository"], repository))
+    taken, ours = (_folder_of(each) for each in (neighbour["repository"], repository))
     if taken != ours:
         raise PublishError(
             f"the namespace {neighbour['namespace']} belongs to the folder {taken or '.'}",
             f"the administrator renames one of the folders {taken or '.'} and {ours or '.'}",
         )
+
+
+def _folder_of(repository: str) -> str:
+    """The folder that a repository is in, by its key, which ends with a slash where its name does
+    not end with `.git`, and may have a mark.
+    """
+    return posixpath.dirname(_END.sub("", repository))
 
 
 def check_same(published: Document, tag: str, commit: str) -> None:

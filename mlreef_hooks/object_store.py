@@ -29,6 +29,7 @@ from mlreef_hooks.tree_entry import SUBMODULE
 from mlreef_hooks.tree_listing import ListedEntry
 
 _FACTS = "--batch-check=%(objecttype) %(objectsize)"
+_WHOLE = "put a whole clone in its place: git clone --mirror, without --filter"
 _ASKED = 500  # ids at once: neither they nor the answers fill a pipe
 _ENTRY_BYTES = 7 + 255 + 1 + 32  # of a tree object's entry: mode, name, id
 _LARGE_TREE = 1 << 20  # bytes of a tree object; a larger one is not parsed further than needed
@@ -61,6 +62,8 @@ class ObjectStore:
 
     def missing(self, what: str) -> PublishError:
         """The error of an object that is missing; it may pass where a whole folder of them is."""
+        if self._is_partial():
+            return PublishError(f"{what} is missing: the repository is a partial clone", _WHOLE)
         if not self._folders.missing:
             return PublishError(f"{what} is missing", CHECK)
         return PublishError(
@@ -68,6 +71,17 @@ class ObjectStore:
             "the administrator runs mlreef-hooks doctor, which names it",
             passing=True,
         )
+
+    def _is_partial(self) -> bool:
+        """True where the repository was cloned without some of its objects (partial clone)."""
+        packs = (folder / "pack" for folder in self._folders.there)
+        return any(True for folder in packs for _ in folder.glob("*.promisor"))
+
+    def _unanswered(self) -> PublishError:
+        """The error where git ended; it does so where it may not fetch what a clone lacks."""
+        if self._is_partial():
+            return PublishError("objects are missing: the repository is a partial clone", _WHOLE)
+        return PublishError("git cat-file failed", CHECK)
 
     def close(self) -> None:
         """Close the pack files that were opened, and the git that answers."""
@@ -89,9 +103,9 @@ class ObjectStore:
                 self._asker.stdin.flush()
                 facts += [self._asker.stdout.readline().decode().rstrip("\n") for _ in asked]
         except BrokenPipeError:
-            raise PublishError("git cat-file failed", CHECK) from None
+            raise self._unanswered() from None
         if facts and not facts[-1]:
-            raise PublishError("git cat-file failed", CHECK)
+            raise self._unanswered()
         return facts
 
     @cached_property

@@ -72,9 +72,16 @@ class GitRepository:
             raise unreadable(path, done.stderr or b"its path holds a line break")
         self.git_dir = Path(found[0])
         self._git = partial(ask_git, self.git_dir)
-        self._common_dir = Path(found[1])
-        self._objects = ObjectStore(self.git_dir, self._common_dir, found[2])
+        self.common_dir = Path(found[1])
+        self._objects = ObjectStore(self.git_dir, self.common_dir, found[2])
         self._settings: dict[str, str] | None = None
+
+    def shared(self) -> "GitRepository":
+        """The repository itself, of one of its linked working trees; else this."""
+        if self.common_dir == self.git_dir:
+            return self
+        self.close()
+        return GitRepository(self.common_dir)
 
     def close(self) -> None:
         """Close what was opened to read objects."""
@@ -195,7 +202,7 @@ class GitRepository:
         lfs: str = "",
     ) -> SourceTree:
         """The same of a tree by its id; folders that are `opened` are listed (see `list_tree`)."""
-        contents = LfsStore(self._common_dir, lfs)
+        contents = LfsStore(self.common_dir, lfs)
         return read_committed_tree(
             self._objects, self.git_dir, tree, limits, recall, opened, contents
         )
