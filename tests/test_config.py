@@ -29,6 +29,7 @@ allowed_signers = "/etc/site-signers"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
+lfs = "/srv/git-lfs"
 [worker]
 stay = false
 stay_seconds = 60
@@ -102,6 +103,7 @@ DEFAULTS = {
     "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
+    "server.lfs": "",
     "worker.stay": True,
     "worker.stay_seconds": 600,
     "worker.follow_seconds": 300,
@@ -204,6 +206,7 @@ def test_every_key_can_be_set() -> None:
         "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
+        "server.lfs": "/srv/git-lfs",
         "worker.stay": False,
         "worker.stay_seconds": 60,
         "worker.follow_seconds": 30,

@@ -83,6 +83,8 @@ def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
 
 
 def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | None:
+    if holds == _CONTENTS and os.path.isfile(path):
+        return "file-missing", f"{path} is not a folder"
     try:
         obstacle = visit.account.obstacle(path, EXECUTE if holds == _CONTENTS else READ)
     except FileNotFoundError:
@@ -93,7 +95,7 @@ def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | No
         said = f"uid {visit.account.user} cannot read {path} because of {obstacle}"
         return "file-closed", said
     if holds == _CONTENTS:
-        return None if path.is_dir() else ("file-missing", f"{path} is not a folder")
+        return None
     if not path.is_file():
         return "file-missing", f"{path} is not a file"
     if holds == _SECRETS and path.stat().st_mode & _OTHERS:
