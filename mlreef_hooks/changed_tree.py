@@ -5,7 +5,7 @@ What did not change is listed by tree ids and read from git's objects, as a push
 
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from mlreef_hooks.tree import SourceTree, TreeObjects, Words, found_instead
+from mlreef_hooks.tree import SOURCE_BYTES, SourceTree, TreeObjects, Words
 from mlreef_hooks.tree_entry import Child, TreeEntry, folders_of, parent_of
 
 
@@ -44,6 +44,25 @@ def changed_tree(
         folders={**folders_of([*(entry.path for entry in entries), *committed.known]), **closed},
         known=committed.known,
     )
+
+
+def found_instead(
+    found: Set[str],
+    changed: Set[str],
+    present: Iterable[TreeEntry],
+    read: Callable[[TreeEntry], bytes],
+    words: Words,
+) -> set[str]:
+    """The Python files that hold one of `words`, where some of those `found` were `changed` and
+    the files `present` are in their place.
+    """
+    wanted = [word.encode() for word in words]
+    return {path for path in found if path not in changed} | {
+        entry.path
+        for entry in present
+        if entry.is_file and entry.path.endswith(".py") and entry.size <= SOURCE_BYTES
+        if any(word in read(entry) for word in wanted)
+    }
 
 
 class _ChangedObjects:

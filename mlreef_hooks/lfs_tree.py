@@ -7,8 +7,9 @@ is in the tree, so that layers can be found by it: its id here is the tree id wi
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from mlreef_hooks.changed_tree import found_instead
 from mlreef_hooks.lfs_pointer import POINTER_SIZES, Pointer, is_pointer, read_pointer
-from mlreef_hooks.tree import SOURCE_BYTES, SourceTree, TreeObjects, Words, found_instead
+from mlreef_hooks.tree import SOURCE_BYTES, SourceTree, TreeObjects, Words
 from mlreef_hooks.tree_entry import Child, TreeEntry, folders_of
 
 _CONTENT = "sha256:"  # before the hash of a content, where others have the id of a blob

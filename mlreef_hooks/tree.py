@@ -4,7 +4,7 @@ A folder that was looked at before, and found without fault, is known by its tre
 says all that the rules ask, and nothing below it is listed or read again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -290,25 +290,6 @@ class SourceTree:
     def stream(self, entry: TreeEntry) -> Iterable[bytes]:
         """The same, in parts where it may be large."""
         return self.objects.stream(entry)
-
-
-def found_instead(
-    found: Set[str],
-    changed: Set[str],
-    present: Iterable[TreeEntry],
-    read: Callable[[TreeEntry], bytes],
-    words: Words,
-) -> set[str]:
-    """The Python files that hold one of `words`, where some of those `found` were `changed` and
-    the files `present` are in their place.
-    """
-    wanted = [word.encode() for word in words]
-    return {path for path in found if path not in changed} | {
-        entry.path
-        for entry in present
-        if entry.is_file and entry.path.endswith(".py") and entry.size <= SOURCE_BYTES
-        if any(word in read(entry) for word in wanted)
-    }
 
 
 def _split(path: str) -> tuple[str, str]:
