@@ -142,7 +142,7 @@ def _check_submodule(
     problems.add(
         "tree-submodule", entry.path, None, "a submodule's files will not be in the image",
         "copy them into the repository, or require them as a package in requirements.txt:"
-        f" {name} @ git+https://HOST/{name}.git@{entry.id or 'COMMIT'}",
+        f" {name} @ git+https://HOST/{name}.git@COMMIT, as git submodule status shows it",
     )  # fmt: skip
 
 
