@@ -22,6 +22,7 @@ from mlreef_hooks.git_objects import (
     tree_of_commit,
 )
 from mlreef_hooks.image import image_reference, timestamp
+from mlreef_hooks.lfs_pointer import read_pointer
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.push import (
@@ -42,6 +43,7 @@ _PATTERNS = tuple(TagPattern.parse(form) for form in _FORMS)
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")  # of the OCI distribution format
 _LIMITS = Limits(files=200, depth=10, file_bytes=1000, tree_bytes=10_000)
 _ROW = 24  # bytes of a tree's entry, at least
+_SPECIFICATION = "version https://git-lfs.github.com/spec/v1"
 _HEX = re.compile(r"[0-9a-f]{40}")
 
 
@@ -194,6 +196,17 @@ def check_delta(data: bytes) -> bool:
         return False
 
 
+def check_pointer(data: bytes) -> bool:
+    """A pointer of Git LFS says exactly what is read from it; its hash may be part of a path."""
+    pointer = read_pointer(data)
+    if pointer is None:
+        return False
+    assert re.fullmatch(r"[0-9a-f]{64}", pointer.oid)
+    said = f"{_SPECIFICATION}\noid sha256:{pointer.oid}\nsize {pointer.size}\n"
+    assert said.encode() in (data, data + b"\n")
+    return True
+
+
 def _row(mode: bytes, name: bytes, id_: int = 1) -> bytes:
     return mode + b" " + name + b"\0" + bytes([id_]) * 20
 
@@ -232,6 +245,11 @@ HARNESSES = {
         check_git_object,
         (_COMMIT, _TAG, _TAG + b"-----BEGIN PGP SIGNATURE-----\nx\n"),
         (b"tree ", b"object ", b"committer ", b"> ", b"\n\n", b"-----BEGIN SSH SIGNATURE-----"),
+    ),
+    "lfs_pointer": Harness(
+        check_pointer,
+        (f"{_SPECIFICATION}\noid sha256:{'4' * 64}\nsize 12345\n".encode(),),
+        (b"size ", b"oid sha256:", b"4" * 64, b"../", b"\n", b"0", b"version ", b"ext-0-x sha256:"),
     ),
     "delta": Harness(
         check_delta,

@@ -46,6 +46,25 @@ def changed_tree(
     )
 
 
+def found_instead(
+    found: Set[str],
+    changed: Set[str],
+    present: Iterable[TreeEntry],
+    read: Callable[[TreeEntry], bytes],
+    words: Words,
+) -> set[str]:
+    """The Python files that hold one of `words`, where some of those `found` were `changed` and
+    the files `present` are in their place.
+    """
+    wanted = [word.encode() for word in words]
+    return {path for path in found if path not in changed} | {
+        entry.path
+        for entry in present
+        if entry.is_file and entry.path.endswith(".py") and entry.size <= SOURCE_BYTES
+        if any(word in read(entry) for word in wanted)
+    }
+
+
 class _ChangedObjects:
     """The objects of a commit, and files on disk in place of those that were changed."""
 
@@ -64,6 +83,9 @@ class _ChangedObjects:
     def read(self, entry: TreeEntry) -> bytes:
         return self._committed.read(entry) if entry.id else self._read(entry)
 
+    def stream(self, entry: TreeEntry) -> Iterable[bytes]:
+        return self._committed.stream(entry) if entry.id else (self._read(entry),)
+
     def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
         return self._committed.find(folder, path)
 
@@ -74,10 +96,4 @@ class _ChangedObjects:
         found = self._committed.search(words)
         if found is None:
             return None
-        wanted = [word.encode() for word in words]
-        return (found - self._changed) | {
-            entry.path
-            for entry in self._present
-            if entry.is_file and entry.path.endswith(".py") and entry.size <= SOURCE_BYTES
-            if any(word in self._read(entry) for word in wanted)
-        }
+        return found_instead(found, self._changed, self._present, self._read, words)

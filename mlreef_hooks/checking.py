@@ -40,7 +40,8 @@ def check_commit(
 ) -> Validation:
     """What is found in a commit, as the server would find it."""
     memory = FolderMemory(caches, repository.git_dir)
-    tree = repository.read_tree(commit, config.limits, recall_from(memory.find))
+    recall = recall_from(memory.find)
+    tree = repository.read_tree(commit, config.limits, recall, lfs=config.server.lfs)
     return _validate(tree, name, config, memory)
 
 
@@ -63,7 +64,9 @@ def _read_changed(
     changed = changes.present | changes.gone
     recall, opened = recall_from(memory.find), opened_folders(changed)
     try:
-        committed = repository.read_folder(changes.tree, config.limits, recall, opened=opened)
+        committed = repository.read_folder(
+            changes.tree, config.limits, recall, opened=opened, lfs=config.server.lfs
+        )
     except PublishError:  # such as content that is left out of a partial clone
         return None
     if committed.beyond or committed.doubled:

@@ -116,13 +116,17 @@ def _halves(part: Part) -> Iterator[Part]:
 def write_part(tree: SourceTree, part: Part, out: IO[bytes]) -> None:
     """Write a part of a tree as an uncompressed tar of the image; see `write_code`."""
     found = (entry for member in part.members for entry in tree.walk(member, part.folder))
-    write_code(sorted(found, key=lambda entry: entry.path), tree.content, TIME, out)
+    write_code(sorted(found, key=lambda entry: entry.path), tree.stream, TIME, out)
 
 
 def write_code(
-    entries: Iterable[TreeEntry], read: Callable[[TreeEntry], bytes], time: int, out: IO[bytes]
+    entries: Iterable[TreeEntry],
+    read: Callable[[TreeEntry], Iterable[bytes]],
+    time: int,
+    out: IO[bytes],
 ) -> None:
-    """Write entries, in the order of their paths, as an uncompressed tar of the image.
+    """Write entries, in the order of their paths, as an uncompressed tar of the image; `read` gives
+    the content of each, in parts.
 
     Owner 0, modes from git, every time is `time` (seconds since 1970). A submodule is an empty
     folder, as in a checkout.
@@ -134,19 +138,22 @@ def write_code(
         for folder in _new_folders(inner, folders):
             out.write(_header(folder, tarfile.DIRTYPE, 0o755, time))
         if entry.mode != SUBMODULE:
-            _write_file(path, entry.mode, read(entry), time, out)
+            _write_file(path, entry, read(entry), time, out)
     out.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
-def _write_file(path: str, mode: int, content: bytes, time: int, out: IO[bytes]) -> None:
-    if mode == SYMLINK:
-        target = content.decode(errors="surrogateescape")
+def _write_file(
+    path: str, entry: TreeEntry, content: Iterable[bytes], time: int, out: IO[bytes]
+) -> None:
+    if entry.mode == SYMLINK:
+        target = b"".join(content).decode(errors="surrogateescape")
         out.write(_header(path, tarfile.SYMTYPE, 0o777, time, link=target))
         return
-    mode = 0o755 if mode == EXECUTABLE else 0o644
-    out.write(_header(path, tarfile.REGTYPE, mode, time, size=len(content)))
-    out.write(content)
-    out.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+    mode = 0o755 if entry.mode == EXECUTABLE else 0o644
+    out.write(_header(path, tarfile.REGTYPE, mode, time, size=entry.size))
+    for part in content:
+        out.write(part)
+    out.write(bytes(-entry.size % tarfile.BLOCKSIZE))
 
 
 def _new_folders(path: str, known: set[str]) -> list[str]:

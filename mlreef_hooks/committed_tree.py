@@ -1,11 +1,12 @@
 """A tree of git as a `SourceTree`: listed by id, content when asked, nothing checked out."""
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.git import ask_git
+from mlreef_hooks.lfs_tree import LfsContents, uses_lfs, with_lfs_contents
 from mlreef_hooks.object_store import ObjectStore
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import FOLDER, SUBMODULE, Child, FolderSummary, TreeEntry, folder_child
@@ -22,8 +23,39 @@ def read_committed_tree(
     limits: Limits,
     recall: Recall,
     opened: Collection[str],
+    contents: LfsContents,
 ) -> SourceTree:
-    """The tree with the id `root`; folders that `recall` knows are not listed, if not `opened`."""
+    """The tree with the id `root`; folders that `recall` knows are not listed, if not `opened`.
+
+    Files of Git LFS whose `contents` are there have these in the place of their pointers.
+    """
+    read = partial(_read_tree, store, git_dir, root, limits, opened=opened)
+    tree = read(recall)
+    # A tree beyond the site's limits could take hours to read; the rules tell of that.
+    if tree.beyond or tree.size > limits.tree_bytes:
+        return tree
+    if not uses_lfs(tree):
+        tree.pointers = {}
+        return tree
+    if not all(folder.summary.pointers for folder in tree.known.values()):
+        tree = read(partial(_without_pointers, recall))
+    return with_lfs_contents(tree, contents)
+
+
+def _without_pointers(recall: Recall, ids: Sequence[str]) -> Mapping[str, FolderSummary]:
+    """What is known of those folders that were searched for pointers, and have none."""
+    return {id_: summary for id_, summary in recall(ids).items() if summary.pointers}
+
+
+def _read_tree(
+    store: ObjectStore,
+    git_dir: Path,
+    root: str,
+    limits: Limits,
+    recall: Recall,
+    *,
+    opened: Collection[str],
+) -> SourceTree:
     listing = list_tree(root, store.entries, limits, recall, opened)
     return SourceTree(
         _sized(store, listing.entries),
@@ -60,6 +92,9 @@ class _CommittedObjects:
 
     def read(self, entry: TreeEntry) -> bytes:
         return self._store.read(entry.id)
+
+    def stream(self, entry: TreeEntry) -> Sequence[bytes]:
+        return (self._store.read(entry.id),)
 
     def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
         *folders, name = path

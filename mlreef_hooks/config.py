@@ -85,6 +85,7 @@ class Server:
     url: str = text_key(
         "", r"|.*\{repository\}.*", "{repository} where the repository's name belongs"
     )
+    lfs: str = path_key()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +81,26 @@ def is_repository(path: Path) -> bool:
 
 
 def git_dir_of(path: Path) -> Path:
-    """The git directory that is, or is in, `path`; PublishError where there is none."""
-    for candidate in (path, path / ".git"):
+    """The git directory that is, or is in, `path`, or that a `.git` file there leads to.
+
+    PublishError where there is none.
+    """
+    for candidate in (path, path / ".git", *_named_by(path / ".git")):
         if is_repository(candidate):
             return candidate.resolve()
     raise PublishError(f"{path} is not a git repository", "name a bare repository's folder")
+
+
+def _named_by(file: Path) -> Iterator[Path]:
+    """Where a `.git` file leads (gitrepository-layout(5)); of a linked working tree also the git
+    directory that it shares, in which the hooks are.
+    """
+    with suppress(OSError):
+        said = file.read_bytes() if file.is_file() else b""
+        if said.startswith(b"gitdir: "):
+            git_dir = file.parent / os.fsdecode(said[8:].rstrip(b"\r\n"))
+            yield git_dir
+            yield git_dir / os.fsdecode((git_dir / "commondir").read_bytes().rstrip(b"\n"))
 
 
 def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:

@@ -1,6 +1,7 @@
 """Whose a name, a namespace and a version of the index are: what was published first stays."""
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable
 
 from mlreef_hooks.errors import PublishError
@@ -40,6 +41,9 @@ def check_tag(request: PublishRequest, published: Iterable[str]) -> None:
         check_same(version, request.tag, request.commit)
 
 
+_END = re.compile(r"(?:/?@[0-9a-f]{16}|/)$")  # of a key: see `servers.folders`
+
+
 def check_owner(document: Document | None, repository: str, name: str) -> None:
     """PublishError where the module was published by another repository, which is not named where
     it is private: whoever pushes here may not know of it.
@@ -61,7 +65,7 @@ def check_namespace(neighbour: Document | None, repository: str) -> None:
     """
     if neighbour is None:
         return
-    taken, ours = (posixpath.dirname(each) for each in (neighbour["repository"], repository))
+    taken, ours = (_folder_of(each) for each in (neighbour["repository"], repository))
     if taken != ours:
         private = neighbour["visibility"] == "private"
         owner = "another folder" if private else f"the folder {taken or '.'}"
@@ -69,6 +73,13 @@ def check_namespace(neighbour: Document | None, repository: str) -> None:
             f"the namespace {neighbour['namespace']} belongs to {owner}",
             f"the administrator renames one of them: {ours or '.'} is taken for it too",
         )
+
+
+def _folder_of(repository: str) -> str:
+    """The folder that a repository is in, by its key, which ends with a slash where its name does
+    not end with `.git`, and may have a mark.
+    """
+    return posixpath.dirname(_END.sub("", repository))
 
 
 def check_same(published: Document, tag: str, commit: str) -> None:

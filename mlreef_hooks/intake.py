@@ -81,6 +81,8 @@ def _peel(object_id: str, tag: PublishTag, repository: GitRepository) -> PeeledT
     try:
         peeled = repository.peel(object_id)
     except PublishError as error:
+        if error.passing:
+            raise
         return _problem("tag-target", tag, error.message, f"{error.hint}, or {again}")
     if peeled.type == "tag":
         message = f"more than {TAG_DEPTH} tags point to each other"

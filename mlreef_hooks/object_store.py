@@ -20,6 +20,7 @@ from dulwich.object_store import BaseObjectStore, DiskObjectStore
 from dulwich.objects import ObjectID, RawObjectID, parse_tree
 from dulwich.pack import Pack
 
+from mlreef_hooks.alternates import ObjectFolders, object_folders
 from mlreef_hooks.delta_chain import is_too_large
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, quarantine, start_git
@@ -28,6 +29,7 @@ from mlreef_hooks.tree_entry import SUBMODULE
 from mlreef_hooks.tree_listing import ListedEntry
 
 _FACTS = "--batch-check=%(objecttype) %(objectsize)"
+_WHOLE = "put a whole clone in its place: git clone --mirror, without --filter"
 _ASKED = 500  # ids at once: neither they nor the answers fill a pipe
 _ENTRY_BYTES = 7 + 255 + 1 + 32  # of a tree object's entry: mode, name, id
 _LARGE_TREE = 1 << 20  # bytes of a tree object; a larger one is not parsed further than needed
@@ -50,10 +52,36 @@ class ObjectStore:
 
     @cached_property
     def _stores(self) -> list[DiskObjectStore]:
-        folders = _object_folders(self._common_dir / "objects")
-        if (pushed := quarantine()) is not None:
-            folders.insert(0, pushed)
+        pushed = quarantine()
+        folders = (*([pushed] if pushed else ()), *self._folders.there)
         return [_OwnObjects(folder, object_format=self._object_format) for folder in folders]
+
+    @cached_property
+    def _folders(self) -> ObjectFolders:
+        return object_folders(self._common_dir / "objects")
+
+    def missing(self, what: str) -> PublishError:
+        """The error of an object that is missing; it may pass where a whole folder of them is."""
+        if self._is_partial():
+            return PublishError(f"{what} is missing: the repository is a partial clone", _WHOLE)
+        if not self._folders.missing:
+            return PublishError(f"{what} is missing", CHECK)
+        return PublishError(
+            f"{what} is missing, and so is a folder of objects that the repository shares",
+            "the administrator runs mlreef-hooks doctor, which names it",
+            passing=True,
+        )
+
+    def _is_partial(self) -> bool:
+        """True where the repository was cloned without some of its objects (partial clone)."""
+        packs = (folder / "pack" for folder in self._folders.there)
+        return any(True for folder in packs for _ in folder.glob("*.promisor"))
+
+    def _unanswered(self) -> PublishError:
+        """The error where git ended; it does so where it may not fetch what a clone lacks."""
+        if self._is_partial():
+            return PublishError("objects are missing: the repository is a partial clone", _WHOLE)
+        return PublishError("git cat-file failed", CHECK)
 
     def close(self) -> None:
         """Close the pack files that were opened, and the git that answers."""
@@ -75,9 +103,9 @@ class ObjectStore:
                 self._asker.stdin.flush()
                 facts += [self._asker.stdout.readline().decode().rstrip("\n") for _ in asked]
         except BrokenPipeError:
-            raise PublishError("git cat-file failed", CHECK) from None
+            raise self._unanswered() from None
         if facts and not facts[-1]:
-            raise PublishError("git cat-file failed", CHECK)
+            raise self._unanswered()
         return facts
 
     @cached_property
@@ -102,7 +130,7 @@ class ObjectStore:
         facts, _, content = said.partition(b"\n")
         found = facts.decode().split()
         if len(found) != 3:
-            raise PublishError(f"object {object_id} is missing", CHECK)
+            raise self.missing(f"object {object_id}")
         return found[1], content[:-1]
 
     def entries(self, tree: str, most: int) -> list[ListedEntry]:
@@ -135,9 +163,9 @@ class ObjectStore:
         for id_, fact in facts if len(sizes) < len(facts) else ():
             if id_ not in sizes:
                 kind, size = fact.split()
-                raise PublishError(
-                    f"the file {id_} is {size if size == 'missing' else kind}", CHECK
-                )
+                if size == "missing":
+                    raise self.missing(f"the file {id_}")
+                raise PublishError(f"the file {id_} is {kind}", CHECK)
         return sizes
 
 
@@ -174,18 +202,3 @@ def _check_chain(pack: Pack, id_: RawObjectID) -> None:
             f"object {id_.hex()} is packed as changes that are too large",
             "run git -c core.bigFileThreshold=32m repack -adf in the repository",
         )
-
-
-def _object_folders(objects: Path) -> list[Path]:
-    """The folder and its alternates, theirs included (gitrepository-layout(5))."""
-    folders: dict[Path, None] = {}
-    waiting = [objects]
-    while waiting:
-        folder = waiting.pop(0).resolve()
-        alternates = folder / "info" / "alternates"
-        if folder in folders or not folder.is_dir():
-            continue
-        folders[folder] = None
-        lines = alternates.read_bytes().split(b"\n") if alternates.is_file() else []
-        waiting += [folder / os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
-    return list(folders)

@@ -13,7 +13,8 @@ from mlreef_hooks.site import Site
 
 def plan(request: PublishRequest, repository: GitRepository, site: Site) -> None:
     """Tell what would become of a tag or branch; PublishError where it would not be published."""
-    tree = repository.read_tree(request.commit, site.config.limits)
+    lfs = site.config.server.lfs
+    tree = repository.read_tree(request.commit, site.config.limits, lfs=lfs)
     for manifest in check(request, tree, site):
         _plan_module(request, manifest, repository, site)
 

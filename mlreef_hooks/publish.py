@@ -51,7 +51,8 @@ def publish(job: Job, repository: GitRepository, site: Site) -> str:
     """
     start = _Start(site.clock(), monotonic())
     recall = recall_from(site.cache.folders)
-    tree = repository.read_tree(job.request.commit, site.config.limits, recall)
+    lfs = site.config.server.lfs
+    tree = repository.read_tree(job.request.commit, site.config.limits, recall, lfs=lfs)
     manifests = check(job.request, tree, site)
     for manifest in manifests:
         _publish_module(job, manifest, tree, repository, site, start)

@@ -107,11 +107,12 @@ class Reindexer:
         """The module of a commit, None where it is gone or cannot be read any more."""
         config, recall = self.site.config, recall_from(self.site.cache.folders)
         try:
-            tree = repository.read_tree(request.commit, config.limits, recall)
+            lfs = config.server.lfs
+            tree = repository.read_tree(request.commit, config.limits, recall, lfs=lfs)
+            name = request.repository.name
+            validation = validate(tree, name=name, config=config, module=request.module)
         except PublishError:
             return None
-        name = request.repository.name
-        validation = validate(tree, name=name, config=config, module=request.module)
         chosen = choose_manifest(validation, request)
         return None if isinstance(chosen, Problem) else chosen
 

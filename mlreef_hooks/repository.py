@@ -21,13 +21,13 @@ from mlreef_hooks.git import (
     unreadable,
 )
 from mlreef_hooks.git_objects import (
-    CHECK,
     commit_seconds,
     object_of_tag,
     tag_message,
     tag_name,
     tree_of_commit,
 )
+from mlreef_hooks.lfs_store import LfsStore
 from mlreef_hooks.object_store import ObjectStore
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_listing import Recall, nothing_known
@@ -72,8 +72,16 @@ class GitRepository:
             raise unreadable(path, done.stderr or b"its path holds a line break")
         self.git_dir = Path(found[0])
         self._git = partial(ask_git, self.git_dir)
-        self._objects = ObjectStore(self.git_dir, Path(found[1]), found[2])
+        self.common_dir = Path(found[1])
+        self._objects = ObjectStore(self.git_dir, self.common_dir, found[2])
         self._settings: dict[str, str] | None = None
+
+    def shared(self) -> "GitRepository":
+        """The repository itself, of one of its linked working trees; else this."""
+        if self.common_dir == self.git_dir:
+            return self
+        self.close()
+        return GitRepository(self.common_dir)
 
     def close(self) -> None:
         """Close what was opened to read objects."""
@@ -149,7 +157,7 @@ class GitRepository:
         while True:
             kind, size = self._objects.facts([object_id])[0].split()
             if not size.isdigit():
-                raise PublishError(f"object {object_id} is {size}", CHECK)
+                raise self._objects.missing(f"object {object_id}")
             if int(size) > _LARGEST.get(kind, int(size)):
                 raise PublishError(
                     f"the {kind} {object_id[:7]} has {size} bytes and {_LARGEST[kind]} are allowed",
@@ -173,16 +181,28 @@ class GitRepository:
         """When the commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""
         return commit_seconds(self._objects.read(commit, "commit"))
 
-    def read_tree(self, commit: str, limits: Limits, recall: Recall = nothing_known) -> SourceTree:
+    def read_tree(
+        self, commit: str, limits: Limits, recall: Recall = nothing_known, *, lfs: str = ""
+    ) -> SourceTree:
         """The tree of a commit. Listed by id, sizes in one question to git, content when asked.
 
-        Folders that `recall` knows are not listed.
+        Folders that `recall` knows are not listed. What Git LFS keeps in the repository or in the
+        site's folder `lfs` takes the place of its pointers.
         """
         root = tree_of_commit(commit, self._objects.read(commit, "commit"))
-        return self.read_folder(root, limits, recall)
+        return self.read_folder(root, limits, recall, lfs=lfs)
 
     def read_folder(
-        self, tree: str, limits: Limits, recall: Recall, *, opened: Collection[str] = ()
+        self,
+        tree: str,
+        limits: Limits,
+        recall: Recall,
+        *,
+        opened: Collection[str] = (),
+        lfs: str = "",
     ) -> SourceTree:
         """The same of a tree by its id; folders that are `opened` are listed (see `list_tree`)."""
-        return read_committed_tree(self._objects, self.git_dir, tree, limits, recall, opened)
+        contents = LfsStore(self.common_dir, lfs)
+        return read_committed_tree(
+            self._objects, self.git_dir, tree, limits, recall, opened, contents
+        )

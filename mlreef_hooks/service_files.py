@@ -24,7 +24,10 @@ _PLACES = {  # template: where it goes
     "logrotate.conf": "etc/logrotate.d/mlreef-hooks",
 }
 _ROOT = Path("/")
-_READ_FIRST = ("HEAD", "config", "objects", "refs", "packed-refs", "objects/pack")
+_READ_FIRST = (
+    "HEAD", "config", "objects", "refs", "packed-refs", "objects/pack", "reftable",
+    "reftable/tables.list",
+)  # fmt: skip
 
 
 def service_files(config: Config, config_file: Path, program: Path) -> Mapping[str, str]:

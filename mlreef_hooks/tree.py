@@ -4,7 +4,7 @@ A folder that was looked at before, and found without fault, is known by its tre
 says all that the rules ask, and nothing below it is listed or read again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class TreeObjects(Protocol):
 
     def read(self, entry: TreeEntry) -> bytes:
         """The content of a file or link."""
+
+    def stream(self, entry: TreeEntry) -> Iterable[bytes]:
+        """The same, in parts where it may be large."""
 
     def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
         """The entry at a path below the folder with a tree id; its own path is the name alone."""
@@ -44,6 +47,10 @@ class ReadObjects:
     def read(self, entry: TreeEntry) -> bytes:
         """The content of a file or link."""
         return self._read(entry)
+
+    def stream(self, entry: TreeEntry) -> Iterable[bytes]:
+        """The same, in one part."""
+        return (self._read(entry),)
 
     def find(self, folder: str, path: Sequence[str]) -> TreeEntry | None:
         """None: nothing is known that is not listed."""
@@ -74,17 +81,20 @@ class SourceTree:
         known: Mapping[str, KnownFolder] | None = None,
         doubled: Sequence[str] = (),
         beyond: str | None = None,
+        pointers: Mapping[str, str] | None = None,
     ) -> None:
         """`folders` has the tree ids of the folders that were listed by their paths (`a/b/`, and
         the root's is empty), `known` those that were not: nothing below them is in `entries`.
         `doubled` are folders that stand twice in theirs. `beyond` is the rule that the listing
-        stopped at (`tree-too-many-files`, `tree-too-deep`), None where it is whole.
+        stopped at (`tree-too-many-files`, `tree-too-deep`), None where it is whole. `pointers` are
+        those of Git LFS whose contents cannot be had, and why, where that is known.
         """
         self.entries = tuple(entries)
         self.folders = dict(folders or {})
         self.known = dict(known or {})
         self.doubled = tuple(doubled)
         self.beyond = beyond
+        self.pointers = pointers
         self.searched: dict[Words, set[str]] = {}
         self.pointers_sought = False
         self.objects = objects
@@ -109,6 +119,12 @@ class SourceTree:
         """How many files and folders there are, as they are counted when a commit is listed."""
         known = sum(each.summary.entries + 1 for each in self.known.values())
         return len(self.entries) + sum(map(bool, self.folders)) + known
+
+    @property
+    def size(self) -> int:
+        """How many bytes all files and links have."""
+        known = sum(each.summary.size for each in self.known.values())
+        return sum(entry.size for entry in self.entries) + known
 
     def get(self, path: str) -> TreeEntry | None:
         """The regular file at `path`, None where there is none (or a link, or a submodule)."""
@@ -270,6 +286,10 @@ class SourceTree:
     def content(self, entry: TreeEntry) -> bytes:
         """The content of a file or link of the tree."""
         return self.objects.read(entry)
+
+    def stream(self, entry: TreeEntry) -> Iterable[bytes]:
+        """The same, in parts where it may be large."""
+        return self.objects.stream(entry)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -6,18 +6,18 @@ import unicodedata
 from collections.abc import Callable
 
 from mlreef_hooks.config import Limits
+from mlreef_hooks.lfs_tree import find_pointers, uses_lfs
 from mlreef_hooks.link_map import MOST_STEPS, LinkMap
 from mlreef_hooks.problems import Problems, printable
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK, TreeEntry
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_LFS_SIZES = range(100, 1024)  # of a pointer, by Git LFS's own specification
 _LINK_BYTES = 4096  # no file system holds a longer target
 _PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
 _NAME_BYTES = 255
 # A path like nearly all are, none of which breaks a rule: of thousands, few are looked at closely.
 _ORDINARY = re.compile(r"(?:[\w-][\w. -]{0,99}/){0,20}[\w-][\w. -]{0,99}", re.ASCII)
+_PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?")
 _UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, not UTF-8, line ends
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -136,9 +136,13 @@ def _add_link(path: str, fault: str, problems: Problems) -> None:
 def _check_submodule(
     tree: SourceTree, entry: TreeEntry, limits: Limits, problems: Problems
 ) -> None:
+    # .gitmodules would say from where; it may name anything, and is not read.
+    name = entry.path.rpartition("/")[2]
+    name = name if _PACKAGE.fullmatch(name) else "NAME"
     problems.add(
         "tree-submodule", entry.path, None, "a submodule's files will not be in the image",
-        "copy them into the repository, or require them as a package in requirements.txt",
+        "copy them into the repository, or require them as a package in requirements.txt:"
+        f" {name} @ git+https://HOST/{name}.git@COMMIT, as git submodule status shows it",
     )  # fmt: skip
 
 
@@ -150,8 +154,7 @@ _CHECKS: dict[int, Callable[[SourceTree, TreeEntry, Limits, Problems], None]] = 
 
 def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
     """False, and a finding for each limit that the tree as a whole exceeds."""
-    known = tree.known.values()
-    size = sum(entry.size for entry in tree.entries) + sum(each.summary.size for each in known)
+    size = tree.size
     deep = any(entry.path.count("/") > limits.depth for entry in tree.entries)
     bounds = {
         "tree-too-large": (
@@ -177,17 +180,22 @@ def _is_within(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
 
 
 def _check_lfs(tree: SourceTree, problems: Problems) -> None:
-    """Find pointers in place of files; a folder where one was found is never known."""
-    found = (tree.read_source(path, problems) for path in tree.special(".gitattributes"))
-    # Without the attribute nobody made pointers, and no file needs to be read for this.
-    if not any(b"filter=lfs" in (content or b"") for content in found):
-        return
+    """Find pointers that no content took the place of; a folder with one is never known."""
+    for path in tree.special(".gitattributes"):
+        tree.read_source(path, problems)
+    left = tree.pointers
+    if left is None:
+        left = _pointers(tree) if uses_lfs(tree) else {}
+    for path, fault in left.items():
+        file = shlex.quote(printable(path))
+        problems.add(
+            "tree-lfs-pointer", path, None, f"this is a Git LFS pointer, and its content {fault}",
+            "send the content by git lfs push --all origin, or commit the file itself:"
+            f" git lfs untrack {file} && git add --renormalize .",
+        )  # fmt: skip
+
+
+def _pointers(tree: SourceTree) -> dict[str, str]:
+    """The pointers in a tree that nobody looked for contents of."""
     tree.pointers_sought = True
-    for entry in tree.entries_without_pointers_sought():
-        sized = entry.is_file and entry.size in _LFS_SIZES
-        if sized and tree.content(entry).startswith(_LFS_POINTER):
-            file = shlex.quote(printable(entry.path))
-            problems.add(
-                "tree-lfs-pointer", entry.path, None, "this is a Git LFS pointer, not the file",
-                f"commit the file itself: git lfs untrack {file} && git add --renormalize .",
-            )  # fmt: skip
+    return {entry.path: "is not here" for entry, _ in find_pointers(tree)}

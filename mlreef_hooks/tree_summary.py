@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlreef_hooks.lfs_tree import holds_contents
 from mlreef_hooks.problems import Problem, printable
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import SPECIAL, SYMLINK, FolderSummary, TreeEntry
@@ -87,7 +88,8 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
     """The summaries of the folders in which nothing was found wrong, by tree id: of those that were
     listed, and of known ones that were searched for more than before.
 
-    `found` are the findings about the tree. The root is left out: it is another one each time.
+    `found` are the findings about the tree. The root is left out, as it is another one each time;
+    and so are folders with contents of Git LFS, which may be gone the next time.
     """
     words = {" ".join(each): paths for each, paths in tree.searched.items()}
     faulty = _faulty_folders(found)
@@ -123,7 +125,8 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
     return {
         id_: summary
         for path, (id_, summary) in (listed | more).items()
-        if path and id_ and _is_short(summary) and printable(path) not in faulty
+        if path and id_ and not holds_contents(id_)
+        if _is_short(summary) and printable(path) not in faulty
     }
 
 

@@ -58,7 +58,8 @@ def make_again(
             "publish a version whose requirements all have wheels",
         )
     request = published.request
-    tree = repository.read_tree(request.commit, site.config.limits)
+    lfs = site.config.server.lfs
+    tree = repository.read_tree(request.commit, site.config.limits, lfs=lfs)
     manifest = _manifest(request, tree, site)
     base = site.config.base[manifest.base]
     dependencies = _dependencies(manifest, base, builder)

@@ -29,6 +29,7 @@ allowed_signers = "/etc/site-signers"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
+lfs = "/srv/git-lfs"
 kind = "gitlab"
 hooks_dir = "/srv/hooks"
 config_hook = true
@@ -116,6 +117,7 @@ DEFAULTS = {
     "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
+    "server.lfs": "",
     "server.kind": "auto",
     "server.hooks_dir": "",
     "server.config_hook": False,
@@ -231,6 +233,7 @@ def test_every_key_can_be_set() -> None:
         "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
+        "server.lfs": "/srv/git-lfs",
         "server.kind": "gitlab",
         "server.hooks_dir": "/srv/hooks",
         "server.config_hook": True,

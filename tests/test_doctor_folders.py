@@ -44,7 +44,7 @@ def configured(tmp_path: Path, **settings: Any) -> GitSite:
     ("table", "key"),
     [
         ("pip", "ca_bundle"), ("pip", "netrc"),
-        ("registry", "ca_bundle"), ("registry", "docker_config"),
+        ("registry", "ca_bundle"), ("registry", "docker_config"), ("server", "lfs"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_not_there(tmp_path: Path, table: str, key: str) -> None:
@@ -52,6 +52,16 @@ def test_a_file_that_is_not_there(tmp_path: Path, table: str, key: str) -> None:
     (found,) = look(site, "configuration")
     assert (found.id, found.about) == ("file-missing", f"{table}.{key}")
     assert (found.state, found.message) == ("error", "/nowhere/file is not there")
+
+
+def test_a_folder_of_git_lfs_is_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "lfs"
+    site = configured(tmp_path, server={"lfs": str(folder)})
+    folder.write_text("")
+    assert faults(site, "configuration") == {"file-missing": f"{folder} is not a folder"}
+    folder.unlink()
+    folder.mkdir()
+    assert look(site, "configuration") == []
 
 
 def test_a_bundle_without_certificates(tmp_path: Path) -> None:

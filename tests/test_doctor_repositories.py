@@ -91,6 +91,13 @@ def test_replaced_objects_are_found(site: GitSite, author: Author) -> None:
     assert faults(site, "repositories") == {"refs-replaced": said}
 
 
+def test_shared_objects_that_are_not_there_are_found(site: GitSite, tmp_path: Path) -> None:
+    (repository_of(site) / "objects/info/alternates").write_text(f"{tmp_path}/pool\n../none\n")
+    said = f"it shares the objects in {repository_of(site)}/none, which is not there"
+    (tmp_path / "pool").mkdir()
+    assert faults(site, "repositories") == {"alternate-missing": said}
+
+
 def test_a_main_branch_that_is_called_otherwise_is_found(site: GitSite, author: Author) -> None:
     path = repository_of(site)
     assert look(site, "repositories") == []

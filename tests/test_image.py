@@ -49,7 +49,7 @@ from mlreef_hooks.repository import GitRepository
 with closing(GitRepository(Path(sys.argv[1]))) as repository:
     tree = repository.read_tree(sys.argv[2], Limits())
     out = HashingWriter(io.BytesIO())
-    write_code(tree.all_entries(), tree.content, repository.commit_time(sys.argv[2]), out)
+    write_code(tree.all_entries(), tree.stream, repository.commit_time(sys.argv[2]), out)
     print(out.digest)
 """
 
@@ -87,7 +87,7 @@ def _layer(place: Path, commit: str) -> tuple[str, bytes]:
 
 def _code(tree: SourceTree, seconds: int = 0) -> bytes:
     out = io.BytesIO()
-    write_code(tree.all_entries(), tree.content, seconds, out)
+    write_code(tree.all_entries(), tree.stream, seconds, out)
     return out.getvalue()
 
 

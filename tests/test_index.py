@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import validator_for
 
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_plan import MODULE_LABEL, image_labels, plan_image
 from mlreef_hooks.index import (
     LIMIT,
@@ -25,6 +26,7 @@ from mlreef_hooks.index import (
     set_yanked,
 )
 from mlreef_hooks.index_audience import SCHEMAS
+from mlreef_hooks.index_claims import check_namespace
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, PARAMETER_TYPES, VISIBILITIES, Parameter
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from tests.index_entries import IMAGE, PARAMETERS, make_entry
@@ -291,3 +293,25 @@ def test_the_plan_of_an_image() -> None:
     assert spec.reference == "registry.example/mlreef/vision/add-noise:1-2.0"
     assert spec.command == ("python", "/module/src/add_noise.py")
     assert (spec.created, spec.tree, spec.environment) == (7, tree, {"OMP_NUM_THREADS": "1"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("vision/a", "vision/b", True),
+        ("vision/a/", "vision/b", True),  # folders whose names do not end with .git
+        ("vision/a/", "vision/b/", True),
+        ("vision/a@0123456789abcdef", "vision/b/@fedcba9876543210", True),  # without a root
+        ("vision/a", "Vision/b", False),
+        ("vision/a/", "Vision/b/", False),
+        ("vision/a/@0123456789abcdef", "Vision/b@0123456789abcdef", False),
+        ("vision/x/a", "vision/b", False),
+    ],
+)
+def test_a_namespace_is_that_of_one_folder(first: str, second: str, same: bool) -> None:
+    neighbour = {"repository": first, "namespace": "vision"}
+    if same:
+        check_namespace(neighbour, second)
+    else:
+        with pytest.raises(PublishError, match="belongs to the folder vision"):
+            check_namespace(neighbour, second)

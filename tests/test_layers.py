@@ -21,20 +21,20 @@ LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest plain_text"
     " problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
-    " module_keys module_toml required_package requirement_lines requirements source.*"
-    " toml_lines tree_listing tree_rules tree_summary validation",
+    " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
+    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
-    "edges": "account base_image base_sources bases build_cache builders.* collection_memory"
-    " committed_tree container container_watch docker_credentials durable_files edge_mark"
-    " engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
+    "edges": "account alternates base_image base_sources bases build_cache builders.*"
+    " collection_memory committed_tree container container_watch docker_credentials durable_files"
+    " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
-    " interruption job_log job_records job_table jobs layout_collection module_run object_store"
-    " oci_layout process push_option_setting registry registry_blobs registry_http"
+    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
+    " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
     " registry_login registry_referrers registry_session repository servers.*"
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
@@ -78,7 +78,7 @@ EDGES = {
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
     "collection_memory": "durable_files",
-    "committed_tree": "git git_objects object_store tree_listing",
+    "committed_tree": "git git_objects lfs_tree object_store tree_listing",
     "container_watch": "container engine_api",
     "edge_mark": "durable_files",
     "engine": "container container_watch engine_api engine_image process",
@@ -106,8 +106,9 @@ EDGES = {
     "image_search": "engine oci_layout registry",
     "index_repair": "durable_files index_document index_files",
     "layout_collection": "durable_files oci_layout",
+    "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine oci_layout",
-    "object_store": "delta_chain git git_objects tree_listing",
+    "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "push_option_setting": "git_settings",
     "registry_referrers": "registry",
@@ -115,7 +116,7 @@ EDGES = {
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
-    "repository": "committed_tree git git_objects object_store tree_listing",
+    "repository": "committed_tree git git_objects lfs_store object_store tree_listing",
     "servers.people": "account",
     "servers.forgejo": "servers.gitea",
     "servers.gitea": "servers.folders",

@@ -18,7 +18,7 @@ from mlreef_hooks.git_objects import tree_entries
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK
-from tests.support.git import Author, GitError, make_bare
+from tests.support.git import Author, make_bare
 from tests.support.processes import PATH
 from tests.support.raw_objects import AUTHOR_LINE, MADE_AT, RawObjects
 
@@ -101,6 +101,57 @@ def _multi_pack(author: Author, path: Path) -> Path:
     return path
 
 
+def _in(author: Author, path: Path, *words: str) -> None:
+    author.git("--git-dir", str(path), *words)
+
+
+def _partly_mapped(author: Author, path: Path) -> Path:
+    """A pack with a bitmap, and a later one without."""
+    commit = author.git("rev-parse", "HEAD")
+    author.git("init", "--quiet", "--bare", f"--object-format={_ids(author)}", str(path))
+    before = author.git("rev-parse", "HEAD~1")
+    _in(author, path, "fetch", "--quiet", str(author.folder), f"{before}:refs/heads/old")
+    _in(author, path, "repack", "-adbq")
+    _in(author, path, "-c", "fetch.unpackLimit=1", "fetch", "--quiet", str(author.folder),
+         f"{commit}:refs/heads/new")  # fmt: skip
+    packs = path / "objects" / "pack"
+    assert len([*packs.glob("*.bitmap")]) == 1 < len([*packs.glob("*.pack")])
+    return path
+
+
+def _ids(author: Author) -> str:
+    return author.git("rev-parse", "--show-object-format")
+
+
+def _mapped_packs(author: Author, path: Path) -> Path:
+    """A multi-pack-index with a bitmap of its own over packs of several pushes."""
+    path = _partly_mapped(author, path)
+    _in(author, path, "repack", "-dq", "--write-midx", "--write-bitmap-index", "--geometric=2")
+    _in(author, path, "multi-pack-index", "write", "--bitmap")
+    assert [*(path / "objects" / "pack").glob("multi-pack-index-*.bitmap")]
+    return path
+
+
+def _cruft(author: Author, path: Path) -> Path:
+    """All of it in a cruft pack: no ref leads there any more."""
+    path = _partly_mapped(author, path)
+    _in(author, path, "update-ref", "-d", "refs/heads/new")
+    _in(author, path, "repack", "--cruft", "-dq")
+    assert [*(path / "objects" / "pack").glob("*.mtimes")]
+    return path
+
+
+def _graphs(author: Author, path: Path) -> Path:
+    """A chain of commit-graphs."""
+    path = _partly_mapped(author, path)
+    for ref in ("refs/heads/old", "refs/heads/new"):
+        commit = author.git("--git-dir", str(path), "rev-parse", ref)
+        author.git("--git-dir", str(path), "update-ref", "refs/heads/x", commit)
+        _in(author, path, "commit-graph", "write", "--reachable", "--split=no-merge")
+    assert [*(path / "objects" / "info" / "commit-graphs").glob("*.graph")]
+    return path
+
+
 SHAPES: dict[str, Callable[[Author, Path], Path]] = {
     "working tree": lambda author, path: author.folder,
     "its .git": lambda author, path: author.folder / ".git",
@@ -109,6 +160,10 @@ SHAPES: dict[str, Callable[[Author, Path], Path]] = {
     "one pack": lambda author, path: _repack(author, _local(author, path)),
     "no deltas": lambda author, path: _repack(author, _clone(author, path), "-F", "--depth=0"),
     "multi-pack index": _multi_pack,
+    "a bitmap of some packs": _partly_mapped,
+    "a bitmap of many packs": _mapped_packs,
+    "cruft": _cruft,
+    "commit-graphs": _graphs,
     "alternates": lambda author, path: _local(author, path, "--shared"),
     "alternates of alternates": _alternate_of_alternate,
     "shallow": lambda author, path: _clone(author, path, "--depth=1"),
@@ -683,21 +738,3 @@ def test_files_of_a_working_tree(tmp_path: Path) -> None:
         "odd\n\N{SNOWMAN}", "tracked.py",
     ]  # fmt: skip
     assert list_working_tree(tmp_path) is None
-
-
-def test_a_repository_with_reftables(tmp_path: Path) -> None:
-    """Only git 2.45 and later can make one; an older one says that it cannot."""
-    path = tmp_path / "x.git"
-    author = Author(tmp_path / "clone", path)
-    commit = author.commit({"x.py": "argparse"})
-    author.tag("publish/1.0", "notes")
-    make = ("init", "--quiet", "--bare", "--ref-format=reftable", str(path))
-    if tuple(map(int, author.git("version").split()[2].split(".")[:2])) < (2, 45):
-        with pytest.raises(GitError, match="ref-format"):
-            author.git(*make)
-        return
-    author.git(*make)
-    author.push("master", "publish/1.0")
-    with closing(GitRepository(path)) as repository:
-        assert repository.refs("refs/heads/") == {"refs/heads/master": commit}
-        assert repository.peel(repository.refs("refs/tags/")["refs/tags/publish/1.0"]).id == commit

@@ -275,3 +275,31 @@ def test_a_link_that_leads_out_is_found_whatever_else_is_said_of_its_name() -> N
     tree = memory_tree({"Link": ""}, [("link", SYMLINK, b"/etc/passwd")])
     check_tree(tree, Limits(), problems)
     assert [each.rule for each in problems] == ["tree-case-clash", "tree-symlink"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("vendor/lib.x", "lib.x @ git+https://HOST/lib.x.git@COMMIT"),
+        ("$(x) y", "NAME @ git+https://HOST/NAME.git@COMMIT"),
+    ],
+)
+def test_a_submodule_is_told_of_with_the_requirement_to_write(path: str, shown: str) -> None:
+    """Whatever is in `.gitmodules`, which is not read."""
+    read: list[str] = []
+
+    def content(entry: TreeEntry) -> bytes:
+        read.append(entry.path)
+        return b'[submodule "x"]\n\turl = ext::sh\n'
+
+    settings = TreeEntry(path=".gitmodules", mode=FILE, size=40, id="0")
+    link = TreeEntry(path=path, mode=SUBMODULE, size=0, id="1" * 40)
+    problems = Problems()
+    assert check_tree(SourceTree([settings, link], ReadObjects(content)), Limits(), problems)
+    (found,) = problems
+    assert (found.rule, found.severity, found.path, found.line) == (
+        "tree-submodule", "warning", path, None,
+    )  # fmt: skip
+    assert "copy them into the repository" in found.hint
+    assert f"requirements.txt: {shown}, as git submodule status" in found.hint
+    assert read == []

@@ -171,7 +171,7 @@ class DockerBuilder:
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
             layer = HashingWriter(cast("IO[bytes]", spooled))
             tree = spec.tree
-            write_code(tree.all_entries(), tree.content, spec.created, cast("IO[bytes]", layer))
+            write_code(tree.all_entries(), tree.stream, spec.created, cast("IO[bytes]", layer))
             spooled.seek(0)
             config = image_config(spec, [layer.digest])
             digest = f"sha256:{hashlib.sha256(config).hexdigest()}"

@@ -59,8 +59,10 @@ def _let_go_of_all() -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")
     kept = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ}
+    path = os.environ.get("PATH")
     os.environ.clear()
-    os.environ.update({"PATH": _PATH, **kept})
+    # The git that received the push comes first: another may not read its repository.
+    os.environ.update({"PATH": f"{path}:{_PATH}" if path else _PATH, **kept})
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
 

@@ -58,7 +58,8 @@ def _receive(config_file: str | None, pusher: Pusher, opened: OpenSite, *, resid
     config = load_config(config_file)
     site = opened(config, pusher.say)
     try:
-        with closing(GitRepository(Path(os.environ.get("GIT_DIR", ".")))) as repository:
+        pushed_to = GitRepository(Path(os.environ.get("GIT_DIR", ".")))
+        with closing(pushed_to.shared()) as repository:
             event = PushEvent(
                 repository=site.server.repository_name(repository.git_dir, os.environ),
                 pusher=site.server.pusher(repository.git_dir, os.environ),

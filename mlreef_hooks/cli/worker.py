@@ -52,7 +52,7 @@ def start_worker(config_file: str | None) -> None:
     """Start the process that is ready for the next push, where the site wants one.
 
     It holds nothing of this one: a push would wait for whoever has its output open, and the
-    environment of a hook may hold a password.
+    environment of a hook may hold a password. Its git is the one that received the push.
     """
     with suppress(OSError, PublishError):
         if not config_file:
@@ -67,7 +67,7 @@ def start_worker(config_file: str | None) -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
-            env={"PATH": os.defpath},
+            env={"PATH": os.environ.get("PATH", os.defpath)},
         )
 
 

@@ -55,6 +55,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "hook-twice": ("warning", "take one of the two away"),
     "hooks-path": ("error", "unset core.hooksPath there"),
     # the repository
+    "alternate-missing": (
+        "error",
+        "bring the folder back, or take its line out of objects/info/alternates",
+    ),
     "branch-missing": ("warning", "push that branch, or set mlreef.mainBranch in the repository"),
     "git-lock": ("warning", "remove it, if no git process is at work in the repository"),
     "edge-mark": ("error", _AGAIN),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlreef_hooks.account import READ
+from mlreef_hooks.account import EXECUTE, READ
 from mlreef_hooks.config import Config
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
 from mlreef_hooks.git import git_version
@@ -14,7 +14,7 @@ from mlreef_hooks.git import git_version
 _OLDEST_GIT = (2, 31)  # the first with rev-parse --path-format
 _EARLIEST = 1_767_225_600  # 2026-01-01, in seconds since 1970: this program is not older
 _OTHERS = 0o007
-_CERTIFICATES, _SECRETS, _NAMES = "certificates", "secrets", "names"  # what files hold
+_CERTIFICATES, _SECRETS, _NAMES, _CONTENTS = "certificates", "secrets", "names", "contents"
 
 
 def look_at_machine(visit: Visit) -> Iterator[Finding]:
@@ -59,12 +59,13 @@ def _holds_password(url: str) -> bool:
 
 
 def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
-    """Key, path, and what it holds."""
+    """Key, path, and what it holds; a folder where that is contents."""
     pip, registry, docker = config.pip, config.registry, config.builder.docker
     named = (
         ("pip.ca_bundle", pip.ca_bundle, _CERTIFICATES), ("pip.netrc", pip.netrc, _SECRETS),
         ("registry.ca_bundle", registry.ca_bundle, _CERTIFICATES),
         ("registry.docker_config", registry.docker_config, _SECRETS),
+        ("server.lfs", config.server.lfs, _CONTENTS),
         ("provenance.key", config.provenance.key, _SECRETS),
         ("visibility.token", config.visibility.token, _SECRETS),
         ("visibility.ca_bundle", config.visibility.ca_bundle, _CERTIFICATES),
@@ -77,8 +78,10 @@ def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
 
 
 def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | None:
+    if holds == _CONTENTS and os.path.isfile(path):
+        return "file-missing", f"{path} is not a folder"
     try:
-        obstacle = visit.account.obstacle(path, READ)
+        obstacle = visit.account.obstacle(path, EXECUTE if holds == _CONTENTS else READ)
     except FileNotFoundError:
         return "file-missing", f"{path} is not there"
     except OSError as error:
@@ -86,6 +89,8 @@ def _fault_of_file(visit: Visit, path: Path, holds: str) -> tuple[str, str] | No
     if obstacle is not None:
         said = f"uid {visit.account.user} cannot read {path} because of {obstacle}"
         return "file-closed", said
+    if holds == _CONTENTS:
+        return None
     if not path.is_file():
         return "file-missing", f"{path} is not a file"
     if holds == _SECRETS and path.stat().st_mode & _OTHERS:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from mlreef_hooks.alternates import object_folders
 from mlreef_hooks.doctor.finding import Finding, Visit, fault
 from mlreef_hooks.edge_mark import is_edge_marked
 from mlreef_hooks.errors import PublishError
@@ -40,6 +41,9 @@ def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterato
     said = last_of(settings, SETTING.lower())
     if said is None or not said.on:
         yield fault("push-options-off", git_dir, f"it takes no push options: {SETTING} is not true")
+    for folder in object_folders(git_dir / "objects").missing:
+        said_ = f"it shares the objects in {plain(str(folder))}, which is not there"
+        yield fault("alternate-missing", git_dir, said_)
     yield from _faults_of_refs(git_dir, visit, settings)
     branch = edge_branch({each.name: each.value for each in settings}, visit.config)
     if not is_edge_marked(git_dir, branch):

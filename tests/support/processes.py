@@ -18,6 +18,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "fcgiwrap": "fcgiwrap",
     "git": "git",
     "gitolite": "gitolite3",
+    "git-lfs": "git-lfs",
     "logrotate": "logrotate",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",

@@ -18,7 +18,7 @@ def project(requirements: str, **files: str) -> dict[str, str]:
     return {**PROJECT, "requirements.txt": requirements, **files}
 
 
-def publish(author: Author, files: Mapping[str, str], version: str = "1.0.0") -> str:
+def publish(author: Author, files: Mapping[str, bytes | str], version: str = "1.0.0") -> str:
     """What the author sees of a push that asks for publishing, without git's own words."""
     author.commit(files)
     author.tag(f"publish/{version}")
@@ -44,8 +44,12 @@ def entry(site: GitSite, module: str) -> dict[str, Any]:
     return version
 
 
-def start_hook(site: GitSite, repository: Path, commit: str) -> "subprocess.Popen[str]":
-    """The hook, started as git starts it for a push of the tag `publish/1.0.0`."""
+def start_hook(
+    site: GitSite, repository: Path, commit: str, *, before: str = ""
+) -> "subprocess.Popen[str]":
+    """The hook, started as git starts it for a push of the tag `publish/1.0.0`, and of the ref
+    updates `before` it.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "mlreef_hooks", "--config", site.config, "post-receive"],
         cwd=repository,
@@ -55,7 +59,7 @@ def start_hook(site: GitSite, repository: Path, commit: str) -> "subprocess.Pope
         text=True,
     )
     assert process.stdin is not None
-    process.stdin.write(f"{'0' * 40} {commit} refs/tags/publish/1.0.0\n")
+    process.stdin.write(f"{before}{'0' * 40} {commit} refs/tags/publish/1.0.0\n")
     process.stdin.close()
     process.stdin = None  # or communicate() would flush it
     return process
