@@ -6,7 +6,7 @@ import re
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
 
-_END = re.compile(r"(?:/?@[0-9a-f]{16}|/)$")  # of a key: see `servers.plain`
+_END = r"(?:/?@[0-9a-f]{16}|/)$"  # of a key: see `servers.plain`
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:
@@ -38,7 +38,7 @@ def _folder_of(repository: str) -> str:
     """The folder that a repository is in, by its key, which ends with a slash where its name does
     not end with `.git`, and may have a mark.
     """
-    return posixpath.dirname(_END.sub("", repository))
+    return posixpath.dirname(re.sub(_END, "", repository))
 
 
 def check_same(published: Document, tag: str, commit: str) -> None:
