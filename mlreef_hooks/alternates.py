@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _DEEPEST = 5  # alternates of alternates; git ignores those further on
-_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)")
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\(?:[0-3][0-7]{2}|[abfnrtv"\\]))*)"')
+# not compiled: hardly any repository needs them
+_ESCAPED = rb"\\([0-3][0-7]{2}|.)"
+_QUOTED = rb'"((?:[^"\\]|\\(?:[0-3][0-7]{2}|[abfnrtv"\\]))*)"'
 _LETTERS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
 
@@ -50,9 +51,9 @@ def _alternates(folder: Path) -> Iterator[str]:
     path = folder / "info" / "alternates"
     content = path.read_bytes() if os.path.isfile(path) else b""
     for line in content.partition(b"\0")[0].split(b"\n"):  # git reads a C string
-        quoted = _QUOTED.match(line)
+        quoted = re.match(_QUOTED, line)
         if line and not line.startswith(b"#"):
-            yield os.fsdecode(_ESCAPED.sub(_character, quoted[1]) if quoted else line)
+            yield os.fsdecode(re.sub(_ESCAPED, _character, quoted[1]) if quoted else line)
 
 
 def _character(escaped: "re.Match[bytes]") -> bytes:

@@ -73,7 +73,7 @@ class Server:
     """`[server]`: where the repositories are, and what keeps them. `url` holds `{repository}`.
 
     `hooks_dir` is the folder of hooks for all repositories, where the server has one;
-    `config_hook` lets git run the hook by its configuration; by `cover_new` a sweep puts the hook
+    `lfs` is what Git LFS keeps of all of them; `config_hook` lets git run the hook by its configuration; by `cover_new` a sweep puts the hook
     into repositories that lack it.
     """
 

@@ -41,7 +41,7 @@ def check_tag(request: PublishRequest, published: Iterable[str]) -> None:
         check_same(version, request.tag, request.commit)
 
 
-_END = re.compile(r"(?:/?@[0-9a-f]{16}|/)$")  # of a key: see `servers.folders`
+_END = r"(?:/?@[0-9a-f]{16}|/)$"  # of a key: see `servers.folders`
 
 
 def check_owner(document: Document | None, repository: str, name: str) -> None:
@@ -79,7 +79,7 @@ def _folder_of(repository: str) -> str:
     """The folder that a repository is in, by its key, which ends with a slash where its name does
     not end with `.git`, and may have a mark.
     """
-    return posixpath.dirname(_END.sub("", repository))
+    return posixpath.dirname(re.sub(_END, "", repository))
 
 
 def check_same(published: Document, tag: str, commit: str) -> None:

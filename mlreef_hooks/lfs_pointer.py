@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 POINTER_SIZES = range(100, 1024)  # bytes of a pointer, by that specification
 _BEGIN = b"version https://git-lfs.github.com/spec/"
-_POINTER = re.compile(
+_POINTER = (  # not compiled: hardly any tree needs it
     rb"version https://git-lfs\.github\.com/spec/v1\n"
     rb"oid sha256:([0-9a-f]{64})\n"
     rb"size ([1-9][0-9]{0,17})\n?"
@@ -32,5 +32,5 @@ def read_pointer(content: bytes) -> Pointer | None:
     """What the pointer says; None for one of another form, such as with extensions, whose content
     a program would have to make.
     """
-    found = _POINTER.fullmatch(content)
+    found = re.fullmatch(_POINTER, content)
     return Pointer(oid=found[1].decode(), size=int(found[2])) if found else None

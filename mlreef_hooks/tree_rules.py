@@ -17,7 +17,7 @@ _PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder abov
 _NAME_BYTES = 255
 # A path like nearly all are, none of which breaks a rule: of thousands, few are looked at closely.
 _ORDINARY = re.compile(r"(?:[\w-][\w. -]{0,99}/){0,20}[\w-][\w. -]{0,99}", re.ASCII)
-_PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?")
+_PACKAGE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?"
 _UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, not UTF-8, line ends
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -138,7 +138,7 @@ def _check_submodule(
 ) -> None:
     # .gitmodules would say from where; it may name anything, and is not read.
     name = entry.path.rpartition("/")[2]
-    name = name if _PACKAGE.fullmatch(name) else "NAME"
+    name = name if re.fullmatch(_PACKAGE, name) else "NAME"
     problems.add(
         "tree-submodule", entry.path, None, "a submodule's files will not be in the image",
         "copy them into the repository, or require them as a package in requirements.txt:"
