@@ -35,6 +35,7 @@ RULES: Mapping[str, Rule] = {
     "tag-moved": _error("The tag was moved, but its version is published and stays as it is."),
     "version-taken": _error("The version is already published from another tag."),
     "module-taken": _error("The module's name belongs to another repository of the namespace."),
+    "image-open": _error("The module is private, and its images would be everybody's."),
     "module-unknown": _error("The tag names no module, or one that `mlreef.toml` does not hold."),
     # the tree
     "tree-path": _error(

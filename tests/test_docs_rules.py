@@ -27,6 +27,7 @@ NOT_RUN = {
     "tag-moved": "needs a version that is published",
     "version-taken": "needs a version that is published",
     "module-taken": "needs a module of another repository",
+    "image-open": "needs a registry",
     "tree-duplicate": "no git command makes such a tree",
     "tree-too-many-files": "takes minutes to make",
 }

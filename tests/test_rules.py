@@ -22,6 +22,7 @@ TAG_RULES = {  # what is wrong with a tag, or with what is published already, on
     "tag-signature",
     "version-taken",
     "module-taken",
+    "image-open",
     "module-unknown",
     "import-missing",
 }

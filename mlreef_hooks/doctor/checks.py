@@ -13,6 +13,7 @@ from mlreef_hooks.doctor.processes import look_at_processes
 from mlreef_hooks.doctor.repository import look_at_repositories
 from mlreef_hooks.doctor.service import look_at_service
 from mlreef_hooks.doctor.signing import look_at_key
+from mlreef_hooks.doctor.visibility import look_at_visibility
 from mlreef_hooks.doctor.waiting import look_at_jobs, look_at_tags
 
 # Where a service publishes, these are looked at as the account of the hook, all others as its own.
@@ -33,6 +34,7 @@ CHECKS: Mapping[str, Check] = {
     "engine": look_at_engines,
     "bases": look_at_bases,
     "registry": look_at_registry,
+    "visibility": look_at_visibility,
     "key": look_at_key,
     "index": look_at_index,
 }

@@ -105,6 +105,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     ),
     "packages-away": ("error", "correct [pip] in the configuration, or see to the network"),
     "registry-away": ("error", "correct [registry] in the configuration, or see to the network"),
+    "registry-open": ("warning", "let it want a password there, or set registry.private_prefix"),
+    "visibility-untold": ("warning", "correct [visibility] in the configuration"),
     # the index
     "index-damaged": ("error", _REINDEX),
     "index-lost": ("error", _REINDEX),

@@ -73,6 +73,8 @@ def _named_files(config: Config) -> Iterator[tuple[str, Path, str]]:
         ("registry.ca_bundle", registry.ca_bundle, _CERTIFICATES),
         ("registry.docker_config", registry.docker_config, _SECRETS),
         ("provenance.key", config.provenance.key, _SECRETS),
+        ("visibility.token", config.visibility.token, _SECRETS),
+        ("visibility.ca_bundle", config.visibility.ca_bundle, _CERTIFICATES),
         ("publish.signed_tags", config.publish.signed_tags, _NAMES),
         ("builder.docker.tls_ca", docker.tls_ca, _CERTIFICATES),
         ("builder.docker.tls_cert", docker.tls_cert, _CERTIFICATES),

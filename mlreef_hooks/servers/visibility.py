@@ -95,7 +95,8 @@ class RepositoryVisibility:
 
 def said_by(settings: Mapping[str, str]) -> Said:
     """What the repository's own setting says; a word that means nothing is private."""
-    if SETTING not in settings:
+    said = settings.get("mlreef.visibility")
+    if said is None:
         return NOTHING
-    word = settings[SETTING].strip().lower()
+    word = said.strip().lower()
     return Said.of(word if word in VISIBILITIES else PRIVATE)
