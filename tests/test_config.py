@@ -29,6 +29,14 @@ allowed_signers = "/etc/site-signers"
 [server]
 root = "/srv/git"
 url = "https://git.example/{repository}.git"
+[visibility]
+ask = ["export-ok", "probe"]
+url = "https://git.example"
+token = "/etc/token"
+ca_bundle = "/etc/git.pem"
+probe = "https://git.example/{repository}"
+gitolite = "/usr/bin/gitolite"
+seconds = 2
 [worker]
 stay = false
 stay_seconds = 60
@@ -44,6 +52,8 @@ socket = "/run/w.sock"
 path = "/srv/www"
 [registry]
 prefix = "registry.example:5000/a/b-c"
+private_prefix = "registry.example:5000/own"
+private_images = "anywhere"
 docker_config = "/etc/docker.json"
 ca_bundle = "/etc/ssl/site.pem"
 [images]
@@ -102,6 +112,13 @@ DEFAULTS = {
     "publish.publish_on": "tag",
     "server.root": "",
     "server.url": "",
+    "visibility.ask": (),
+    "visibility.url": "",
+    "visibility.token": "",
+    "visibility.ca_bundle": "",
+    "visibility.probe": "",
+    "visibility.gitolite": "gitolite",
+    "visibility.seconds": 5,
     "worker.stay": True,
     "worker.stay_seconds": 600,
     "worker.follow_seconds": 300,
@@ -114,6 +131,8 @@ DEFAULTS = {
     "worker.socket": "/run/mlreef-hooks/worker.sock",
     "index.path": "",
     "registry.prefix": "mlreef",
+    "registry.private_prefix": "",
+    "registry.private_images": "closed",
     "registry.docker_config": "",
     "registry.ca_bundle": "",
     "images.path": "",
@@ -204,6 +223,13 @@ def test_every_key_can_be_set() -> None:
         "publish.publish_on": "push",
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
+        "visibility.ask": ("export-ok", "probe"),
+        "visibility.url": "https://git.example",
+        "visibility.token": "/etc/token",
+        "visibility.ca_bundle": "/etc/git.pem",
+        "visibility.probe": "https://git.example/{repository}",
+        "visibility.gitolite": "/usr/bin/gitolite",
+        "visibility.seconds": 2,
         "worker.stay": False,
         "worker.stay_seconds": 60,
         "worker.follow_seconds": 30,
@@ -216,6 +242,8 @@ def test_every_key_can_be_set() -> None:
         "worker.socket": "/run/w.sock",
         "index.path": "/srv/www",
         "registry.prefix": "registry.example:5000/a/b-c",
+        "registry.private_prefix": "registry.example:5000/own",
+        "registry.private_images": "anywhere",
         "registry.docker_config": "/etc/docker.json",
         "registry.ca_bundle": "/etc/ssl/site.pem",
         "images.path": "/srv/images",
@@ -304,7 +332,9 @@ def test_a_prefix_that_names_a_host_is_pushed_to(prefix: str, remote: bool) -> N
 
 WORDS = {str: "a text in quotes", int: "a whole number above 0", bool: "true or false"}
 WRONG = {str: "3", int: '"3"', bool: "1"}
-CHOICES = ("builder.use", "builder.layers.start", "publish.publish_on")  # of a few words
+CHOICES = (  # of a few words
+    "builder.use", "builder.layers.start", "publish.publish_on", "registry.private_images",
+)  # fmt: skip
 COUNTS = ("gc.keep_versions", "gc.yanked_days")  # may be 0
 KEYS = [
     (key, type(value))
@@ -325,6 +355,7 @@ def test_a_value_of_another_type(key: str, kind: type) -> None:
         ("builder.use", "auto or layers or docker"),
         ("builder.layers.start", "changed or always or never"),
         ("publish.publish_on", "tag or push"),
+        ("registry.private_images", "closed or anywhere"),
     ],
 )
 def test_a_word_that_is_no_choice(key: str, words: str) -> None:
@@ -358,6 +389,10 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ),
         ("registry.prefix = ''", "registry.prefix: write it as in registry.example/mlreef"),
         ("registry.prefix = 'A/b c'", "registry.prefix: write it as in registry.example/mlreef"),
+        (
+            "registry.prefix = 'r.example/a'\nregistry.private_prefix = 's.example/a'",
+            "registry.private_prefix: write one of the registry of registry.prefix",
+        ),
         ("registry.prefix = 'a/'", "registry.prefix: write it as in registry.example/mlreef"),
         (
             "builder.docker.url = '/var/run/docker.sock'",
@@ -425,7 +460,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ("limits.file = 3", "limits.file: unknown key, did you mean files?"),
         (
             "zzz = 3",
-            "zzz: unknown key, write one of state, publish, server, worker, index, "
+            "zzz: unknown key, write one of state, publish, server, visibility, worker, index, "
             "registry, images, builder, base, pip, provenance, limits, metrics, "
             "gc, rules",
         ),

@@ -61,7 +61,7 @@ def documented_words(text: str) -> set[str]:
     """The options and arguments in the first columns of a section's tables."""
     rows = table(text, "option") + table(text, "argument or option")
     spans = [span for row in rows for span in code(row[0])]
-    return {span.split(" ")[0] if span.startswith("-") else span for span in spans}
+    return {span.split(" " if span.startswith("-") else " [")[0] for span in spans}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -71,7 +71,9 @@ def test_a_command_has_a_section_with_exactly_its_options(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter.type, click.Choice):
             choices = r"\|".join(parameter.type.choices)
-            assert f"`{parameter.opts[0]} [{choices}]`" in text
+            option = isinstance(parameter, click.Option)
+            name_ = parameter.opts[0] if option else str(parameter.name).upper()
+            assert f"`{name_} [{choices}]`" in text
 
 
 def test_no_other_command_has_a_section() -> None:

@@ -192,6 +192,19 @@ def test_a_registry_with_a_password_and_a_certificate(tmp_path: Path) -> None:
         assert said == f"{login} is not JSON"
 
 
+def test_a_registry_that_answers_everybody(tmp_path: Path, registry: str) -> None:
+    settings = {"prefix": f"{registry}/x", "private_images": "closed"}
+    site = site_of(tmp_path, registry=settings)
+    assert [each.id for each in look(site, "registry")] == ["registry-open", ""]
+    with local_registry(tmp_path, closed=True) as host:
+        login = tmp_path / "docker.json"
+        auth = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        login.write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+        known = {**settings, "prefix": f"{host}/x", "docker_config": str(login)}
+        site = site_of(tmp_path, registry=known)
+        assert [each.id for each in look(site, "registry")] == [""]
+
+
 @root_only
 def test_credentials_that_the_account_cannot_read(tmp_path: Path) -> None:
     login = tmp_path / "docker.json"
