@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,19 @@ def test_the_command_flips_at_once(site: GitSite, forge: ForgeServer) -> None:
     forge.gitea(MODULE)
     assert "was private and is public" in site.command("visibility", repository, "apply").stdout
     assert places(site) == audience("public")
+
+
+def test_files_for_programs_hold_no_names_or_are_closed(site: GitSite) -> None:
+    publish(site.author(MODULE), PROJECT)
+    assert not re.search("upper|text", (site.state / "metrics.prom").read_text())
+    naming = [*site.state.glob("logs/*"), *site.state.glob("jobs.sqlite*")]
+    assert {path.name for path in naming} >= {"events.jsonl", "job-1-1.log", "jobs.sqlite"}
+    assert {path.stat().st_mode & 0o777 for path in naming} == {0o600}
+    for path in site.state.rglob("*"):
+        open_ = path.is_file() and path.stat().st_mode & 0o004
+        ways = [folder for folder in path.parents if folder.is_relative_to(site.state)]
+        if open_ and all(folder.stat().st_mode & 0o001 for folder in ways):
+            assert b"text/upper" not in path.read_bytes(), path
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.servers.visibility import RepositoryVisibility, said_by
 from mlreef_hooks.visibility import NOTHING, Said, Visibility, decide
+from tests.support.certificates import make_certificate
 from tests.support.doctor import NOBODY, root_only
 from tests.support.forge import TOKEN, ForgeServer, forge_server
 from tests.support.git import make_bare
@@ -185,6 +186,19 @@ def test_a_token_is_kept_to_oneself(tmp_path: Path, forge: ForgeServer) -> None:
         assert "s3cret" not in found.why
         assert "visibility.token" in found.why
     assert forge.asked == []
+
+
+def test_a_forge_is_trusted_by_the_sites_certificates(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with forge_server(certificate) as forge:
+        forge.gitea(KEY)
+        settings = {"ask": ["gitea"], "url": forge.url}
+        stranger = asking(tmp_path, settings)(KEY, tmp_path, {"mlreef.visibility": "public"})
+        assert stranger.word == "private"
+        assert "is not trusted" in stranger.why
+        assert forge.asked == []
+        known = asking(tmp_path, {**settings, "ca_bundle": str(certificate.path)})
+        assert known(KEY, tmp_path, {}) == Visibility(word="public")
 
 
 def test_nothing_is_asked_of_what_is_private_anyway(tmp_path: Path, forge: ForgeServer) -> None:

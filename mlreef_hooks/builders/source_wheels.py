@@ -114,7 +114,7 @@ class SourceWheels:
                 return kept_at(self.folder, kept)
             self.log(f"building {source} in the engine")
             try:
-                make_folder(self.folder, 0o755)
+                make_folder(self.folder, 0o700)  # what it was built of may be private
                 remove_lost(self.folder)
                 with unfinished_folder(self.folder, "build") as folder:
                     wheel = self._build(source, place, end, folder / "wheel")

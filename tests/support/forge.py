@@ -4,6 +4,7 @@ Gitea: `/api/swagger`, "repoGet". GitLab: docs.gitlab.com/api/projects, "Retriev
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
+
+from tests.support.certificates import Certificate
 
 TOKEN = "s3cret-token"
 
@@ -20,6 +23,7 @@ class ForgeServer:
     """The forge: its projects by their paths, and what it answers in place of them, if anything."""
 
     port: int = 0
+    scheme: str = "http"
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
     instead: tuple[int, dict[str, str], bytes] | None = None
     hang: threading.Event | None = None  # what an answer's second half waits for
@@ -28,7 +32,8 @@ class ForgeServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        host = "localhost" if self.scheme == "https" else "127.0.0.1"
+        return f"{self.scheme}://{host}:{self.port}"
 
     def gitea(self, path: str, *, private: bool = False, owner: str = "public") -> None:
         """Let a repository of Gitea be so."""
@@ -64,9 +69,9 @@ class ForgeServer:
 
 
 @contextmanager
-def forge_server() -> Iterator[ForgeServer]:
-    """A stand-in that answers on loopback."""
-    forge = ForgeServer()
+def forge_server(certificate: Certificate | None = None) -> Iterator[ForgeServer]:
+    """A stand-in that answers on loopback; with a certificate, by TLS alone."""
+    forge = ForgeServer(scheme="https" if certificate else "http")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -89,6 +94,10 @@ def forge_server() -> Iterator[ForgeServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         forge.port = server.server_address[1]
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate.path, certificate.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield forge
         server.shutdown()
