@@ -10,6 +10,7 @@ import pytest
 
 from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.index_files import audience_of
+from mlreef_hooks.registry import Registry
 from tests.support.engine import PASSWORD, USER, local_registry
 from tests.support.forge import TOKEN, ForgeServer, forge_server
 from tests.support.package_index import PackageIndex, make_wheel, package_index
@@ -207,6 +208,31 @@ def test_a_private_image_goes_nowhere_where_everybody_may_fetch_it(
     assert places(site) == set()
     set_own(repository, "mlreef.visibility", "internal")
     assert "success:" in publish(author, {"README.md": "2"}, "2.0")
+
+
+def test_an_image_that_became_private_is_not_sent(
+    tmp_path: Path, packages: PackageIndex, registry: str
+) -> None:
+    site = make_site(
+        tmp_path / "site", builder={"layers": {"start": "never"}}, pip={"index_url": packages.url},
+        registry={"private_images": "closed", "prefix": f"{registry}/flipped"},
+    )  # fmt: skip
+    author, repository = site.author(MODULE), site.repositories / f"{MODULE}.git"
+    set_own(repository, "mlreef.visibility", "public")
+    packages.awake.clear()
+    author.commit(project("six==1.0"))
+    author.tag("publish/1.0")
+    author.push("master", "publish/1.0", "-o", "mlreef.async")
+    wait_until(lambda: [state for _, state in jobs(site)] == ["building"])
+    site.command("visibility", repository, "private")
+    packages.awake.set()
+    wait_until(lambda: [state for _, state in jobs(site)] == ["queued"])
+    assert "became private while the image was made" in site.command("status").stdout
+    assert places(site) == set()
+    with Registry(registry) as client:
+        assert client.get_manifest("flipped/text/upper", "1.0") is None
+    # tried again, it meets a registry that answers everybody
+    assert "everybody may fetch images" in site.command("retry", "1", expect=1).stdout
 
 
 def test_a_private_image_goes_where_a_password_is_wanted(tmp_path: Path, closed: str) -> None:

@@ -682,3 +682,47 @@ def test_a_file_that_got_shorter_is_no_blob(scripted: ScriptedRegistry, own: Cli
 @pytest.mark.parametrize("host", ["", "a b", "a/b:x", "registry.example:99999", "u:p@a.example"])
 def test_a_host_that_is_none(host: str) -> None:
     assert refusal(lambda: Registry(host)).hint == "the administrator corrects registry.prefix"
+
+
+BASIC = Reply(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
+
+
+@pytest.mark.parametrize(
+    ("replies", "tokens", "answers"),
+    [
+        ([Reply(status=200, body=b"{}")], [], True),
+        ([Reply(status=404)], [], True),  # it is not there, and would be shown if it were
+        ([BASIC], [], False),
+        ([Reply(status=403)], [], False),
+        ([challenge("/token"), Reply(status=200)], [token("t")], True),
+        ([challenge("/token"), Reply(status=404)], [token("t")], True),
+        ([challenge("/token"), challenge("/token")], [token("t")], False),
+        ([challenge("/token"), Reply(status=403)], [token("t")], False),
+        ([challenge("/token")], [Reply(status=401)], False),
+        ([challenge("/token")], [Reply(status=403)], False),
+    ],
+)
+def test_whether_a_registry_answers_everybody(
+    scripted: ScriptedRegistry,
+    tmp_path: Path,
+    replies: list[Reply],
+    tokens: list[Reply],
+    answers: bool,
+) -> None:
+    scripted.faults = {"GET /v2": [*replies], "GET /token": [*tokens]}
+    config = write_config(tmp_path, scripted.address)
+    with Registry(scripted.address, docker_config=config, anonymous=True) as client:
+        assert client.answers(AB) == answers
+    sent = [each.headers.get("authorization") for each in scripted.requests]
+    assert {*sent} <= {None, "Bearer t"}  # and no password
+
+
+def test_a_token_server_that_is_away_does_not_mean_closed(
+    scripted: ScriptedRegistry, tmp_path: Path
+) -> None:
+    scripted.faults = {
+        "GET /v2": [challenge("/token")] * 9, "GET /token": [Reply(status=503)] * 9,
+    }  # fmt: skip
+    with Registry(scripted.address, anonymous=True, wait=lambda seconds: None) as client:
+        error = refusal(lambda: client.answers(AB))
+    assert error.passing
