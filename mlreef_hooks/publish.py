@@ -65,26 +65,22 @@ def _publish_module(
     site: Site,
     start: _Start,
 ) -> None:
+    audience = ModuleAudience(
+        request=job.request, manifest=manifest, repository=repository, site=site
+    )
     with _turn(job.request, manifest, site):
         if is_published(job.request, manifest, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
             return
-        image = _publish_new(job, manifest, tree, repository, site, start.at)
+        image = _publish_new(job, audience, tree, site, start.at)
     site.tell(report.published(job.request, manifest, image, monotonic() - start.ticks))
 
 
 def _publish_new(
-    job: Job,
-    manifest: ModuleManifest,
-    tree: SourceTree,
-    repository: GitRepository,
-    site: Site,
-    began: datetime,
+    job: Job, audience: ModuleAudience, tree: SourceTree, site: Site, began: datetime
 ) -> BuiltImage:
-    created = repository.commit_time(job.request.commit)
-    audience = ModuleAudience(
-        request=job.request, manifest=manifest, repository=repository, site=site
-    )
+    manifest = audience.manifest
+    created = audience.repository.commit_time(job.request.commit)
     place = place_images(audience)
 
     def build(builder: Builder) -> tuple[IndexEntry, BuiltImage]:

@@ -12,17 +12,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, listing_line
 from mlreef_hooks.index_audience import SCHEMAS
 from mlreef_hooks.index_check import check_document
-from mlreef_hooks.index_files import IndexFiles, audience_of
+from mlreef_hooks.index_files import LOCK, IndexFiles, audience_of
 from mlreef_hooks.provenance import Places
 from tests.forks import PASSING, REFUSED, child, ends_within, run_all
 from tests.index_entries import make_entry
@@ -576,3 +578,25 @@ def test_a_note_of_somebody_else_leads_nowhere(tmp_path: Path, note: dict[str, o
     (root / ".pending").write_text(json.dumps(note))
     assert IndexFiles(root).lines() == []
     assert victim.read_text() == '{"kept": true}'
+
+
+def test_who_may_read_is_asked_while_nobody_else_can_write(index: IndexFiles) -> None:
+    def ask() -> str:
+        with pytest.raises(BlockingIOError), locked(index.root / LOCK, wait=False):
+            pass
+        return "internal"
+
+    index.add(make_entry("1.0").document(), ask=ask)
+    assert [line["visibility"] for line in index.lines()] == ["internal"]
+    moved = index.set_visibility("vision", "add-noise", lambda before: ask() and "public")
+    assert moved == ("internal", "public")
+    with pytest.raises(KeyError):
+        index.set_visibility("vision", "nothing", lambda before: "public")
+
+
+@pytest.mark.parametrize("limit", ["public", "internal", "private"])
+def test_no_change_is_wider_than_the_author_wants(index: IndexFiles, limit: str) -> None:
+    entry = make_entry("1.0", visibility="private")
+    manifest = replace(entry.manifest, visibility=limit)
+    index.add(replace(entry, manifest=manifest).document())
+    assert index.set_visibility("vision", "add-noise", lambda before: "public")[1] == limit
