@@ -72,9 +72,9 @@ class Publish:
 class Server:
     """`[server]`: where the repositories are, and what keeps them. `url` holds `{repository}`.
 
-    `hooks_dir` is the folder of hooks for all repositories, where the server has one;
-    `lfs` is what Git LFS keeps of all of them; `config_hook` lets git run the hook by its configuration; by `cover_new` a sweep puts the hook
-    into repositories that lack it.
+    `hooks_dir` is the folder of hooks for all repositories, and `lfs` that of what Git LFS keeps of
+    them, where the server has such; `config_hook` lets git run the hook by its configuration; by
+    `cover_new` a sweep puts the hook into repositories that lack it.
     """
 
     root: str = path_key()
