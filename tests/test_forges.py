@@ -15,7 +15,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import own_setting, set_own
 from mlreef_hooks.hook_setting import set_hook, unset_hook
 from mlreef_hooks.servers.table import kind_of, open_server
-from tests.support.doctor import faults
+from tests.support.doctor import NOBODY, faults, root_only
 from tests.support.forges import (
     ENVIRONMENTS,
     make_forge_repository,
@@ -224,6 +224,18 @@ def test_gitlab_is_asked_for_the_name_by_settings_that_are_its_own(tmp_path: Pat
     assert "config mlreef.fullPath" in refused.value.hint
     set_own(git_dir, "mlreef.fullPath", "moved/upper")
     assert server.repository_name(git_dir, {"GL_PROJECT_PATH": "moved/upper"}).namespace == "moved"
+
+
+@root_only
+def test_what_may_not_be_looked_at_is_no_trace(tmp_path: Path) -> None:
+    git_dir = make_forge_repository(tmp_path / "vision" / "upper.git", "gitea")
+    tmp_path.chmod(0o700)
+    assert kind_of(git_dir, Server()) == "gitea"
+    os.seteuid(NOBODY)
+    try:
+        assert kind_of(git_dir, Server()) == "plain"
+    finally:
+        os.seteuid(0)
 
 
 def test_whose_the_outermost_folder_of_gitolite_is(tmp_path: Path) -> None:

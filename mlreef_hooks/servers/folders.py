@@ -36,7 +36,10 @@ class FolderServer:
 
     @classmethod
     def keeps(cls, git_dir: Path) -> bool:
-        """True where what is on disk shows that a server of this kind keeps the repository."""
+        """True where what is on disk shows that a server of this kind keeps the repository.
+
+        What may not be looked at shows nothing.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -131,8 +134,11 @@ def check_said(variable: str, said: str | None, place: str, hint: str = _FORGED)
 
 
 def link_target(link: Path) -> str:
-    """Where a link leads, as text; empty where there is none."""
-    return os.readlink(link) if link.is_symlink() else ""
+    """Where a link leads, as text; empty where there is none, or none that may be seen."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def _key(path: Path, root: str) -> str:

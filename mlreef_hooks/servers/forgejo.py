@@ -1,5 +1,6 @@
 """Forgejo: taken for a Gitea, of which it came, with the same folders, variables and hooks."""
 
+import os
 from pathlib import Path
 
 from mlreef_hooks.servers.gitea import RUNS_OURS, GiteaServer
@@ -14,7 +15,7 @@ class ForgejoServer(GiteaServer):
     def keeps(cls, git_dir: Path) -> bool:
         """True where Forgejo's own hook is in the folder of hooks, or Gitea's runs forgejo."""
         hooks = git_dir / RUNS_OURS
-        if (hooks / "forgejo").is_file():
+        if os.path.isfile(hooks / "forgejo"):
             return True
         try:
             with (hooks / "gitea").open("rb") as hook:

@@ -3,6 +3,7 @@
 https://github.com/go-gitea/gitea, modules/repository/hooks.go and env.go.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class GiteaServer(FolderServer):
     @classmethod
     def keeps(cls, git_dir: Path) -> bool:
         """True where Gitea's own hook is in the folder of hooks."""
-        return (git_dir / RUNS_OURS / "gitea").is_file()
+        return os.path.isfile(git_dir / RUNS_OURS / "gitea")
 
     @classmethod
     def holds_code(cls, git_dir: Path) -> bool:

@@ -3,6 +3,7 @@
 https://gitolite.com/gitolite/dev-notes.html, and the sources of 3.6.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class GitoliteServer(FolderServer):
     def keeps(cls, git_dir: Path) -> bool:
         """True where gitolite's rules, or its hook, are in the repository."""
         update = link_target(git_dir / "hooks" / "update")
-        return (git_dir / "gl-conf").is_file() or "gitolite" in update
+        return os.path.isfile(git_dir / "gl-conf") or "gitolite" in update
 
     def base(self, path: Path) -> Path | None:
         """gitolite's folder of repositories, else the site's root."""
@@ -33,7 +34,7 @@ class GitoliteServer(FolderServer):
         The outermost one: whoever may make repositories could make another one below.
         """
         around = [*reversed(path.parents)]
-        own = [folder for folder in around if (folder / _ADMIN).is_dir()]
+        own = [folder for folder in around if os.path.isdir(folder / _ADMIN)]
         called = [folder for folder in around if folder.name == "repositories"]
         return next(iter([*own, *called]), None)
 

@@ -3,6 +3,7 @@
 https://github.com/charmbracelet/soft-serve, pkg/hooks/gen.go and pkg/ssh/cmd/git.go.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class SoftServeServer(FolderServer):
     @classmethod
     def keeps(cls, git_dir: Path) -> bool:
         """True where soft-serve's own hook is in the folder of hooks."""
-        return (git_dir / "hooks" / "post-receive.d" / "soft-serve").is_file()
+        return os.path.isfile(git_dir / "hooks" / "post-receive.d" / "soft-serve")
 
     def base(self, path: Path) -> Path | None:
         """The site's root where it is below `repos`, else that folder."""
