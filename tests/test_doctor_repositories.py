@@ -181,6 +181,11 @@ def test_a_hook_moves_to_its_place_when_a_forge_takes_the_repository(site: GitSi
     assert (git_dir / "mlreef-parked").exists()
     write_own_hooks(git_dir, "gitea")
     assert faults(site, "hooks") == {}
+    (git_dir / "hooks" / "post-receive").write_bytes(
+        (git_dir / "hooks" / "post-receive.d" / "mlreef").read_bytes()
+    )
+    assert [*faults(site, "hooks")] == ["hook-twice"]
+    write_own_hooks(git_dir, "gitea")
     (git_dir / "hooks" / "post-receive.d" / "mlreef").unlink()
     assert [*faults(site, "hooks")] == ["hook-missing"]
     write_hook(git_dir, "post-receive.d/mlreef", "#!/bin/sh\n")

@@ -83,6 +83,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         give(site.state, GIT)
         before = hooks_of(server)
         made = Served(site=site, server=server, admin=admin, before=before, said="")
+        said = made.command("install", "--dry-run", "--all", server.repositories)
+        assert f"installed: {server.common / 'post-receive'}" in said
+        assert hooks_of(server) == before
         said = made.command("install", "--server", "auto", "--all", server.repositories)
         yield Served(site=site, server=server, admin=admin, before=before, said=said)
 
@@ -141,6 +144,9 @@ def test_setup_again_changes_nothing(served: Served) -> None:
     assert hooks_of(served.server) == before
     said = served.command("install", "--all", served.server.repositories)
     assert hooks_of(served.server) == before
+    program = (sys.executable, "-m", "mlreef_hooks", "--config", served.site.config)
+    own = served.server.as_git(*program, "install", "--all", served.server.repositories)
+    assert own == said
     assert f"unchanged: {served.server.common / 'post-receive'}" in said
     assert {line.partition(":")[0] for line in said.splitlines()} == {
         "kept", "unchanged", "shares the hook"

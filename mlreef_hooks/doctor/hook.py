@@ -108,6 +108,8 @@ def place_fault(state: HookState, place: HookPlace, named: str) -> tuple[str, st
         return "hook-place", f"the hook is in {left[0]}, and its place is {place.path}"
     if not ours:
         return None
+    if left:
+        return "hook-twice", f"the hook is in {left[0]} as well as in its place {place.path}"
     if place.setting and not named:
         return "hook-missing", "git's configuration does not name the hook"
     if place.seen != place.path and read_hook(git_dir, place.path).kind != "ours":

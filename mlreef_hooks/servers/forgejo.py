@@ -1,7 +1,4 @@
-"""Forgejo: a Gitea by another name, which keeps Gitea's folders, variables and hook.
-
-https://codeberg.org/forgejo/forgejo, modules/repository/hooks.go.
-"""
+"""Forgejo: taken for a Gitea, of which it came, with the same folders, variables and hooks."""
 
 from pathlib import Path
 
