@@ -188,13 +188,32 @@ def test_the_doctor_finds_what_keeps_the_hook_away(served: Served) -> None:
     assert found() == set()
 
 
+def test_the_gate_of_one_repository_and_gitolites_own_rules(served: Served) -> None:
+    git_dir = served.hook("text/upper").parents[1]
+    assert "the gate installed" in served.command("install", "--gate", "--repo", git_dir)
+    served.server.as_git(find_program("gitolite"), "setup")
+    author = served.server.author("text/upper", "ada")
+    author.commit({**PROJECT, "requirements.txt": "numpy\n"})
+    author.tag("publish/8.0.0")
+    with pytest.raises(GitError, match=r"error: requirements\.txt:1: numpy is not pinned"):
+        author.push("+HEAD:refs/heads/bad", "publish/8.0.0")
+    author.commit(PROJECT)
+    author.tag("publish/9.1.0")  # good for the gate
+    with pytest.raises(GitError, match="DENIED"):
+        author.push("publish/9.1.0")
+    said = author.git("ls-remote", "origin")
+    assert "refs/heads/bad" not in said
+    assert "publish/" not in said.replace("publish/1.0.0", "")
+
+
 def test_uninstall_leaves_no_trace(served: Served) -> None:
     one = served.command("uninstall", "--repo", served.hook("text/upper").parents[1], status=1)
     assert "not installed" not in one
     served.command("uninstall", "--all", served.server.repositories)
     found = hooks_of(served.server)
     assert {path: found[path] for path in served.before} == served.before
-    assert not [path for path in found if "post-receive" in path and path not in served.before]
+    left = [path for path in found if "-receive" in path and path not in served.before]
+    assert not left
     assert publish(served, "text/old", "2.0.0") == ["own"]
 
 
