@@ -1,11 +1,13 @@
 """Where a hook of ours goes: the place where each git server keeps hooks that are not its own."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.servers.folders import link_target
 from mlreef_hooks.servers.table import kind_of
 
 _OURS = "mlreef"  # what our hook is called beside others
@@ -53,7 +55,7 @@ def other_places(name: str, git_dir: Path, place: HookPlace) -> Iterator[HookPla
         _by_gitaly(name, git_dir, Server()),
         _by_setting(name, git_dir),
     ]
-    yield from (each for each in found if each.path != place.path and not each.path.is_symlink())
+    yield from (each for each in found if each.path != place.path and not os.path.islink(each.path))
 
 
 def in_repository(name: str, git_dir: Path) -> HookPlace:
@@ -104,7 +106,8 @@ def _by_setting(name: str, git_dir: Path) -> HookPlace:
 
 
 def _linked_from(link: Path) -> Path | None:
-    return link.parent / link.readlink() if link.is_symlink() else None
+    target = link_target(link)
+    return link.parent / target if target else None
 
 
 _PLACES: Mapping[str, Callable[[str, Path, Server], HookPlace]] = {

@@ -88,7 +88,9 @@ class Placement:
     def cover(self, git_dir: Path) -> str:
         """What was done in a repository that may be new; empty where it had all that it needs."""
         place = hook_place(HOOK, git_dir, self.config.server)
-        if place.shared or read_hook(git_dir, place.seen).kind == "ours":
+        with changing(place.seen.parent):
+            state = read_hook(git_dir, place.seen)
+        if place.shared or state.kind == "ours":
             switched = switch_on(git_dir)
             mark_edge(git_dir, self.config)
             return "push options are on" if switched else ""
@@ -164,7 +166,8 @@ def _linked(git_dir: Path, place: HookPlace) -> list[Path]:
 def _take_linked(git_dir: Path, place: HookPlace, repositories: Sequence[Path]) -> str:
     """What was done: a shared hook is gone, with the links to it, and own hooks are back."""
     said = remove_hook(git_dir, place)
-    unlink_hooks(repositories, (place.path, chained_beside(place.path)))
+    with changing(place.path.parent):
+        unlink_hooks(repositories, (place.path, chained_beside(place.path)))
     for each in repositories:
         _give_back_own(each)
     return said

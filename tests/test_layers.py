@@ -93,7 +93,7 @@ EDGES = {
     "git_settings": "account git",
     "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
     "hook_files": "durable_files edge_mark hook_place waiting_room",
-    "hook_place": "servers.table",
+    "hook_place": "servers.folders servers.table",
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",

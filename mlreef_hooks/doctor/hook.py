@@ -66,8 +66,19 @@ def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -
     except PublishError as error:
         yield fault("hook-missing", git_dir, error.message).but(hint=error.hint)
         return
+    yield from _faults_at(place, git_dir, visit, version, trial, _configured(settings))
+
+
+def _faults_at(
+    place: HookPlace,
+    git_dir: Path,
+    visit: Visit,
+    version: Sequence[int],
+    trial: Trial,
+    named: str,
+) -> Iterator[Finding]:
+    """What is wrong with the hook in its place; `named` as below."""
     state = read_hook(git_dir, place.seen)
-    named = _configured(settings)
     if named:
         twice = not place.setting and state.kind == "ours"
         for name, said in config_hook_fault(named, version, installed=twice):
