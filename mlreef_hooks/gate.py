@@ -116,9 +116,14 @@ class _Look:
         chosen = choose_manifest(validation, request)
         unknown = [chosen] if isinstance(chosen, Problem) else []
         problems = [*validation.problems, *unknown]
-        if any(problem.severity == "error" for problem in problems):
+        if any(problem.severity == "error" and self._tells(problem) for problem in problems):
             return report.findings(problems)
         return self._conflict(request, chosen) if isinstance(chosen, ModuleManifest) else []
+
+    def _tells(self, problem: Problem) -> bool:
+        """False for what only a service may read: what Git LFS keeps of the whole site."""
+        of_service = self.config.worker.service and self.config.server.lfs
+        return not (of_service and problem.rule == "tree-lfs-pointer")
 
     @cached_property
     def _validations(self) -> dict[tuple[str, str | None], Validation]:
@@ -127,8 +132,9 @@ class _Look:
     def _validate(self, request: PublishRequest) -> Validation:
         key = request.commit, request.module
         if key not in self._validations:
-            limits, name = self.config.limits, request.repository.name
-            tree = self.repository.read_tree(request.commit, limits, self.known.recall)
+            limits, lfs = self.config.limits, self.config.server.lfs
+            tree = self.repository.read_tree(request.commit, limits, self.known.recall, lfs=lfs)
+            name = request.repository.name
             found = validate(tree, name=name, config=self.config, module=request.module)
             self._validations[key] = found
         return self._validations[key]

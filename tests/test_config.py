@@ -21,6 +21,7 @@ tags = ["v{version}", "{module}@v{version}"]
 main_branch = "main"
 signed_tags = "/etc/signers"
 publish_on = "push"
+gate_seconds = 5
 [provenance]
 key = "/etc/key"
 builder_id = "https://site.example/builder"
@@ -115,6 +116,7 @@ DEFAULTS = {
     "publish.tags": ("publish/{version}", "publish/{module}/{version}"),
     "publish.main_branch": "master",
     "publish.publish_on": "tag",
+    "publish.gate_seconds": 20,
     "server.root": "",
     "server.url": "",
     "server.lfs": "",
@@ -231,6 +233,7 @@ def test_every_key_can_be_set() -> None:
         "provenance.attach": True,
         "provenance.allowed_signers": "/etc/site-signers",
         "publish.publish_on": "push",
+        "publish.gate_seconds": 5,
         "server.root": "/srv/git",
         "server.url": "https://git.example/{repository}.git",
         "server.lfs": "/srv/git-lfs",

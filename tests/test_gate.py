@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import toml
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.hook_files import GATE, HOOK, hook_text, install_hook
@@ -22,6 +23,7 @@ from tests.support.servers import HttpServer, SshServer
 from tests.support.site import PROJECT, GitSite
 from tests.support.ssh_keys import allow, make_key
 from tests.support.tiny_site import MODULE, make_site
+from tests.test_lfs import ATTRIBUTES, POINTER, store
 
 BAD = project("numpy\n")
 UNPINNED = "error: requirements.txt:1: numpy is not pinned"
@@ -320,6 +322,27 @@ def test_objects_in_packs_in_alternates_and_in_quarantine(
 
 
 # -- hooks beside it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["", str(GIT)])
+def test_contents_of_git_lfs_are_looked_for_where_the_hook_may(
+    tmp_path: Path, service: str
+) -> None:
+    lfs, root = tmp_path / "lfs", tmp_path / "site" / "repositories"
+    site = make_site(tmp_path / "site", server={"root": str(root), "lfs": str(lfs)})
+    author = gated(site)
+    author.commit({**ATTRIBUTES, "w.bin": POINTER})
+    author.push("master")
+    author.tag("publish/1.0")
+    if service:
+        config = toml.loads(site.config.read_text())
+        config["worker"] |= {"service": service, "group": service}
+        site.config.write_text(toml.dumps(config))
+        assert "gate" not in author.push("publish/1.0")
+        return
+    assert "[tree-lfs-pointer]" in refusal(author, "publish/1.0")
+    store(lfs)
+    author.push("publish/1.0")
 
 
 def test_a_hook_that_was_there_still_refuses_and_gets_all(site: GitSite, author: Author) -> None:

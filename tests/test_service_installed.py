@@ -28,11 +28,11 @@ python = "3.11"
 [builder]
 use = "layers"
 """
-# The unit sees no /tmp but its own, and the program of the tests may be in there.
+# The units see no /tmp but their own, and the program of the tests may be in there.
 INSTALL = f"""\
-mkdir /etc/systemd/system/{UNIT}.d /run/sshd
+mkdir /etc/systemd/system/mlreef-.service.d /run/sshd
 printf '[Service]\\nBindReadOnlyPaths={PROJECT_FOLDER} {sys.prefix}\\n' \
-    >/etc/systemd/system/{UNIT}.d/program.conf
+    >/etc/systemd/system/mlreef-.service.d/program.conf
 {PROGRAM} install --service --all {REPOSITORIES}
 echo '{CONFIG}' >>/etc/mlreef-hooks/config.toml
 """
