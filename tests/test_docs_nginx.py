@@ -6,7 +6,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,13 +69,13 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def auth_service() -> Iterator[int]:
-    """The port of a service that knows who may read which audience."""
+def auth_service(may: Mapping[str, Collection[str]] = MAY) -> Iterator[int]:
+    """The port of a service that knows which audiences each user may read."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             user = user_of(self.headers.get("Authorization", ""))
-            allowed = self.headers.get("X-Audience", "") in MAY.get(user, set())
+            allowed = self.headers.get("X-Audience", "") in may.get(user, ())
             self.send_response(200 if allowed else 403 if user else 401)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -121,8 +121,8 @@ def passwords(folder: Path) -> None:
         (folder / name).write_text("".join(lines))
 
 
-def status(port: int, path: str, user: str) -> int:
-    """What the server answers a user, or nobody."""
+def fetch(port: int, path: str, user: str) -> tuple[int, bytes]:
+    """What the server answers a user, or nobody: the status, and the content."""
     headers = {}
     if user:
         pair = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
@@ -130,9 +130,9 @@ def status(port: int, path: str, user: str) -> int:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return int(answer.status)
+            return int(answer.status), answer.read()
     except urllib.error.HTTPError as error:
-        return error.code
+        return error.code, error.read()
 
 
 def audience_of_path(path: Path) -> str:
@@ -154,33 +154,41 @@ def roundabout(path: Path) -> Iterator[str]:
     yield "/" + "".join(f"%{byte:02x}" if byte != 47 else "/" for byte in bytes(path))
 
 
-@pytest.mark.parametrize("file", ["modules.conf", "modules-by-service.conf"])
-def test_each_user_gets_exactly_the_audiences_of_hers(
-    file: str, index: Path, tmp_path: Path
-) -> None:
+@contextmanager
+def web_server(file: str, index: Path, service: int, folder: Path) -> Iterator[int]:
+    """The port of a web server of the docs, by its file there, of an index; `service` is the port
+    of who knows who may read what, and `folder` holds `modules`, the files of passwords.
+    """
     (text,) = [
         each.text
         for each in blocks(TEXTS["docs/visibility.md"])
         if each.language == "nginx" and each.file == f"/etc/nginx/conf.d/{file}"
     ]
     port = free_port()
+    text = re.sub(r"listen 808[01];", f"listen 127.0.0.1:{port};", text)
+    for there, here in (
+        ("/var/lib/mlreef-hooks/index", str(index)), ("127.0.0.1:9000", f"127.0.0.1:{service}"),
+        ("/etc/nginx/modules", str(folder / "modules")),
+    ):  # fmt: skip
+        text = text.replace(there, here)
+    with nginx(text, folder):
+        yield port
+
+
+@pytest.mark.parametrize("file", ["modules.conf", "modules-by-service.conf"])
+def test_each_user_gets_exactly_the_audiences_of_hers(
+    file: str, index: Path, tmp_path: Path
+) -> None:
     passwords(tmp_path / "modules")
-    with auth_service() as service:
-        text = re.sub(r"listen 808[01];", f"listen 127.0.0.1:{port};", text)
-        for there, here in (
-            ("/var/lib/mlreef-hooks/index", str(index)), ("127.0.0.1:9000", f"127.0.0.1:{service}"),
-            ("/etc/nginx/modules", str(tmp_path / "modules")),
-        ):  # fmt: skip
-            text = text.replace(there, here)
-        with nginx(text, tmp_path):
-            paths = [path.relative_to(index) for path in index.rglob("*") if path.is_file()]
-            assert {audience_of_path(path) for path in paths} == {"", *MODULES}
-            for user, may in MAY.items():
-                for path in paths:
-                    allowed = audience_of_path(path) in may
-                    for address in roundabout(path):
-                        found = status(port, address, user)
-                        assert (found == 200) == allowed, (user, address, found)
-            for folder in ("", "public", "internal", "private", "private/vision", "may-read"):
-                assert status(port, f"/{folder}", "ada") in (403, 404)
-                assert status(port, f"/{folder}/", "ada") in (403, 404)
+    with auth_service() as service, web_server(file, index, service, tmp_path) as port:
+        paths = [path.relative_to(index) for path in index.rglob("*") if path.is_file()]
+        assert {audience_of_path(path) for path in paths} == {"", *MODULES}
+        for user, may in MAY.items():
+            for path in paths:
+                allowed = audience_of_path(path) in may
+                for address in roundabout(path):
+                    found, _ = fetch(port, address, user)
+                    assert (found == 200) == allowed, (user, address, found)
+        for folder in ("", "public", "internal", "private", "private/vision", "may-read"):
+            assert fetch(port, f"/{folder}", "ada")[0] in (403, 404)
+            assert fetch(port, f"/{folder}/", "ada")[0] in (403, 404)

@@ -8,11 +8,11 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from socket import MSG_CTRUNC, MSG_TRUNC, recv_fds, socket
+from socket import MSG_CTRUNC, MSG_TRUNC, SOL_SOCKET, recv_fds, socket
 from time import monotonic
 
 from mlreef_hooks import report
@@ -41,6 +41,7 @@ COMMANDS = ("status", "logs", "watch", "visibility")  # what it runs for others;
 PATIENCE_SECONDS = 10.0  # for what was announced
 _UPDATES_BYTES = 16 << 20  # of the ref updates of one push
 _VALUE_BYTES = 4096  # of one variable
+_SO_PEERGROUPS, _GROUPS_SIZE = 59, 1024  # Linux's asm-generic/socket.h; bytes
 _ANSWERS = {None: DONE, True: DONE_MARKED, False: DONE_UNMARKED}
 
 
@@ -68,7 +69,7 @@ def group_to_serve(config: Config) -> int:
 def take(connection: socket, config_file: str) -> bool:
     """Do what the process at the other end asks for, where it may; True where jobs wait then."""
     config = load_config(config_file)
-    asker = _asker(*peer(connection))
+    asker = _asker(connection)
     if not {asker.user} & {0, os.geteuid()} and asking_group(config) not in asker.groups:
         return False
     connection.settimeout(PATIENCE_SECONDS)
@@ -88,9 +89,23 @@ def take(connection: socket, config_file: str) -> bool:
     return False
 
 
-def _asker(user: int, group: int) -> Account:
+def _asker(connection: socket) -> Account:
+    """The account at the other end, with the groups of its process and all that it has besides."""
+    user, group = peer(connection)
     known = Account.of(user)
-    return Account(user=user, group=group, groups=(group, known.group, *known.groups))
+    groups = (group, known.group, *known.groups, *_peer_groups(connection))
+    return Account(user=user, group=group, groups=groups)
+
+
+def _peer_groups(connection: socket) -> Iterable[int]:
+    """The supplementary groups of the process at the other end (unix(7), `SO_PEERGROUPS`); none
+    where it has more than fit, for an account of so many is asked for them by its name.
+    """
+    try:
+        said = connection.getsockopt(SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_SIZE)
+    except OSError:
+        return ()
+    return memoryview(said).cast("I")
 
 
 def answer(connection: socket, said: bytes) -> None:

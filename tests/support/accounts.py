@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,11 @@ class ServiceSite(GitSite):
         return Author(self.folder / "clones" / name.replace("/", "-"), remote, user=GIT)
 
     @contextmanager
-    def serving(self, **environment: str) -> Iterator[int]:
-        """The process id of the service."""
+    def serving(self, *, groups: Sequence[int] = (GIT,), **environment: str) -> Iterator[int]:
+        """The process id of the service, which is in these groups."""
         program = [sys.executable, "-m", "mlreef_hooks", "--config", str(self.config), "worker"]
-        drop = ["setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", f"--groups={GIT}"]
+        member = f"--groups={','.join(map(str, groups))}"
+        drop = ["setpriv", f"--reuid={SERVICE}", f"--regid={SERVICE}", member]
         drop += ["--no-new-privs", "sh", "-c", 'umask 027; exec "$@"', "sh"]  # as its unit does
         variables = {"HOME": str(self.home), **environment}
         log = self.folder / "service.log"
