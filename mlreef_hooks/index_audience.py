@@ -8,10 +8,33 @@ from pathlib import Path
 from mlreef_hooks.durable_files import make_folder, remove_file, replace_files
 from mlreef_hooks.index import Document, V, change_listing
 from mlreef_hooks.index_document import encode_document, read_document
+from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
 SCHEMAS = ("module", "listing", "index")
 _PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
+
+
+def audience_of(visibility: str, namespace: str) -> str:
+    """The folder, relative to the index, of those who may read a module."""
+    return f"private/{namespace}" if visibility == "private" else visibility
+
+
+def module_place(namespace: str, name: str) -> str:
+    """Where a module's document is below the folder of its audience."""
+    return f"modules/{namespace}/{name}.json"
+
+
+def names_module(note: Document) -> bool:
+    """True where a note names a module of an index and one of its audiences, and nothing else."""
+    if note.keys() != {"audience", "namespace", "name"}:
+        return False
+    namespace, name = note["namespace"], note["name"]
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        return False
+    audiences = [audience_of(visibility, namespace) for visibility in VISIBILITIES]
+    places = [*namespace.split("/"), name]
+    return note["audience"] in audiences and all(map(MODULE_NAME.fullmatch, places))
 
 
 class Audience:

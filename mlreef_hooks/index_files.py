@@ -28,19 +28,14 @@ from mlreef_hooks.index import (
     set_yanked,
 )
 from mlreef_hooks.index_attachments import read_attachments, remove_attachments
-from mlreef_hooks.index_audience import Audience
+from mlreef_hooks.index_audience import Audience, audience_of, module_place, names_module
 from mlreef_hooks.index_claims import check_namespace, check_owner, check_same
 from mlreef_hooks.index_document import encode_document, read_document, read_if_allowed
-from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
+from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.provenance import named_files
 from mlreef_hooks.push import RESERVED
 
 LOCK, NOTE = ".lock", ".pending"
-
-
-def audience_of(visibility: str, namespace: str) -> str:
-    """The folder, relative to the index, of those who may read a module."""
-    return f"private/{namespace}" if visibility == "private" else visibility
 
 
 NO_FILES: Mapping[str, bytes] = {}
@@ -257,7 +252,7 @@ class IndexFiles:
     def _complete(self) -> None:
         """Do what is left of a change whose writer did not come to its end."""
         # An index may have come from anybody: a note must not lead out of its folder.
-        if (pending := read_document(self._note)) and _is_sound(pending):
+        if (pending := read_document(self._note)) and names_module(pending):
             path = self._module_path(pending["audience"], pending["namespace"], pending["name"])
             beside_of(path).unlink(missing_ok=True)
             self._refresh(**pending)
@@ -271,7 +266,7 @@ class IndexFiles:
         if stored is not None and before != audience:
             files = {**read_attachments(self.root / before, stored), **files}
         self._audience(audience).put(files)
-        self._audience(audience).put({_module_place(**place): content})
+        self._audience(audience).put({module_place(**place): content})
         self._refresh(**place, audience=audience)
 
     def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
@@ -296,7 +291,7 @@ class IndexFiles:
         return Audience(self.root / audience, public=audience == "public")
 
     def _module_path(self, audience: str, namespace: str, name: str) -> Path:
-        return self.root / audience / _module_place(namespace, name)
+        return self.root / audience / module_place(namespace, name)
 
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
@@ -305,20 +300,3 @@ class IndexFiles:
 
 def _asked(entry: Document, ask: Ask | None) -> Document:
     return entry if ask is None else {**entry, "visibility": ask()}
-
-
-def _module_place(namespace: str, name: str) -> str:
-    """Where a module's document is below the folder of its audience."""
-    return f"modules/{namespace}/{name}.json"
-
-
-def _is_sound(note: Document) -> bool:
-    """True where a note names a module of an index and one of its audiences, and nothing else."""
-    if note.keys() != {"audience", "namespace", "name"}:
-        return False
-    namespace, name = note["namespace"], note["name"]
-    if not isinstance(namespace, str) or not isinstance(name, str):
-        return False
-    audiences = [audience_of(visibility, namespace) for visibility in VISIBILITIES]
-    places = [*namespace.split("/"), name]
-    return note["audience"] in audiences and all(map(MODULE_NAME.fullmatch, places))

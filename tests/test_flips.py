@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.index_files import audience_of
+from mlreef_hooks.index_audience import audience_of
 from mlreef_hooks.registry import Registry
 from tests.support.engine import PASSWORD, USER, local_registry
 from tests.support.forge import TOKEN, ForgeServer, forge_server

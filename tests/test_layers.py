@@ -104,7 +104,7 @@ EDGES = {
     "jobs": "job_table process",
     "image_copies": "engine registry",
     "image_search": "engine oci_layout registry",
-    "index_repair": "durable_files index_document index_files",
+    "index_repair": "durable_files index_audience index_document index_files",
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine oci_layout",

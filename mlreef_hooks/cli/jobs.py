@@ -5,18 +5,14 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.cover import covering
 from mlreef_hooks.cli.relay import Relayed, asker, check_own, may_see
 from mlreef_hooks.cli.site import open_site
-from mlreef_hooks.cli.visibility import sweep_audiences
 from mlreef_hooks.columns import columns, cut
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import timestamp
@@ -27,7 +23,6 @@ from mlreef_hooks.process import kill_process, process_of, stop_process
 from mlreef_hooks.receive import retry as retry_job
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-from mlreef_hooks.sweep import sweep as sweep_repository
 
 _SHOWN = 20  # jobs, where nobody says how many
 _LOOKED_AT = 10_000  # jobs, for those that one may see
@@ -39,7 +34,8 @@ _count = click.option("-n", "count", type=click.IntRange(1), default=_SHOWN, sho
                       help="How many, the newest.")  # fmt: skip
 
 
-def _open(config_file: str | None) -> Site:
+def open_own(config_file: str | None) -> Site:
+    """The site, where its state is this process's; PublishError where it is a service's."""
     config = load_config(config_file)
     check_own(config)
     return open_site(config, click.echo)
@@ -80,7 +76,7 @@ def status(
     form: str,
 ) -> None:
     """Show jobs: the newest, those in a state, or those of these numbers."""
-    site = _open(config_file)
+    site = open_own(config_file)
     jobs = _jobs(site, job_ids) if job_ids else _newest(site, count, *states)
     if form == "json":
         click.echo(json.dumps([_facts(job) for job in jobs], indent=2))
@@ -93,7 +89,7 @@ def status(
 @click.pass_obj
 def watch(config_file: str | None, count: int) -> None:
     """Show jobs as they change, until it is interrupted."""
-    site = _open(config_file)
+    site = open_own(config_file)
     shown: list[str] = []
     with contextlib.suppress(KeyboardInterrupt):
         while True:
@@ -155,7 +151,7 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 @click.pass_obj
 def logs(config_file: str | None, job_id: int, follows: bool) -> None:
     """Show what was said of a job, in its last try."""
-    site = _open(config_file)
+    site = open_own(config_file)
     attempt, log = 0, None
     with contextlib.suppress(KeyboardInterrupt):
         while True:
@@ -184,7 +180,7 @@ def cancel(config_file: str | None, job_ids: tuple[int, ...]) -> int:
     """
     if not job_ids:
         raise click.UsageError("name jobs by their numbers")
-    site = _open(config_file)
+    site = open_own(config_file)
     done = [_cancel(job, site) for job in _jobs(site, job_ids)]  # each of them
     return int(not all(done))
 
@@ -222,10 +218,10 @@ def retry(config_file: str | None, job_ids: tuple[int, ...], everything: bool) -
     """
     if not job_ids and not everything:
         raise click.UsageError("name jobs by their numbers, or --all")
-    site = _open(config_file)
+    site = open_own(config_file)
     chosen = [*(site.jobs.waiting() if everything else ()), *_jobs(site, job_ids)]
     asked = [_ask_again(job, site) for job in chosen]
-    _follow([job for job in asked if job], site)
+    follow_all([job for job in asked if job], site)
     return int(any(job.state != PUBLISHED for job in _jobs(site, [job.id for job in chosen])))
 
 
@@ -238,66 +234,8 @@ def _ask_again(job: Job, site: Site) -> Job | None:
         return None
 
 
-def _follow(jobs: Sequence[Job], site: Site) -> None:
+def follow_all(jobs: Sequence[Job], site: Site) -> None:
     """Have jobs built, and show how; who interrupts that ends only the showing."""
     with contextlib.suppress(KeyboardInterrupt):
         for _ in follow_background(jobs, site, lambda: True) if jobs else ():
             pass
-
-
-@click.command("sweep")
-@repo_option
-@all_option
-@click.option("--no-follow", is_flag=True, help="Do not wait until they are built.")
-@click.pass_obj
-def sweep(
-    config_file: str | None, repos: tuple[Path, ...], root: Path | None, no_follow: bool
-) -> int:
-    """Publish tags that no hook saw, in all repositories below [server] root or in those named.
-
-    Such as those made on a server's page, or pushed while the program was away. What waits in a
-    repository or in the job table goes on as well. Who may read the modules is asked anew, and the
-    index says so.
-    """
-    site = _open(config_file)
-    if not repos and root is None and site.config.server.root:
-        root = Path(site.config.server.root)
-    jobs, failed = [], False
-    cover = covering(site.config, config_file)
-    for git_dir in find_git_dirs(repos, root):
-        failed |= not cover(git_dir)
-        try:
-            with contextlib.closing(GitRepository(git_dir)) as repository:
-                name = site.server.repository_name(repository.git_dir, {})
-                jobs += sweep_repository(name, repository, site)
-        except PublishError as error:
-            failed = True
-            click.echo(f"error: {plain(str(git_dir))}: {plain(error.message)}")
-    known = {job.id for job in jobs}
-    due = [job for job in site.jobs.waiting() if job.due_at <= time.time()]
-    jobs += [job for job in due if job.id not in known]
-    everywhere = not repos and (root is None or str(root) == site.config.server.root)
-    failed |= sweep_audiences(site, None if everywhere else list(find_git_dirs(repos, root)))
-    click.echo(f"{len(jobs)} jobs to build")
-    _follow(jobs, site) if not no_follow else _leave(jobs, site)
-    site.show_figures()
-    return int(failed)
-
-
-def _leave(jobs: Sequence[Job], site: Site) -> None:
-    for _ in follow_background(jobs, site, lambda: False) if jobs else ():
-        pass
-
-
-@click.command("worker")
-@click.pass_obj
-def worker(config_file: str | None) -> None:
-    """Stay, take pushes and build what waits, as a service does; until it is stopped."""
-    from mlreef_hooks.cli.configuration import config_path
-    from mlreef_hooks.cli.worker import serve_forever
-
-    try:
-        serve_forever(str(config_path(config_file)))
-    except BlockingIOError:
-        hint = "it ends by itself after [worker] stay_seconds; or stop the other service"
-        raise PublishError("another worker is there already", hint) from None

@@ -7,7 +7,7 @@ import click
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
 from mlreef_hooks.index_attachments import read_attached
-from mlreef_hooks.index_files import audience_of
+from mlreef_hooks.index_audience import audience_of
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.provenance import Places
 from mlreef_hooks.provenance_check import Attested, first_fault

@@ -13,8 +13,8 @@ from mlreef_hooks.doctor.waiting import jobs_path
 from mlreef_hooks.edge import NAMES, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
+from mlreef_hooks.index_audience import audience_of
 from mlreef_hooks.index_document import read_document
-from mlreef_hooks.index_files import audience_of
 from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.job_records import read_records
 from mlreef_hooks.manifest import VISIBILITIES
