@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _KEPT_VARIABLES = (
 # Where git keeps the objects of a push until its pre-receive hooks have let it in, see "Quarantine
 # Environment" in git-receive-pack(1); the second is the quarantine itself, absolute.
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_in_gate = ContextVar("in_gate", default=False)
 
 # What is checked or published may be anybody's: its settings must not make git run anything.
 _RUNS_NOTHING = (
@@ -93,12 +95,18 @@ def git_environment() -> dict[str, str]:
 
 
 def quarantine() -> Path | None:
-    """The folder of the objects of the push that a pre-receive hook is asked about, None elsewhere.
+    """The folder of the objects of the push that a pre-receive hook is asked about; None elsewhere,
+    whatever the environment says.
 
     What is not there is in the repository and its alternates.
     """
     said = [os.environ.get(name, "") for name in _QUARANTINE[:2]]
-    return Path(said[1]) if all(said) else None
+    return Path(said[1]) if _in_gate.get() and all(said) else None
+
+
+def look_into_quarantine() -> None:
+    """From now on this process looks at a push that is not in yet (git-receive-pack(1))."""
+    _in_gate.set(True)
 
 
 def run_git(

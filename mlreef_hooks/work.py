@@ -24,15 +24,20 @@ _LOOKS_A_TURN = 10  # between two questions whether it is one's own turn
 
 
 def build(job: Job, repository: GitRepository, site: Site) -> None:
-    """Publish a job that this process holds; whatever happens, the table says how it ended."""
+    """Publish a job that this process holds; whatever happens, the table says how it ended.
+
+    Cancelled where not the job, but this process is to end.
+    """
     told = site.logging(job)
     remove_old_logs(site.config.state_path, job.id, job.attempts)
     site.events.write("started", job)
     began = monotonic()
-    _build(job, repository, told)
-    after = site.jobs.get(job.id) or job
-    seconds = round(monotonic() - began, 3)
-    site.events.write(after.state, after, seconds=seconds, message=after.message)
+    try:
+        _build(job, repository, told)
+    finally:
+        after = site.jobs.get(job.id) or job
+        seconds = round(monotonic() - began, 3)
+        site.events.write(after.state, after, seconds=seconds, message=after.message)
 
 
 def _build(job: Job, repository: GitRepository, told: Site) -> None:
@@ -49,8 +54,7 @@ def _build(job: Job, repository: GitRepository, told: Site) -> None:
         message = f"it took longer than the {seconds} s that a job may take"
         _fail(job, PublishError(message, "require less, or ask the administrator for more"), told)
     except Cancelled:
-        told.tell(report.stopped(job.request))
-        told.jobs.end(job.id, states.CANCELLED, "it was cancelled")
+        _stop(job, told)
     except Exception as error:
         _fail_unforeseen(job, error, told)
     else:
@@ -58,6 +62,22 @@ def _build(job: Job, repository: GitRepository, told: Site) -> None:
         if before.state == states.CANCELLED and before.message == TAG_DELETED:
             # The tag was deleted while its version was being published.
             withdraw(job.request.repository.key, job.request.tag, repository, told)
+
+
+def _stop(job: Job, told: Site) -> None:
+    """Let go of a job whose process is to end: who cancels it has said so in the table by then.
+
+    Any other process may go on with it, as after a reboot; the signal goes on to who started this.
+    """
+    now = told.jobs.get(job.id)
+    if now is None or now.state == states.CANCELLED:
+        told.tell(report.stopped(job.request))
+        told.jobs.end(job.id, states.CANCELLED, "it was cancelled")
+        return
+    ended = PublishError("the process that built it was ended", "another one goes on with it")
+    told.tell(report.failed(ended, job.id, delay=0))
+    told.jobs.put_off(job, ended.message, 0)
+    raise Cancelled
 
 
 def _fail(job: Job, error: PublishError, told: Site) -> None:

@@ -204,7 +204,7 @@ def test_what_a_killed_start_left_is_removed_by_the_next_one(
     make_site: MakeSite, engines: list[MortalEngine]
 ) -> None:
     site = make_site("auto", engines=[engines[0].url], builds_per_engine=1)
-    slow = PROJECT["upper.py"].replace("import argparse", "import argparse, time\ntime.sleep(50)")
+    slow = PROJECT["upper.py"].replace("import argparse", "import argparse, time\ntime.sleep(10)")
     repository, commit = push_without_hook(site, "text/slow", {**PROJECT, "upper.py": slow})
     hook = start_hook(site, repository, commit)
     wait_until(lambda: bool(running(engines[0])))

@@ -309,7 +309,7 @@ def test_the_plan_of_an_image() -> None:
     ],
 )
 def test_a_namespace_is_that_of_one_folder(first: str, second: str, same: bool) -> None:
-    neighbour = {"repository": first, "namespace": "vision"}
+    neighbour = {"repository": first, "namespace": "vision", "visibility": "public"}
     if same:
         check_namespace(neighbour, second)
     else:

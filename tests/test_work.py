@@ -16,7 +16,7 @@ import pytest
 from mlreef_hooks.process import process_of
 from tests.support.git import Author, remote_lines
 from tests.support.package_index import PackageIndex, make_wheel, package_index
-from tests.support.processes import INTERRUPTIBLE, find_program, wait_until
+from tests.support.processes import INTERRUPTIBLE, find_program, is_dead, wait_until
 from tests.support.publishing import project, unwrapped
 from tests.support.site import GitSite
 from tests.support.tiny_site import make_site as make_tiny_site
@@ -239,6 +239,22 @@ def test_a_build_that_is_cancelled_stops(site: GitSite, index: PackageIndex) -> 
     author.git("fetch", "--quiet", "origin", "refs/tags/*:refs/tags/*")
     author.push(":publish/1.0")
     assert "success: upper 1.0" in author.push("publish/1.0")
+
+
+def test_a_build_whose_process_is_ended_goes_on_in_another(
+    site: GitSite, index: PackageIndex
+) -> None:
+    """As when the machine goes down: nobody has cancelled the job."""
+    index.awake.clear()
+    push = start_push(author_of(site))
+    process = wait_building(site)
+    os.kill(process, signal.SIGTERM)
+    wait_until(lambda: is_dead(process))
+    index.awake.set()
+    assert "cancelled" not in push.communicate()[1]
+    site.command("sweep")
+    wait_until(lambda: state(site) == "published")
+    assert site.versions(MODULE) == ["1.0"]
 
 
 def test_a_tag_that_is_deleted_while_it_is_built_is_not_published(

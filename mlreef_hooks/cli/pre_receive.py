@@ -19,6 +19,7 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate import MISTAKE, Gate, Known
 from mlreef_hooks.gate_report import let_through
+from mlreef_hooks.git import look_into_quarantine
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job_records import published_commits
 from mlreef_hooks.push import PushEvent, parse_ref_updates
@@ -33,6 +34,7 @@ REFUSED = 10  # an interpreter that does not start ends with 1, and must refuse 
 def run_gate(config_file: str | None) -> int:
     """The exit status about the push on standard input: 0, or `REFUSED`."""
     pusher = Pusher(sys.stdout.fileno())
+    look_into_quarantine()
     try:
         config = load_config(config_file)
         with _remembered(config.state_path / "cache.sqlite") as recall:
