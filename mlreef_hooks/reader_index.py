@@ -2,11 +2,38 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document
-from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index import Document, listing_line
 from mlreef_hooks.manifest import MODULE_NAME
+
+
+class Modules(Protocol):
+    """Modules by their documents, such as an index."""
+
+    def lines(self) -> list[Document]:
+        """The listing lines of all modules."""
+
+    def find(self, namespace: str, name: str) -> Document | None:
+        """A module's document, None where there is none."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Modules whose documents are at hand."""
+
+    documents: Sequence[Document]
+
+    def lines(self) -> list[Document]:
+        """The listing lines, by namespace and name; a module with an edge alone has none."""
+        lines = [listing_line(each) for each in self.documents if each["versions"]]
+        return sorted(lines, key=lambda line: (line["namespace"], line["name"]))
+
+    def find(self, namespace: str, name: str) -> Document | None:
+        """A module's document, None where there is none."""
+        places = {(each["namespace"], each["name"]): each for each in self.documents}
+        return places.get((namespace, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +42,7 @@ class ReaderIndex:
     see. What fails in the index is a PublishError that names no module.
     """
 
-    index: IndexFiles
+    index: Modules
     readings: Callable[[Collection[str]], Mapping[str, Collection[str]]]
 
     def lines(self) -> list[Document]:

@@ -189,6 +189,7 @@ def about(name: str) -> Iterator[list[str]]:
 def every_command(site: ServiceSite) -> Iterator[list[str]]:
     """Every command, about everything that it can be about."""
     yield from (["post-receive"], ["pre-receive"], ["worker"], ["list"], ["modules"], ["watch"])
+    yield ["documents"]
     yield from about(OPEN)
     yield from (["sweep"], ["gc"], ["reindex"], ["doctor"], ["base", "--pull", "--layout", "/"])
     for number in map(str, range(1, len(REPOSITORIES) + 1)):

@@ -82,6 +82,34 @@ def test_jobs_are_shown_to_those_who_could_read_the_repository(
     assert module[:30] in site.command("status", "-n", "999", user=SERVICE).stdout
 
 
+def test_over_ssh_the_service_tells_of_modules(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    """The command that sshd runs as the account of the repositories, which reads no index."""
+    author.push("master", version(author, "1.0"))
+    repository = site.repositories / f"{module}.git"
+    shown = over_ssh(site, GIT, f"modules show {module} --format json")
+    assert json.loads(shown)["visibility"] == "private"
+    assert module in over_ssh(site, GIT, "modules list")
+    assert module in over_ssh(site, NEIGHBOUR, "modules search upper")
+    repository.chmod(0o700)
+    assert module not in over_ssh(site, NEIGHBOUR, "modules list")
+    unknown = over_ssh(site, NEIGHBOUR, "modules show text/nothing")
+    assert over_ssh(site, NEIGHBOUR, f"modules show {module}") == unknown.replace(
+        "text/nothing", module
+    )
+
+
+def over_ssh(site: ServiceSite, user: int, question: str) -> str:
+    """What an account is answered by the forced command of a key."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mlreef_hooks", "--config", site.config, "modules"],
+        env={**os.environ, "SSH_ORIGINAL_COMMAND": question}, capture_output=True, text=True,
+        timeout=60, check=False, user=user, group=GIT, extra_groups=[],
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
 def test_watch_shows_the_same(site: ServiceSite, author: Author, module: str) -> None:
     author.push("master", version(author, "1.0"))
     (site.repositories / f"{module}.git").chmod(0o700)

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "user:run",
     "verify": "verify:verify",
     "modules": "modules:modules",
+    "documents": "documents:documents",
 }
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.relay import is_others, relayed_output
 from mlreef_hooks.cli.user import find_in, open_index, page_of, table_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.reader_index import ReaderIndex, matching
+from mlreef_hooks.reader_index import Documents, Modules, ReaderIndex, matching
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.people import ACCESS
 from mlreef_hooks.servers.table import open_server
@@ -63,10 +64,17 @@ def modules(config_file: str | None, user: str, server: str) -> None:
     question = read_question(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
     config = load_config(config_file)
     index = ReaderIndex(
-        index=open_index(config, None),
+        index=_modules(config, config_file),
         readings=lambda keys: ACCESS[server](config, user, keys, partial(_visibility, config)),
     )
     click.echo(answer(question, index))
+
+
+def _modules(config: Config, config_file: str | None) -> Modules:
+    """All modules; where a service publishes, those that it shows this account."""
+    if not is_others(config):
+        return open_index(config, None)
+    return Documents(json.loads(relayed_output(config, config_file, ["documents"])))
 
 
 def read_question(command: str) -> Question:

@@ -63,6 +63,24 @@ def relay(config: Config, config_file: str | None, command: Sequence[str]) -> in
     return int(answer)
 
 
+def relayed_output(config: Config, config_file: str | None, command: Sequence[str]) -> bytes:
+    """What a command prints that the service runs; PublishError where it is away or fails."""
+    sys.stdout.flush()
+    kept, file = os.dup(1), os.memfd_create("output")
+    os.dup2(file, 1)
+    try:
+        status = relay(config, config_file, command)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+    with os.fdopen(file, "rb") as output:
+        output.seek(0)
+        said = output.read()
+    if status:
+        raise PublishError(f"the service could not {command[0]}", "tell the administrator")
+    return said
+
+
 def asker() -> Account | None:
     """The account that the service runs this command for; None where nobody else asks."""
     found = click.get_current_context().meta.get(ASKER)

@@ -37,7 +37,13 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.service_files import asking_group
 from mlreef_hooks.waiting_room import OthersRoom
 
-COMMANDS = ("status", "logs", "watch", "visibility")  # what it runs for others; they only look
+COMMANDS = (
+    "status",
+    "logs",
+    "watch",
+    "visibility",
+    "documents",
+)  # what it runs for others; they only look
 PATIENCE_SECONDS = 10.0  # for what was announced
 _UPDATES_BYTES = 16 << 20  # of the ref updates of one push
 _VALUE_BYTES = 4096  # of one variable

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -24,6 +24,7 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
+from mlreef_hooks.reader_index import Modules
 
 _form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 _index = click.option(
@@ -49,17 +50,7 @@ def _engine(config: Config) -> DockerEngine:
     return replace(settings, url=usual) if usual and untold else settings
 
 
-class Findable(Protocol):
-    """What modules are found in: an index, or what one reader may see of it."""
-
-    def lines(self) -> list[Document]:
-        """The listing lines of all modules."""
-
-    def find(self, namespace: str, name: str) -> Document | None:
-        """A module's document, None where there is none."""
-
-
-def find_in(index: Findable, module: str, hint: str = "") -> tuple[Document, Document]:
+def find_in(index: Modules, module: str, hint: str = "") -> tuple[Document, Document]:
     """The document and the version that `NAMESPACE/NAME[@VERSION]` names.
 
     PublishError where there is none, with `hint`, or else with the names of modules like it.
