@@ -79,6 +79,14 @@ while [ "$count" -gt 0 ]; do
 	esac
 done
 
+# Without repositories nobody else reads the options, and one that is mistyped must not pass.
+if [ "$mode" != demo ] && [ -z "$named" ] && [ -z "$service" ]; then
+	for option in "$@"; do
+		[ "$option" = --dry-run ] ||
+			fail "$option means nothing without --repo or --all" "see ./install.sh --help"
+	done
+fi
+
 venv=$prefix/venv
 link=/usr/local/bin/mlreef-hooks
 

@@ -72,7 +72,7 @@ def owner_of_most(folders: Iterable[Path]) -> Account:
     """The account that most of the folders belong to, not root where others have some; our own
     where there is no folder.
     """
-    owners = [folder.stat().st_uid for folder in folders if folder.is_dir()]
+    owners = [folder.stat().st_uid for folder in folders if os.path.isdir(folder)]
     found = Counter(filter(None, owners) if any(owners) else owners).most_common(1)
     return Account.of(found[0][0] if found else os.geteuid())
 

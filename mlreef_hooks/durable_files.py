@@ -137,6 +137,7 @@ def turn_taken(folder: Path, name: str, on_wait: Callable[[], None]) -> Iterator
     """
     with ExitStack() as lock:
         try:
+            make_folder(folder.parent, 0o755)
             make_folder(folder, 0o700)
             lock.enter_context(locked(folder / f"{name}.lock", on_wait=on_wait))
         except OSError as error:

@@ -11,7 +11,7 @@ from functools import cached_property
 from mlreef_hooks import report
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.gate_report import bad_tag, conflict, let_through, refused
+from mlreef_hooks.gate_report import bad_tag, bad_tree, conflict, let_through, refused
 from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.intake import publish_tags, read_request
@@ -117,7 +117,7 @@ class _Look:
         unknown = [chosen] if isinstance(chosen, Problem) else []
         problems = [*validation.problems, *unknown]
         if any(problem.severity == "error" and self._tells(problem) for problem in problems):
-            return report.findings(problems)
+            return bad_tree(tag.tag, problems)
         return self._conflict(request, chosen) if isinstance(chosen, ModuleManifest) else []
 
     def _tells(self, problem: Problem) -> bool:

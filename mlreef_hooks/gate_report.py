@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from mlreef_hooks.columns import cut, wrapped
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import counted, plain
+from mlreef_hooks.problems import Problem
+from mlreef_hooks.report import findings
 
 _SHOWN_NAMES = 20
 _SHOWN_NAME = 200  # characters of a tag
@@ -14,6 +16,12 @@ _SHOWN_NAME = 200  # characters of a tag
 def conflict(error: PublishError) -> list[str]:
     """What is said of a tag whose version, name or namespace is taken."""
     return [*wrapped(f"error: {error.message}"), *wrapped(f"hint: {error.hint}")]
+
+
+def bad_tree(tag: str, found: Sequence[Problem]) -> list[str]:
+    """What is said of a tag whose tree has errors."""
+    again = f"git tag -f {shlex.quote(_name(tag))}"
+    return [*findings(found), *wrapped(f"hint: correct it, commit, {again}, and push again")]
 
 
 def bad_tag(tag: str, lines: Sequence[str]) -> list[str]:
@@ -27,11 +35,9 @@ def refused(tags: Sequence[str], looked_at: int) -> list[str]:
     if len(tags) > _SHOWN_NAMES:
         names += f" and {len(tags) - _SHOWN_NAMES} more"
     of_all = f", {len(tags)} of {looked_at} publish tags" if looked_at > 1 else ""
-    again = shlex.quote(_name(tags[0])) if len(tags) == 1 else "TAG"
-    hint = f"correct it, commit, git tag -f {again}, and push again; or push the rest alone"
     return [
         *wrapped(f"error: nothing of this push is stored, because of {names}{of_all}"),
-        *wrapped(f"hint: {hint}"),
+        *wrapped("hint: push again once that is corrected, or push the rest alone"),
     ]
 
 

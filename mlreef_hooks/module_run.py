@@ -58,14 +58,14 @@ def run_module(
 
     `layouts` are the images of this server, where there are any.
     """
-    binds = wanted.binds()
     memory = wanted.version["resources"].get("memory")
     engine = _reach(settings)
     try:
+        image = _find_image(engine, wanted.version["image"], layouts)
         run = Run(
-            image=_find_image(engine, wanted.version["image"], layouts),
+            image=image,
             command=arguments,
-            binds=binds,
+            binds=wanted.binds(),  # no folder is made for what cannot run
             user=f"{os.getuid()}:{os.getgid()}",
             memory=memory,
             processes=settings.processes,

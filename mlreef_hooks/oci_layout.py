@@ -92,13 +92,18 @@ class OciLayouts:
     @contextmanager
     def _uncollected(self) -> Iterator[None]:
         """Hold off whoever collects blobs: it looks at them anew each time it may go on."""
-        make_folder(self.root, 0o750)
+        self._make_root()
         with locked(self.root / COLLECTING, together=True):
             yield
 
+    def _make_root(self) -> None:
+        """Make the folder of images, which is closed; that around it holds the index too."""
+        make_folder(self.root.parent, 0o755)
+        make_folder(self.root, 0o750)
+
     @contextmanager
     def _new_blob(self) -> Iterator[tuple[Path, IO[bytes]]]:
-        make_folder(self.root, 0o750)
+        self._make_root()
         make_folder(self.blob_folder, 0o755)
         name = f"{_NEW}{holder().replace('/', ',')},{os.urandom(8).hex()}"
         path = self.blob_folder / name

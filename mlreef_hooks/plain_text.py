@@ -28,4 +28,5 @@ def plain_lines(text: str) -> str:
 
 def counted(number: int, word: str) -> str:
     """The number and the word, such as `1 file` and `2 files`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{number} {word if number == 1 else many}"

@@ -10,7 +10,9 @@ from mlreef_hooks.cli.configuration import default_state, state_for
 from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.installation import Settings, prepare_state, write_config
+from tests.support.accounts import STRANGER, open_folder
 from tests.support.git import make_bare
+from tests.support.tiny_site import make_site
 
 STATE = Path("/var/lib/mlreef-hooks")
 
@@ -50,6 +52,8 @@ def test_a_second_account_gets_a_state_of_its_own(tmp_path: Path) -> None:
     os.chown(first, 1000, 1000)
     assert state_for({1001}, first) == tmp_path / "mlreef-hooks-1001"
     assert state_for({1000}, first) == default_state()
+    os.chown(first, 0, 0)
+    assert state_for({1001}, first) == tmp_path / "mlreef-hooks-1001"
 
 
 def test_a_configuration_that_is_there_stays(tmp_path: Path) -> None:
@@ -139,3 +143,17 @@ def test_the_state_folder_belongs_to_the_owner_of_the_repositories(tmp_path: Pat
     os.chown(repositories[0], 65532, 65533)
     with pytest.raises(PublishError, match="several accounts"):
         prepare_state(config, repositories)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another account")
+@pytest.mark.parametrize("words", [["list"], ["show", "text/upper"], ["verify", "text/upper@1.0"]])
+def test_a_state_that_is_closed_is_told_in_a_line(words: list[str]) -> None:
+    with open_folder() as folder:
+        site = make_site(folder / "site")
+        site.config.chmod(0o644)
+        site.state.chmod(0o700)
+        done = site.command(*words, user=STRANGER, expect=1)
+        assert done.stderr.startswith("error: ")
+        assert "Permission denied" in done.stderr
+        assert "Traceback" not in done.stderr
+        site.command("doctor", user=STRANGER, expect=1)

@@ -103,7 +103,9 @@ def install(
         config_hook=config_hook, cover_new=bool(root) and not service,
     )  # fmt: skip
     users = {git_dir.stat().st_uid for git_dir in git_dirs}
-    config, said = write_config(path, settings, state=state_for(users), dry_run=dry_run)
+    config, said = write_config(
+        path, settings, state=state_for(set() if service else users), dry_run=dry_run
+    )
     click.echo(f"{said}: {path}")
     settings.check_kept(config)
     if service:

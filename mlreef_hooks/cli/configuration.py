@@ -37,9 +37,9 @@ def default_state() -> Path:
 def state_for(users: Collection[int], first: Path = SITE_STATE) -> Path:
     """The state folder of a new site, whose repositories belong to these accounts.
 
-    `first` is that of the machine's first site, which may be another account's.
+    `first` is that of the machine's first site, which may be another account's, or root's.
     """
-    taken = first.is_dir() and first.stat().st_uid not in (0, *users)
+    taken = first.is_dir() and first.stat().st_uid not in users
     if not users or not taken:
         return default_state()
     if os.geteuid() == 0:

@@ -91,6 +91,12 @@ def main(asker: object = None) -> None:
     except PublishError as error:
         click.echo(f"error: {plain(error.message)}\nhint: {plain(error.hint)}", err=True)
         sys.exit(EXPECTED_FAILURE)
+    except PermissionError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        click.echo(
+            f"error: {plain(said)}\nhint: run it as the account that this belongs to", err=True
+        )
+        sys.exit(EXPECTED_FAILURE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
