@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 
 from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.registry_url import Url
 from mlreef_hooks.servers.visibility import RepositoryVisibility, said_by
+from mlreef_hooks.servers.web import Web
 from mlreef_hooks.visibility import NOTHING, Said, Visibility, decide
 from tests.support.certificates import make_certificate
 from tests.support.doctor import NOBODY, root_only
@@ -180,6 +184,30 @@ def test_a_forge_that_is_away_or_slow_is_not_waited_for(tmp_path: Path, forge: F
     found = slow(KEY, tmp_path, {})
     forge.hang.set()
     assert found.away, found
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_ended(head: bytes) -> None:
+    """It ends with its connection, and so its socket is not the connection's any more."""
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(head)
+            while not over.wait(0.2):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        url = Url.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        threading.Timer(8, over.set).start()
+        with pytest.raises(PublishError, match="too long"):
+            Web(ca_bundle="", seconds=1).get(url, {}, 1 << 20)
+        assert not over.is_set()
+        over.set()
 
 
 def test_a_token_is_kept_to_oneself(tmp_path: Path, forge: ForgeServer) -> None:
