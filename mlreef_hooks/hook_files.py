@@ -129,7 +129,7 @@ def install_hook(
         state = read_hook(git_dir, hook)
         if state.text == text and os.access(hook, os.X_OK):
             return "unchanged"
-        if state.kind == "foreign" and (state.chained or not place.chains):
+        if state.kind == "foreign" and (_keeps_another(hook) or not place.chains):
             raise _occupied(hook, place)
         if not dry_run:
             _put(hook, text, foreign=state.kind == "foreign")
@@ -149,14 +149,24 @@ def _occupied(hook: Path, place: HookPlace) -> PublishError:
 
 def _put(hook: Path, text: str, *, foreign: bool) -> None:
     make_folder(hook.parent, 0o755)
-    if foreign:
-        hook.rename(chained_beside(hook))
+    kept = chained_beside(hook)
+    # A link first: at no moment, and after no kill, a push goes without the hook that is there.
+    if foreign and not os.path.lexists(kept):
+        os.link(hook, kept, follow_symlinks=False)
     try:
         replace_file(hook, text.encode(errors="surrogateescape"), 0o755)
     except OSError:
         if foreign:
-            chained_beside(hook).rename(hook)
+            kept.unlink()
         raise
+
+
+def _keeps_another(hook: Path) -> bool:
+    """True where beside a hook another one is kept; an installation that was killed leaves the same
+    one by both names.
+    """
+    kept = chained_beside(hook)
+    return os.path.lexists(kept) and not os.path.samestat(kept.lstat(), hook.lstat())
 
 
 def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bool = False) -> str:
