@@ -109,9 +109,14 @@ def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
     text, kind = "", "none"
     if os.path.lexists(path):
         text = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
-        kind = "ours" if _MARK in text else "foreign"
+        kind = "ours" if _is_ours(text) else "foreign"
     chained = os.path.lexists(chained_beside(path))
     return HookState(git_dir=git_dir, hook=path, kind=kind, chained=chained, text=text)
+
+
+def _is_ours(text: str) -> bool:
+    """True for a hook whose second line says so; others may speak of ours, and are not ours."""
+    return "".join(text.split("\n", 2)[1:2]).startswith(_MARK)
 
 
 def chained_beside(hook: Path) -> Path:

@@ -279,3 +279,10 @@ def test_a_hook_that_is_there_runs_until_ours_is_there(
     uninstall_hook(repository)
     assert hook.read_text() == FOREIGN
     assert not hook.with_name(CHAINED).exists()
+
+
+def test_a_hook_that_speaks_of_ours_is_not_ours(repository: Path) -> None:
+    hook = repository / "hooks" / HOOK
+    hook.write_text(foreign := f"{FOREIGN}# mlreef-hooks: runs by itself\n")
+    assert install_hook(repository, TEXT).endswith("is chained")
+    assert hook.with_name(CHAINED).read_text() == foreign
