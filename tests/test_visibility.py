@@ -343,3 +343,13 @@ def test_what_is_missing_in_the_configuration(text: str, fault: str) -> None:
     with pytest.raises(PublishError) as raised:
         parse_config(f"[visibility]\n{text}", path="x", state="/x")
     assert fault in raised.value.message
+
+
+@pytest.mark.parametrize("source", ["gitea", "gitlab", "probe"])
+def test_a_name_of_any_bytes_is_private(tmp_path: Path, forge: ForgeServer, source: str) -> None:
+    """And no reason for a sweep to leave the others alone."""
+    url = f"{forge.url}/{{repository}}.git"
+    found = asking(tmp_path, {"ask": [source], "url": forge.url}, url)("a/\udcff", tmp_path, {})
+    assert found.word == "private"
+    assert found.why
+    assert forge.asked == []
