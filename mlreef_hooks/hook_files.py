@@ -109,9 +109,14 @@ def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
     text, kind = "", "none"
     if os.path.lexists(path):
         text = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
-        kind = "ours" if _MARK in text else "foreign"
+        kind = "ours" if _is_ours(text) else "foreign"
     chained = os.path.lexists(chained_beside(path))
     return HookState(git_dir=git_dir, hook=path, kind=kind, chained=chained, text=text)
+
+
+def _is_ours(text: str) -> bool:
+    """True for a hook whose second line says so; others may speak of ours, and are not ours."""
+    return "".join(text.split("\n", 2)[1:2]).startswith(_MARK)
 
 
 def chained_beside(hook: Path) -> Path:
@@ -129,7 +134,7 @@ def install_hook(
         state = read_hook(git_dir, hook)
         if state.text == text and os.access(hook, os.X_OK):
             return "unchanged"
-        if state.kind == "foreign" and (state.chained or not place.chains):
+        if state.kind == "foreign" and (_keeps_another(hook) or not place.chains):
             raise _occupied(hook, place)
         if not dry_run:
             _put(hook, text, foreign=state.kind == "foreign")
@@ -149,14 +154,24 @@ def _occupied(hook: Path, place: HookPlace) -> PublishError:
 
 def _put(hook: Path, text: str, *, foreign: bool) -> None:
     make_folder(hook.parent, 0o755)
-    if foreign:
-        hook.rename(chained_beside(hook))
+    kept = chained_beside(hook)
+    # A link first: at no moment, and after no kill, a push goes without the hook that is there.
+    if foreign and not os.path.lexists(kept):
+        os.link(hook, kept, follow_symlinks=False)
     try:
         replace_file(hook, text.encode(errors="surrogateescape"), 0o755)
     except OSError:
         if foreign:
-            chained_beside(hook).rename(hook)
+            kept.unlink()
         raise
+
+
+def _keeps_another(hook: Path) -> bool:
+    """True where beside a hook another one is kept; an installation that was killed leaves the same
+    one by both names.
+    """
+    kept = chained_beside(hook)
+    return os.path.lexists(kept) and not os.path.samestat(kept.lstat(), hook.lstat())
 
 
 def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bool = False) -> str:

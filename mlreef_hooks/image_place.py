@@ -24,16 +24,17 @@ class ImagePlace:
     prefix: str
     visibility: str
 
-    def check(self, visibility: str, site: Site) -> None:
+    def check(self, visibility: str, site: Site, sent: str = "") -> None:
         """PublishError that may pass where the module has become private meanwhile, and its images
-        belong elsewhere, or may do so.
+        belong elsewhere, or may do so. It names the image that was `sent` by then.
         """
         if visibility == PRIVATE != self.visibility and _matters(site.config.registry):
-            raise PublishError(
-                "the repository became private while the image was made",
-                "it is made again, for a place of its own",
-                passing=True,
-            )
+            message = "the repository became private while the image was made"
+            hint = "it is made again, for a place of its own"
+            if sent:
+                message += f", and {sent} was sent by then"
+                hint += "; the administrator deletes that in the registry, or closes it"
+            raise PublishError(message, hint, passing=True)
 
 
 def place_images(audience: ModuleAudience) -> ImagePlace:

@@ -97,29 +97,32 @@ def _publish_new(
     entry, image = site.build(site.output, manifest, build)
     complete = _complete(entry, image, site)
     if complete.request.version is None:
-        _move_edge(complete, audience, place)
+        _move_edge(complete, audience, place, image)
     else:
         attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
         go_through()
-        site.index.add(attested.document, attested.files, lambda: _visibility(audience, place))
+        ask = partial(_visibility, audience, place, image)
+        site.index.add(attested.document, attested.files, ask)
     return image
 
 
-def _visibility(audience: ModuleAudience, place: ImagePlace) -> str:
-    """Who may read a module now: it may have changed while its image was made."""
+def _visibility(audience: ModuleAudience, place: ImagePlace, image: BuiltImage) -> str:
+    """Who may read a module now: it may have changed while its image was made and sent."""
     found = audience.ask()
-    place.check(found.word, audience.site)
+    place.check(found.word, audience.site, image.reference)
     audience.site.tell(report.untold(found))
     return found.word
 
 
-def _move_edge(entry: IndexEntry, audience: ModuleAudience, place: ImagePlace) -> None:
+def _move_edge(
+    entry: IndexEntry, audience: ModuleAudience, place: ImagePlace, image: BuiltImage
+) -> None:
     """Let edge be an entry, unless it is to be elsewhere by now."""
     site = audience.site
     document = site.index.find(entry.request.repository.namespace, entry.manifest.name)
     check_moves(entry.request, edge_of(document), audience.repository)
     go_through()
-    site.index.set_channels(entry.document(), lambda: _visibility(audience, place))
+    site.index.set_channels(entry.document(), partial(_visibility, audience, place, image))
 
 
 def _turn(

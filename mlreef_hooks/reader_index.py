@@ -1,7 +1,7 @@
 """The index as one reader may see it: what is not for them is not there."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mlreef_hooks.errors import PublishError
@@ -44,6 +44,7 @@ class ReaderIndex:
 
     index: Modules
     readings: Callable[[Collection[str]], Mapping[str, Collection[str]]]
+    _known: dict[str, Collection[str]] = field(default_factory=dict)
 
     def lines(self) -> list[Document]:
         """The listing lines of the modules that the reader may see."""
@@ -66,9 +67,12 @@ class ReaderIndex:
         return document if self._seen([document])[0] else None
 
     def _seen(self, documents: Sequence[Document | None]) -> list[bool]:
-        readings = self.readings({each["repository"] for each in documents if each})
+        keys = {each["repository"] for each in documents if each}
+        # Once for each: how long an answer takes must not tell whether there is such a module.
+        if new := keys - self._known.keys():
+            self._known.update(dict.fromkeys(new, ()) | dict(self.readings(new)))
         return [
-            each is not None and each["visibility"] in readings.get(each["repository"], ())
+            each is not None and each["visibility"] in self._known[each["repository"]]
             for each in documents
         ]
 

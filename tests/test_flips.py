@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,3 +259,34 @@ def test_a_private_image_goes_where_a_password_is_wanted(tmp_path: Path, closed:
         for each in (site.document(MODULE) or {"versions": []})["versions"]
     }
     assert references == {"1.0.0": f"{closed}/own", "2.0": f"{closed}/all"}
+
+
+_LATE = """\
+import subprocess, sys
+from mlreef_hooks import publish
+from mlreef_hooks.cli.main import main
+
+def attest(*words, before=publish.attest, repository=sys.argv[1]):
+    set_own = ["git", "-C", repository, "config", "mlreef.visibility", "private"]
+    subprocess.run(set_own, check=True)
+    return before(*words)
+
+publish.attest = attest
+sys.argv = ["mlreef-hooks", "--config", sys.argv[2], "sweep"]
+main()
+"""
+
+
+def test_an_image_that_was_sent_before_a_flip_is_named(tmp_path: Path, registry: str) -> None:
+    """Nothing else would tell the administrator that everybody may fetch it."""
+    site = registry_site(tmp_path / "site", prefix=f"{registry}/late")
+    author, repository = site.author(MODULE), site.repositories / f"{MODULE}.git"
+    set_own(repository, "mlreef.visibility", "public")
+    (repository / "hooks" / "post-receive").unlink()
+    author.commit(PROJECT)
+    author.tag("publish/1.0")
+    author.push("master", "publish/1.0")
+    words = [sys.executable, "-c", _LATE, str(repository), str(site.config)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    assert f"{registry}/late/text/upper:1.0 was sent by then" in unwrapped(said), said
+    assert places(site) == set()

@@ -257,3 +257,32 @@ def test_the_git_directory_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for path in (tmp_path, tmp_path / "missing", bare / "HEAD"):
         with pytest.raises(PublishError, match="is not a git repository"):
             git_dir_of(path)
+
+
+def test_a_hook_that_is_there_runs_until_ours_is_there(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every moment, and after a kill at any: then another installation goes on."""
+    hook = repository / "hooks" / HOOK
+    hook.write_text(FOREIGN)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlreef_hooks.hook_files.replace_file", die)
+        with pytest.raises(KeyboardInterrupt):
+            install_hook(repository, TEXT)
+    assert hook.read_text() == FOREIGN
+    assert install_hook(repository, TEXT).endswith("is chained")
+    assert hook.read_text() == TEXT
+    uninstall_hook(repository)
+    assert hook.read_text() == FOREIGN
+    assert not hook.with_name(CHAINED).exists()
+
+
+def test_a_hook_that_speaks_of_ours_is_not_ours(repository: Path) -> None:
+    hook = repository / "hooks" / HOOK
+    hook.write_text(foreign := f"{FOREIGN}# mlreef-hooks: runs by itself\n")
+    assert install_hook(repository, TEXT).endswith("is chained")
+    assert hook.with_name(CHAINED).read_text() == foreign

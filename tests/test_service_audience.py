@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.accounts import GIT, SERVICE, ServiceSite, open_folder
-from tests.support.git import Author
+from tests.support.git import Author, make_bare
 from tests.test_service import ASK, ask, author, module, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two accounts")
@@ -145,3 +145,44 @@ def test_the_command_flips_by_way_of_the_service(
     assert "as the account that owns the repository" in refused.stderr
     assert "is private" in ask(site, f"command|visibility|{repository}|show")
     assert ask(site, "command|visibility|/|apply") == "b'1'\n"
+
+
+def _by_file(folder: Path, repository: Path) -> None:
+    (folder / ".git").write_text(f"gitdir: {repository}\n")
+
+
+def _by_link(folder: Path, repository: Path) -> None:
+    (folder / ".git").symlink_to(repository)
+
+
+def _by_commondir(folder: Path, repository: Path) -> None:
+    make_bare(folder)
+    (folder / "commondir").write_text(f"{repository}\n")
+
+
+@pytest.mark.parametrize(
+    "lead", [_by_file, _by_link, _by_commondir], ids=["file", "link", "commondir"]
+)
+def test_what_leads_to_a_repository_of_others(
+    site: ServiceSite, author: Author, module: str, lead: Callable[[Path, Path], None]
+) -> None:
+    """A folder of one's own tells nothing of it, and no push of it is taken."""
+    author.push("master", version(author, "1.0"))
+    repository = site.repositories / f"{module}.git"
+    os.chown(repository, GIT, SERVICE)
+    repository.chmod(0o750)
+    own = site.repositories / f"{author.folder.name}-own.git"
+    own.mkdir()
+    lead(own, repository)
+    for each in (own, *own.rglob("*")):
+        os.chown(each, NEIGHBOUR, GIT, follow_symlinks=False)
+    assert module not in as_neighbour(site, "visibility", own)
+    deleted = f"{'1' * 40} {'0' * 40} refs/tags/publish/1.0\n"
+    said = subprocess.run(
+        [sys.executable, "-c", ASK, site.socket, str(SERVICE), f"push|GIT_DIR={own}"],
+        input=deleted, capture_output=True, text=True, check=True, timeout=60,
+        user=NEIGHBOUR, group=GIT, extra_groups=[],
+    )  # fmt: skip
+    assert "yanked" not in said.stdout + said.stderr
+    document = site.index / "private" / "text" / "modules" / f"{module}.json"
+    assert not json.loads(document.read_text())["versions"][0]["yanked"]

@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.cli.modules import NoQuestionError, Question, read_question
+from mlreef_hooks.config import Config, Server
 from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.reader_index import ReaderIndex
+from mlreef_hooks.servers.people import read_by_account
 from tests.index_entries import make_entry
 from tests.support.accounts import GIT, STRANGER, give, open_folder
 from tests.support.git import Author, GitError, git_environment, make_bare
@@ -321,3 +323,29 @@ def _enable(home: Path, programs: Path) -> None:
         text = text.replace(old, new)
     rc.write_text(text)
     give(home / "local", GIT)
+
+
+def test_an_answer_takes_no_longer_where_there_is_a_module(tmp_path: Path) -> None:
+    """Nothing more is asked for one that may not be seen than for one that is not there."""
+    asked: list[set[str]] = []
+
+    def nothing(keys: Collection[str]) -> Mapping[str, Collection[str]]:
+        asked.append({*keys})
+        return {}
+
+    index = IndexFiles(tmp_path)
+    index.add(make_entry(name="secret", namespace="text", visibility="private").document())
+    for name in ("secret", "nothing"):
+        reader = ReaderIndex(index=index, readings=nothing)
+        assert reader.lines() == []
+        assert reader.find("text", name) is None
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
+def test_a_repository_that_is_gone_is_not_its_neighbour(tmp_path: Path) -> None:
+    """`x.git` was deleted, `x` is another one, whose readers must not see what was of the first."""
+    make_bare(tmp_path / "text" / "x")
+    config = Config(state="/nowhere", server=Server(root=str(tmp_path)))
+    found = read_by_account(config, "", ["text/x", "text/x/"], lambda _: "private")
+    assert {*found} == {"text/x/"}

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 
 from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.registry_url import Url
 from mlreef_hooks.servers.visibility import RepositoryVisibility, said_by
+from mlreef_hooks.servers.web import Web
 from mlreef_hooks.visibility import NOTHING, Said, Visibility, decide
 from tests.support.certificates import make_certificate
 from tests.support.doctor import NOBODY, root_only
@@ -182,6 +186,30 @@ def test_a_forge_that_is_away_or_slow_is_not_waited_for(tmp_path: Path, forge: F
     assert found.away, found
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_ended(head: bytes) -> None:
+    """It ends with its connection, and so its socket is not the connection's any more."""
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(head)
+            while not over.wait(0.2):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        url = Url.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        threading.Timer(8, over.set).start()
+        with pytest.raises(PublishError, match="too long"):
+            Web(ca_bundle="", seconds=1).get(url, {}, 1 << 20)
+        assert not over.is_set()
+        over.set()
+
+
 def test_a_token_is_kept_to_oneself(tmp_path: Path, forge: ForgeServer) -> None:
     forge.gitea(KEY)
     settings = {"ask": ["gitea"], "url": forge.url}
@@ -315,3 +343,13 @@ def test_what_is_missing_in_the_configuration(text: str, fault: str) -> None:
     with pytest.raises(PublishError) as raised:
         parse_config(f"[visibility]\n{text}", path="x", state="/x")
     assert fault in raised.value.message
+
+
+@pytest.mark.parametrize("source", ["gitea", "gitlab", "probe"])
+def test_a_name_of_any_bytes_is_private(tmp_path: Path, forge: ForgeServer, source: str) -> None:
+    """And no reason for a sweep to leave the others alone."""
+    url = f"{forge.url}/{{repository}}.git"
+    found = asking(tmp_path, {"ask": [source], "url": forge.url}, url)("a/\udcff", tmp_path, {})
+    assert found.word == "private"
+    assert found.why
+    assert forge.asked == []

@@ -26,23 +26,25 @@ from mlreef_hooks.site import Site
 from mlreef_hooks.work import see_through
 
 OpenSite = Callable[[Config, Callable[[str], None]], Site]
+Check = Callable[[GitRepository], None]
 
 
 def run_hook(
     config_file: str | None,
     release: Callable[[], None] | None = None,
     opened: OpenSite = open_site,
+    check: Check = lambda repository: None,
 ) -> bool:
     """Publish what the push on standard input asks for; nothing that fails gets out of here. True
     where jobs wait then.
 
     By `release` a process that is not the hook's own lets the push end, and builds the jobs; a hook
-    leaves that to a process of its own. `opened` gives the site.
+    leaves that to a process of its own. `opened` gives the site, `check` refuses a repository.
     """
     pusher = Pusher(sys.stdout.fileno(), release or (lambda: None))
     waits = False
     try:
-        waits = _receive(config_file, pusher, opened, resident=release is not None)
+        waits = _receive(config_file, pusher, opened, check, resident=release is not None)
     except PublishError as error:
         for line in report.failed(error):
             pusher.say(line)
@@ -53,13 +55,16 @@ def run_hook(
     return waits
 
 
-def _receive(config_file: str | None, pusher: Pusher, opened: OpenSite, *, resident: bool) -> bool:
+def _receive(
+    config_file: str | None, pusher: Pusher, opened: OpenSite, check: Check, *, resident: bool
+) -> bool:
     updates = parse_ref_updates(sys.stdin.buffer.read())
     config = load_config(config_file)
     site = opened(config, pusher.say)
     try:
         pushed_to = GitRepository(Path(os.environ.get("GIT_DIR", ".")))
         with closing(pushed_to.shared()) as repository:
+            check(repository)
             event = PushEvent(
                 repository=site.server.repository_name(repository.git_dir, os.environ),
                 pusher=site.server.pusher(repository.git_dir, os.environ),

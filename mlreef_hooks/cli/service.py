@@ -34,6 +34,7 @@ from mlreef_hooks.cli.post_receive import run_hook
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.service_files import asking_group
 from mlreef_hooks.waiting_room import OthersRoom
 
@@ -139,7 +140,8 @@ def _take_push(
     os.environb.update(variables | {b"GIT_DIR": bytes(git_dir)})
     _as_input(updates)
     release = partial(_release, connection, room)
-    return run_hook(config_file, release, partial(open_site, user=asker.user, waiting=room))
+    opened = partial(open_site, user=asker.user, waiting=room)
+    return run_hook(config_file, release, opened, partial(_check_opened, asker=asker))
 
 
 def _release(connection: socket, room: OthersRoom) -> None:
@@ -181,6 +183,21 @@ def _repository(named: bytes, asker: Account, config: Config) -> Path:
             "the administrator runs mlreef-hooks doctor",
         )
     return path
+
+
+def _check_opened(repository: GitRepository, asker: Account) -> None:
+    """PublishError where the folder that was named has led git to a repository that the asker
+    could not change: by its `.git` or `commondir`, which may have come at any moment.
+    """
+    try:
+        allowed = asker.obstacle(repository.git_dir, WRITE | EXECUTE) is None
+    except OSError:
+        allowed = False
+    if not allowed:
+        raise PublishError(
+            "the repository leads to another one, which is not yours",
+            "the administrator runs mlreef-hooks doctor",
+        )
 
 
 def _read_updates(descriptor: int) -> bytes:

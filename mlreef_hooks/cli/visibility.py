@@ -42,12 +42,20 @@ def visibility(config_file: str | None, repo: Path, what: str) -> int:
     if is_others(config):
         words = ("visibility", str(git_dir), _APPLY if changes else _SHOW)
         return relay(config, config_file, words)
-    if not may_see(git_dir):
-        raise PublishError(f"{git_dir} is not yours to read", "name a repository of yours")
+    _check_readable(git_dir, git_dir)
+    _check_readable(git_dir, led_to := git_dir_of(git_dir))
     site = open_site(config, click.echo)
-    key = site.server.repository_name(git_dir_of(git_dir), {}).key
-    with closing(GitRepository(git_dir_of(git_dir))) as repository:
+    with closing(GitRepository(led_to)) as repository:
+        # What leads there may be changed at any moment; this is what git has opened.
+        _check_readable(git_dir, repository.git_dir, repository.common_dir)
+        key = site.server.repository_name(repository.git_dir, {}).key
         return _look(key, repository, site, changes=changes)
+
+
+def _check_readable(named: Path, *git_dirs: Path) -> None:
+    """PublishError where who asks may not read what the `named` repository leads to."""
+    if not all(map(may_see, git_dirs)):
+        raise PublishError(f"{named} is not yours to read", "name a repository of yours")
 
 
 def _look(key: str, repository: GitRepository, site: Site, *, changes: bool) -> int:

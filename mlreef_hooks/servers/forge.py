@@ -32,7 +32,10 @@ class Forge:
 
     def __call__(self, name: str, git_dir: Path) -> Said:
         """What the forge says of a repository; PublishError where it does not tell."""
-        url = Url.parse(self.url.rstrip("/") + self.place(name))
+        try:
+            url = Url.parse(self.url.rstrip("/") + self.place(name))
+        except UnicodeError:  # the name of a folder may be any bytes
+            raise refused("a forge has no repository of this name") from None
         headers = {"Accept": "application/json"}
         if self.token:
             if not url.secure and not url.is_loopback:

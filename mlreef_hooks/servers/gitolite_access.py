@@ -65,7 +65,7 @@ class GitoliteAccess:
 def _home(git_dir: Path) -> Path:
     """The home of gitolite's account; PublishError where its settings are another account's."""
     own = Path(Account.of(git_dir.stat().st_uid).home)
-    homes = [each for each in (*git_dir.parents, own) if (each / ".gitolite.rc").is_file()]
+    homes = [each for each in (*git_dir.parents, own) if os.path.isfile(each / ".gitolite.rc")]
     if not homes:
         raise refused("there is no gitolite in the home of the repository's account")
     home, owner = homes[0], (homes[0] / ".gitolite.rc").stat().st_uid

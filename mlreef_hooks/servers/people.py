@@ -59,9 +59,10 @@ def _git_dir(root: Path, key: str) -> Path | None:
     """The git directory of a key, None where it is none any more."""
     if "\\" in key or ".." in key.split("/"):
         return None
-    git_dir = root / key / ".git" if key.endswith("/") else root / f"{key}.git"
-    bare = root / key.rstrip("/")
-    return next((each for each in (git_dir, bare) if (each / _HEAD).is_file()), None)
+    folder = root / (
+        key if key.endswith("/") else f"{key}.git"
+    )  # `x` and `x.git` may be neighbours
+    return next((each for each in (folder / ".git", folder) if (each / _HEAD).is_file()), None)
 
 
 def _lets_read(git_dir: Path, account: Account) -> bool:

@@ -7,7 +7,7 @@ import errno
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
@@ -38,7 +38,9 @@ class Web:
         """
         connection = self._connection(url)
         try:
-            with _ended_after(connection, self.seconds):
+            with _ended_after(self.seconds) as watch:
+                connection.connect()
+                watch(connection.sock)
                 connection.request("GET", url.target, headers=dict(headers))
                 answer = connection.getresponse()
                 content = answer.read(limit)
@@ -64,25 +66,38 @@ class Web:
 
 
 @contextmanager
-def _ended_after(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """End a connection that takes longer, whatever it is at: a time-out is only of each silence."""
+def _ended_after(seconds: float) -> Iterator[Callable[[socket.socket], None]]:
+    """End what takes longer, whatever it is at: a time-out is only of each silence.
 
-    late = list[bool]()
+    What is given takes the socket, which `http.client` forgets once an answer is to end with it.
+    """
+
+    late, watched = list[bool](), list[socket.socket]()
 
     def end() -> None:
         late.append(True)
-        with suppress(OSError, AttributeError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        for each in watched:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def watch(opened: socket.socket) -> None:
+        watched.append(opened)
+        if late:
+            raise _late()
 
     timer = Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield watch
     finally:
         timer.cancel()
     if late:
-        raise TimeoutError(errno.ETIMEDOUT, "it took too long")
+        raise _late()
+
+
+def _late() -> TimeoutError:
+    return TimeoutError(errno.ETIMEDOUT, "it took too long")
 
 
 def away(message: str) -> PublishError:
