@@ -93,7 +93,8 @@ def rewrite_all(
 ) -> Iterator[tuple[str, Visibility, list[Move]] | PublishError]:
     """The same of every repository that has modules, or of the `chosen` ones alone.
 
-    Modules of one that is gone stay where they are. Once a source is away, nothing more is asked.
+    Modules of one that is gone stay where they are. Once a source is away, nothing more is asked,
+    and of the others only those are told whose own settings have closed them.
     """
     try:
         repositories = modules_by_repository(site)
@@ -110,9 +111,10 @@ def rewrite_all(
         except PublishError as error:
             yield error
             continue
-        yield key, found, moves
+        if not site.visibility.absent or any(move.before != move.after for move in moves):
+            yield key, found, moves
         if found.away:
-            return
+            site = replace(site, visibility=replace(site.visibility, absent=found.why))
 
 
 def left_open(moves: Sequence[Move], site: Site) -> list[str]:

@@ -124,6 +124,22 @@ def test_a_server_that_is_away_changes_nothing_and_it_is_said(
     assert TOKEN not in said + swept
 
 
+def test_what_a_repository_closes_itself_waits_for_no_server(
+    site: GitSite, forge: ForgeServer
+) -> None:
+    for name in (MODULE, "text/zebra"):
+        forge.gitea(name)
+        publish(site.author(name), PROJECT)
+    forge.instead = (503, {}, b"")
+    set_own(site.repositories / "text/zebra.git", "mlreef.visibility", "private")
+    asked = len(forge.asked)
+    said = site.command("sweep", expect=1).stdout
+    assert "text/zebra was public and is private" in said
+    assert len(forge.asked) == asked + 1
+    assert places(site, "zebra") == audience("private")
+    assert (site.index / "public/modules/text/upper.json").exists()
+
+
 def test_the_command_flips_at_once(site: GitSite, forge: ForgeServer) -> None:
     forge.gitea(MODULE)
     publish(site.author(MODULE), PROJECT)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.git_settings import set_own
 from tests.support.accounts import GIT, SERVICE, ServiceSite, open_folder
 from tests.support.git import Author, make_bare
 from tests.test_service import ASK, ask, author, module, version
@@ -186,3 +188,29 @@ def test_what_leads_to_a_repository_of_others(
     assert "yanked" not in said.stdout + said.stderr
     document = site.index / "private" / "text" / "modules" / f"{module}.json"
     assert not json.loads(document.read_text())["versions"][0]["yanked"]
+
+
+def test_what_others_made_of_the_objects_of_a_repository_is_not_taken(
+    site: ServiceSite, author: Author, module: str
+) -> None:
+    """The service could read these objects, and would publish them as another account's module."""
+    author.push("master", version(author, "1.0"))
+    repository = site.repositories / f"{module}.git"
+    os.chown(repository, GIT, SERVICE)
+    repository.chmod(0o750)
+    own = make_bare(site.repositories / "mine" / "own.git")
+    for name in ("objects", "refs/heads"):
+        shutil.rmtree(own / name)
+        (own / name).symlink_to(repository / name)
+    set_own(own, "mlreef.publishOn", "push")
+    set_own(own, "mlreef.visibility", "public")
+    for each in (own, *own.rglob("*")):
+        os.chown(each, NEIGHBOUR, GIT, follow_symlinks=False)
+    pushed = f"{'0' * 40} {'1' * 40} refs/heads/master\n"
+    said = subprocess.run(
+        [sys.executable, "-c", ASK, site.socket, str(SERVICE), f"push|GIT_DIR={own}"],
+        input=pushed, capture_output=True, text=True, check=True, timeout=60,
+        user=NEIGHBOUR, group=GIT, extra_groups=[],
+    ).stdout  # fmt: skip
+    assert "error: the repository leads to another one" in said
+    assert not [*site.index.glob("public/modules/mine/*")]

@@ -141,7 +141,7 @@ def _take_push(
     _as_input(updates)
     release = partial(_release, connection, room)
     opened = partial(open_site, user=asker.user, waiting=room)
-    return run_hook(config_file, release, opened, partial(_check_opened, asker=asker))
+    return run_hook(config_file, release, opened, partial(_check_opened, asker, config))
 
 
 def _release(connection: socket, room: OthersRoom) -> None:
@@ -185,18 +185,24 @@ def _repository(named: bytes, asker: Account, config: Config) -> Path:
     return path
 
 
-def _check_opened(repository: GitRepository, asker: Account) -> None:
+def _check_opened(asker: Account, config: Config, repository: GitRepository) -> None:
     """PublishError where the folder that was named has led git to a repository that the asker
     could not change: by its `.git` or `commondir`, which may have come at any moment.
+
+    Nor is one taken of another account than the folder of all repositories, if that is not root's:
+    its objects could be links to those of the others, which the service reads.
     """
     try:
         allowed = asker.obstacle(repository.git_dir, WRITE | EXECUTE) is None
+        owner = os.stat(config.server.root).st_uid
+        allowed = allowed and owner in (0, repository.git_dir.stat().st_uid)
     except OSError:
         allowed = False
     if not allowed:
         raise PublishError(
-            "the repository leads to another one, which is not yours",
-            "the administrator runs mlreef-hooks doctor",
+            "the repository leads to another one, or is of another account than"
+            f" {config.server.root}",
+            "the administrator gives all repositories to one account",
         )
 
 

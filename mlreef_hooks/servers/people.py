@@ -59,9 +59,8 @@ def _git_dir(root: Path, key: str) -> Path | None:
     """The git directory of a key, None where it is none any more."""
     if "\\" in key or ".." in key.split("/"):
         return None
-    folder = root / (
-        key if key.endswith("/") else f"{key}.git"
-    )  # `x` and `x.git` may be neighbours
+    # `x` and `x.git` may be neighbours.
+    folder = root / (key if key.endswith("/") else f"{key}.git")
     return next((each for each in (folder / ".git", folder) if (each / _HEAD).is_file()), None)
 
 

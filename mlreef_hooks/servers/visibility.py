@@ -71,11 +71,12 @@ _SOURCES: Mapping[str, Callable[[Config], Source]] = {
 @dataclass(frozen=True, kw_only=True)
 class RepositoryVisibility:
     """Asks everything that the site's configuration names, by what the git server calls a
-    repository (`called`).
+    repository (`called`). By `absent`, the reason, nothing is asked: all is away.
     """
 
     config: Config
     called: Callable[[Path], str]
+    absent: str = ""
 
     def __call__(self, git_dir: Path, settings: Mapping[str, str]) -> Visibility:
         """Who may read a repository now. `settings` are its `mlreef.*`, names in lower case.
@@ -85,6 +86,8 @@ class RepositoryVisibility:
         own = said_by(settings)
         if not self.config.visibility.ask:
             return Visibility(word=own.claim or PRIVATE)
+        if self.absent:
+            return decide([own], away=[self.absent])
         said, unknown, away = [own], list[str](), list[str]()
         for name in self.config.visibility.ask:
             if PRIVATE in (each.at_most for each in said):
