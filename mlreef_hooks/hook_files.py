@@ -115,8 +115,8 @@ def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
 
 
 def _is_ours(text: str) -> bool:
-    """True for a hook whose second line says so; others may speak of ours, and are not ours."""
-    return "".join(text.split("\n", 2)[1:2]).startswith(_MARK)
+    """True for a hook that begins by saying so; others may speak of ours, and are not ours."""
+    return any(line.startswith(_MARK) for line in text.split("\n", 2)[:2])
 
 
 def chained_beside(hook: Path) -> Path:

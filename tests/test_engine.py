@@ -109,7 +109,7 @@ def test_another_server_is_no_engine() -> None:
 @pytest.fixture
 def client(engine: str) -> Iterator[Engine]:
     """A client of the engine whose runs may be silent for longer than the engine."""
-    client = Engine(engine, timeout=1)
+    client = Engine(engine, timeout=3)
     yield client
     client.close()
 
@@ -128,7 +128,7 @@ def run_shell(client: Engine, image: str, script: str, **bounds: Any) -> tuple[E
 @pytest.mark.parametrize(
     ("script", "bounds", "ended", "output"),
     [
-        ("sleep 1.5; exit 7", {}, (7, False, False), ""),
+        ("sleep 3.5; exit 7", {}, (7, False, False), ""),
         ("echo out; sleep 0.2; echo err >&2", {}, (0, False, False), "stdout: out\nstderr: err\n"),
         ("sleep 100", {"seconds": 1}, (137, True, False), ""),
         ("a=$(tr '\\0' x < /dev/zero)", {"memory": "32m"}, (137, False, True), ""),
@@ -227,7 +227,7 @@ def test_an_engine_that_hangs_or_dies_is_a_failure_that_passes(
 
 def run_until_it_hangs(url: str, image: str, dockerd: int) -> None:
     """A run whose engine hangs ends in its time all the same."""
-    client = Engine(url, timeout=1)
+    client = Engine(url, timeout=3)
     run = Run(image=image, command=("sh", "-c", "echo started; sleep 100"), seconds=1)
     try:
         assert client.run(run, lambda *_: os.kill(dockerd, signal.SIGSTOP)).late

@@ -41,8 +41,8 @@ AUDIENCES = {"internal": GIT} | {
 MARKED = re.compile(r"marker[-_][a-z]+")
 SECRET, INNER, OPEN = "vision/marker-secret", "team/marker-inner", "text/marker-open"
 FLIPS: Sequence[Mapping[str, str]] = (
-    {SECRET: "public", OPEN: "private"}, {SECRET: "private", INNER: "public"},
-    {OPEN: "internal", INNER: "private"}, {OPEN: "public", INNER: "internal"},
+    {SECRET: "public", OPEN: "private"}, {SECRET: "private", INNER: "public", OPEN: "internal"},
+    {INNER: "private", OPEN: "public"}, {INNER: "internal"},
 )  # fmt: skip
 # Runs commands, each in a process of its own, as the account that runs this.
 RUN = """\
