@@ -109,7 +109,7 @@ def _publish_new(
 def _visibility(audience: ModuleAudience, place: ImagePlace, image: BuiltImage) -> str:
     """Who may read a module now: it may have changed while its image was made and sent."""
     found = audience.ask()
-    place.check(found.word, audience.site, image.reference)
+    place.check(found.word, audience.site, image)
     audience.site.tell(report.untold(found))
     return found.word
 
