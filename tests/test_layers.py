@@ -93,7 +93,7 @@ EDGES = {
     "git_settings": "account git",
     "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
     "hook_files": "durable_files edge_mark hook_place waiting_room",
-    "hook_place": "servers.folders servers.table",
+    "hook_place": "servers.folders servers.gitea servers.table",
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
@@ -167,8 +167,8 @@ OUTSIDE = {
     "http": "registry_http servers.web wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http servers.web wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
+    "subprocess": "base_image cli.hand_over cli.worker docker_credentials doctor.hook engine_ssh"
+    " git gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
     " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
