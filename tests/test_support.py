@@ -143,7 +143,7 @@ def test_without_an_engine_nothing_takes_long() -> None:
     """The files without a mark `long` have no long test; to collect them takes long itself."""
     folder = Path(__file__).parent
     files = [path for path in folder.glob("test_*.py") if "mark.long" in path.read_text()]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *files, "-m"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *map(str, files), "-m"]
 
     def collect(marks: str) -> "subprocess.CompletedProcess[str]":
         words = [*command, marks]
