@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -179,22 +180,35 @@ SHELL_ONLY_CALLS = {"print", "input", "exit", "quit", "breakpoint", "eval", "exe
 SHELL_ONLY_MEMBERS = {("sys", "exit"), ("os", "_exit"), ("os", "abort"), ("os", "system")}
 
 
-def members(words: str) -> set[str]:
+@cache
+def parsed(module: str) -> ast.Module:
+    """The source of a module, read once for all tests."""
+    return ast.parse(FILES[module].read_bytes())
+
+
+@cache
+def members(words: str) -> frozenset[str]:
     """The modules that a row of a table names; `cli.*` are all of that folder."""
     stems = [word.removesuffix("*") for word in words.split() if word.endswith("*")]
-    named = {word for word in words.split() if not word.endswith("*")}
+    named = frozenset(word for word in words.split() if not word.endswith("*"))
     return named | {name for name in FILES if any(map(name.startswith, stems))}
 
 
+@cache
 def layer_of(module: str) -> str:
     """The one layer of a module."""
     (found,) = [layer for layer, words in LAYERS.items() if module in members(words)]
     return found
 
 
-def imports(module: str) -> Iterator[str]:
+@cache
+def imports(module: str) -> frozenset[str]:
     """Everything that a module imports anywhere in it, by its full dotted name."""
-    for node in ast.walk(ast.parse(FILES[module].read_bytes())):
+    return frozenset(_imports(module))
+
+
+def _imports(module: str) -> Iterator[str]:
+    for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -243,16 +257,14 @@ def test_a_library_is_imported_where_it_belongs(module: str) -> None:
 def test_a_pure_module_touches_nothing_outside(module: str) -> None:
     assert not other_imports(module) & TOUCHES_THE_OUTSIDE
     called = {
-        ast.unparse(node.func)
-        for node in ast.walk(ast.parse(FILES[module].read_bytes()))
-        if isinstance(node, ast.Call)
+        ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)
     }
     assert not called & {"open", "io.open", "datetime.now", "Path.cwd", "Path.home"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if layer_of(name) != "shell"])
 def test_below_the_shell_nothing_prints_exits_or_asserts(module: str) -> None:
-    for node in ast.walk(ast.parse(FILES[module].read_bytes())):
+    for node in ast.walk(parsed(module)):
         assert not isinstance(node, ast.Assert), node.lineno
         if not isinstance(node, ast.Call):
             continue
@@ -266,7 +278,7 @@ def test_below_the_shell_nothing_prints_exits_or_asserts(module: str) -> None:
 def test_git_is_run_in_one_file(module: str) -> None:
     words = {
         node.value
-        for node in ast.walk(ast.parse(FILES[module].read_bytes()))
+        for node in ast.walk(parsed(module))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert ("git" in words) == (module == "git")
@@ -280,6 +292,6 @@ def test_there_is_no_circle() -> None:
 
 def test_packages_are_only_folders() -> None:
     for name in {*FILES} - {*MODULES}:
-        body = ast.parse(FILES[name].read_bytes()).body
+        body = parsed(name).body
         kinds = {type(node) for node in body}
         assert kinds <= ({ast.Expr, ast.Assign} if name == "__init__" else {ast.Expr}), name
