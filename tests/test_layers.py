@@ -39,10 +39,12 @@ LAYERS = {
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
-    " wheels.wheel_file working_tree",
+    " wheels.wheel_file working_tree"
+    " index_cache index_http index_ssh",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
-    " restored_entry site sweep verification withdrawal work",
+    " restored_entry site sweep verification withdrawal work"
+    " index_sources",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -97,6 +99,8 @@ EDGES = {
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
+    "index_cache": "durable_files",
+    "index_http": "index_cache registry_http servers.web",
     "index_files": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
@@ -164,10 +168,10 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
-    "http": "registry_http servers.web wheels.access",
+    "http": "index_http registry_http servers.web wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
-    "ssl": "doctor.machine registry_http servers.web wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
+    "ssl": "doctor.machine index_http registry_http servers.web wheels.access",
+    "subprocess": "base_image index_ssh cli.worker docker_credentials doctor.hook engine_ssh git"
     " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
     " wheels.bytecode wheels.resolution",
 }

@@ -45,7 +45,7 @@ def run(
     output_path: Path | None,
     pairs: tuple[str, ...],
     raw: tuple[str, ...],
-    index_path: Path | None,
+    index: str | None,
 ) -> int:
     """Run a module in its image, without network, on a read-only root, as you.
 
@@ -55,7 +55,7 @@ def run(
     from mlreef_hooks.oci_layout import OciLayouts
 
     config = load_config(config_file)
-    document, version = find_in(open_index(config, index_path), module)
+    document, version = find_in(open_index(config, index), module)
     _warn(module, document, version)
     wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path)
     arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 from packaging.version import InvalidVersion, Version
 
-from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.columns import size
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, deprecation, find_version, newest
-from mlreef_hooks.index_check import check_document
-from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index_sources import Reader, open_folder, open_indexes
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
@@ -21,42 +20,47 @@ from mlreef_hooks.reader_index import Modules
 
 _form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 index_option = click.option(
-    "--index", "index_path", type=click.Path(file_okay=False, path_type=Path),
-    help="The index's folder (default: the configuration's).",
-)  # fmt: skip
+    "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
+)
 
 
-def open_index(config: Config, path: Path | None) -> IndexFiles:
-    """The index at `path`, or the site's; PublishError where there is none."""
-    folder = path or config.index_path
-    if not folder.is_dir():
-        raise PublishError(
-            f"there is no index at {folder}", "name its folder with --index, or as [index] path"
-        )
-    return IndexFiles(folder, check_document)
+def open_index(config: Config, place: str | None) -> Modules:
+    """The index at `place`, or those that this configuration reads, else the site's own.
+
+    PublishError where there is none.
+    """
+    reader = Reader(settings=config.index, caches=user_caches() / "index", warn=_warn)
+    own = config.index.read or [str(config.index_path)]
+    return open_indexes([place] if place else own, reader)
+
+
+def _warn(text: str) -> None:
+    click.echo(plain(f"warning: {text}"), err=True)
 
 
 def find_in(index: Modules, module: str, hint: str = "") -> tuple[Document, Document]:
     """The document and the version that `NAMESPACE/NAME[@VERSION]` names.
 
-    PublishError where there is none, with `hint`, or else with the names of modules like it.
+    PublishError where there is none, with `hint`, or else with the names of modules like it. Only
+    a name without its namespace, or a wrong one, is looked up in the listings.
     """
     place, _, wanted = module.partition("@")
-    lines = index.lines()
-    names = {f"{line['namespace']}/{line['name']}": line for line in lines}
-    short = [name for name in names if name.rpartition("/")[2] == place]
-    # A module that has an edge alone is in no listing.
-    namespace, _, name = (short[0] if len(short) == 1 else place).rpartition("/")
+    namespace, _, name = place.rpartition("/")
     document = index.find(namespace, name) if namespace else None
     if document is None:
-        like = did_you_mean(place, list(names)) if names else "the index is empty"
+        names = [f"{line['namespace']}/{line['name']}" for line in index.lines()]
+        short = [each for each in names if each.rpartition("/")[2] == place]
+        namespace, _, name = "".join(short[:1]).rpartition("/")
+        document = index.find(namespace, name) if len(short) == 1 else None
+    if document is None:
+        like = did_you_mean(place, names) if names else "the index is empty"
         raise PublishError(f"there is no module {place}", hint or like)
     return document, _find_version(document, wanted)
 
 
-def find_module(config: Config, path: Path | None, module: str) -> tuple[Document, Document]:
-    """The document and the version that a name means in the index at `path`, or the site's."""
-    return find_in(open_index(config, path), module)
+def find_module(config: Config, folder: Path | None, module: str) -> tuple[Document, Document]:
+    """The document and the version that a name means in the index of a folder, or the site's."""
+    return find_in(open_folder(folder or config.index_path), module)
 
 
 def _find_version(document: Document, wanted: str) -> Document:
@@ -84,9 +88,9 @@ def _find_version(document: Document, wanted: str) -> Document:
 @_form
 @index_option
 @click.pass_obj
-def list_modules(config_file: str | None, form: str, index_path: Path | None) -> None:
+def list_modules(config_file: str | None, form: str, index: str | None) -> None:
     """List the modules of the index, one line each."""
-    lines = open_index(load_config(config_file), index_path).lines()
+    lines = open_index(load_config(config_file), index).lines()
     click.echo(json.dumps(lines, indent=2) if form == "json" else table_of(lines))
 
 
@@ -121,9 +125,9 @@ def _marks(version: Document, deprecated: str | None) -> str:
 @_form
 @index_option
 @click.pass_obj
-def show(config_file: str | None, module: str, form: str, index_path: Path | None) -> None:
+def show(config_file: str | None, module: str, form: str, index: str | None) -> None:
     """Show a module: what it does, its parameters, its versions."""
-    document, version = find_in(open_index(load_config(config_file), index_path), module)
+    document, version = find_in(open_index(load_config(config_file), index), module)
     click.echo(json.dumps(document, indent=2) if form == "json" else page_of(document, version))
 
 
