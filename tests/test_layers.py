@@ -27,7 +27,7 @@ LAYERS = {
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted"
-    " image_progress run_metrics run_record run_values",
+    " image_progress run_filters run_metrics run_record run_values",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
@@ -42,7 +42,7 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
     " index_cache index_http index_ssh"
-    " file_hashes run_store",
+    " file_hashes run_plot run_store",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work"
@@ -142,6 +142,7 @@ EDGES = {
     " servers.gitolite_access servers.web",
     "servers.web": "registry_http",
     "state_files": "durable_files job_log wheels.unfinished",
+    "run_plot": "durable_files",
     "run_store": "durable_files process",
     "service_files": "account durable_files",
     "waiting_room": "durable_files",
@@ -160,6 +161,7 @@ LIBRARIES = {
     "docker": "engine_api engine_ssh",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
+    "matplotlib": "run_plot",
     "installer": "wheels.layer wheels.wheel_file",
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
     " jobs push required_package restored_entry retention verification"
