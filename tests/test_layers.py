@@ -40,7 +40,7 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
-    " index_cache index_http index_ssh",
+    " answer_cache index_http index_ssh web_files web_login",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work"
@@ -99,8 +99,9 @@ EDGES = {
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
-    "index_cache": "durable_files",
-    "index_http": "index_cache registry_http servers.web",
+    "answer_cache": "durable_files",
+    "index_http": "web_files",
+    "web_files": "answer_cache registry_http servers.web",
     "index_files": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
@@ -168,9 +169,9 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
-    "http": "index_http registry_http servers.web wheels.access",
+    "http": "registry_http servers.web web_files wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
-    "ssl": "doctor.machine index_http registry_http servers.web wheels.access",
+    "ssl": "doctor.machine registry_http servers.web web_files wheels.access",
     "subprocess": "base_image index_ssh cli.worker docker_credentials doctor.hook engine_ssh git"
     " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
     " wheels.bytecode wheels.resolution",
