@@ -32,7 +32,7 @@ LAYERS = {
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
-    " image_copies image_search"
+    " file_hashes image_copies image_search run_plot run_store"
     " index_attachments index_audience index_document index_files index_repair installation"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
     " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
@@ -41,8 +41,7 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
-    " index_cache index_http index_ssh"
-    " file_hashes run_plot run_store",
+    " answer_cache index_http index_ssh web_files web_login",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work"
@@ -102,8 +101,9 @@ EDGES = {
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
-    "index_cache": "durable_files",
-    "index_http": "index_cache registry_http servers.web",
+    "answer_cache": "durable_files",
+    "index_http": "web_files",
+    "web_files": "answer_cache registry_http servers.web",
     "index_files": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
@@ -174,9 +174,9 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
-    "http": "index_http registry_http servers.web wheels.access",
+    "http": "registry_http servers.web web_files wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
-    "ssl": "doctor.machine index_http registry_http servers.web wheels.access",
+    "ssl": "doctor.machine registry_http servers.web web_files wheels.access",
     "subprocess": "base_image index_ssh cli.worker docker_credentials doctor.hook engine_ssh git"
     " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
     " wheels.bytecode wheels.resolution",
