@@ -18,7 +18,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 }  # fmt: skip
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
-_BOUND = re.compile(r"(?P<name>.*?[^<>=!])(?P<sign>>=|<=|!=|==|>|<|=)(?P<number>[^<>=!]+)")
+_BOUND = re.compile(r"(?P<name>[^<>=!]+)(?P<sign>>=|<=|!=|==|>|<|=)(?P<number>[^<>=!]+)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,7 @@ class TreeHash:
     sha256: str
     files: int
     bytes: int
-    entries: tuple[FileEntry, ...] = ()
+    entries: tuple[FileEntry, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, path: str, files: Iterable[FileHash], *, entries: int = 0) -> Self:
