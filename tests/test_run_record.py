@@ -118,9 +118,8 @@ def test_an_output_is_what_was_written_since(folder: Path) -> None:
 
 def test_only_a_new_and_plain_file_is_read(folder: Path) -> None:
     assert read_new_file(folder / "b.txt", {}, 2) == b"bb"
-    refused = {"b.txt": (1, {}), "out": (9, {}), "pipe": (9, {}), "deep": (9, {}), "none": (9, {})}
-    for name, (most, before) in refused.items():
-        assert read_new_file(folder / name, before, most) is None, name
+    for name, most in {"b.txt": 1, "out": 9, "pipe": 9, "deep": 9, "none": 9}.items():
+        assert read_new_file(folder / name, {}, most) is None, name
     assert read_new_file(folder / "b.txt", marks_of(folder), 9) is None
 
 
@@ -162,19 +161,22 @@ def test_what_is_no_record_is_refused(change: Mapping[str, Any]) -> None:
 
 # values
 
+
+def optional(name: str, kind: str, **more: Any) -> Parameter:
+    """A parameter that need not be given."""
+    return Parameter(name=name, type=kind, required=False, default=None, description="", **more)
+
+
 PARAMETERS = [
-    Parameter(name=name, type=kind, required=False, default=None, description="", **more)
-    for name, kind, more in [
-        ("count", "integer", {}),
-        ("rate", "float", {}),
-        ("text", "string", {}),
-        ("loud", "boolean", {"option": "--loud", "nargs": 0}),
-        ("mode", "string", {"choices": ("a", "b")}),
-        ("sizes", "list", {"nargs": "*"}),
-        ("pair", "list", {"nargs": 2}),
-        ("table", "dictionary", {}),
-        ("any", "object", {}),
-    ]
+    optional("count", "integer"),
+    optional("rate", "float"),
+    optional("text", "string"),
+    optional("loud", "boolean", option="--loud", nargs=0),
+    optional("mode", "string", choices=("a", "b")),
+    optional("sizes", "list", nargs="*"),
+    optional("pair", "list", nargs=2),
+    optional("table", "dictionary"),
+    optional("any", "object"),
 ]
 DOCUMENTS = [parameter.to_json() for parameter in PARAMETERS]
 
@@ -223,7 +225,7 @@ def test_what_is_written_counts_before_the_file() -> None:
 
 
 def test_a_run_is_remembered_with_every_default_and_without_paths() -> None:
-    documents = [
+    documents: list[dict[str, Any]] = [
         {"name": "input_path", "default": None},
         {"name": "seed", "default": 7},
         {"name": "trees", "default": 200},
