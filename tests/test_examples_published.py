@@ -49,7 +49,7 @@ def publish(site: GitSite, project: Path) -> list[str]:
     return lines
 
 
-def run(site: GitSite, module: str, data: Path, *words: str) -> dict[str, bytes]:
+def run(site: GitSite, module: str, data: Path, *words: str | Path) -> dict[str, bytes]:
     """The files that a run of the module wrote, by name."""
     output = site.folder / "output"
     site.command("run", f"examples/{module}", "--input", data, "--output", output, *words)

@@ -132,7 +132,7 @@ def _called(record: RunRecord) -> str:
 
 
 def _state(record: RunRecord) -> str:
-    return f"exit {record.status}" if record.status is not None else record.state
+    return f"exit {record.status}" if record.status else record.state
 
 
 def _number(value: float | None) -> str:
