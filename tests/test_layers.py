@@ -25,6 +25,7 @@ LAYERS = {
     " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
+    " index_lines index_search"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
