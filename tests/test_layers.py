@@ -23,10 +23,11 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
     " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers columns command_line gate_report image"
+    "writing": "base_facts base_reading change code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " index_lines index_search"
-    " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
+    " parameter_changes provenance_check registry_url report retention sbom version_changes"
+    " wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
