@@ -23,11 +23,12 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
     " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers columns command_line gate_report image"
+    "writing": "base_facts base_reading change code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
-    " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
-    " wheels.pylock wheels.sources wheels.wanted"
-    " image_progress run_filters run_metrics run_record run_values",
+    " index_lines index_search image_progress run_filters run_metrics run_record run_values"
+    " parameter_changes provenance_check registry_url report retention sbom version_changes"
+    " wheels.facts wheels.lock wheels.platform"
+    " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
