@@ -124,6 +124,10 @@ def test_only_a_new_and_plain_file_is_read(folder: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with (tmp_path / "hollow").open("wb") as file:
+        file.truncate(2 << 40)  # and no byte of it is on the disk
+    with pytest.raises(PublishError, match="hollow cannot be read: it claims a size"):
+        hash_output(tmp_path, {}, entries=1)
     with pytest.raises(PublishError, match="gone cannot be read: No such file"):
         hash_input(tmp_path / "gone")
 
