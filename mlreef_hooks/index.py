@@ -21,6 +21,8 @@ LISTING_FIELDS = (
     "namespace", "name", "kind", "version", "title", "description", "inputs", "outputs",
     "visibility", "yanked", "updated_at",
 )  # fmt: skip
+# What a search asks for as well; lines of older programs have none of them.
+_FOUND_BY = ("repository", "author", "tags")
 # Of a version; all others never change.
 LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
@@ -97,6 +99,9 @@ class IndexEntry:
             "command": list(entry_command(manifest.entry_point)),
             "author": plain(manifest.author or "") or None,
             "licenses": plain(manifest.licenses or "") or None,
+            # Without any there is no such key: an image that was made before there were tags is
+            # made again bit for bit.
+            **({"tags": list(manifest.tags)} if manifest.tags else {}),
             "inputs": list(manifest.inputs),
             "outputs": list(manifest.outputs),
             "parameters": [parameter.to_json() for parameter in parameters],
@@ -254,7 +259,10 @@ def listing_line(document: Document) -> Document:
     updated_at = max(each["published_at"] for each in document["versions"])
     facts = {**document, **version, "updated_at": updated_at}
     reason = deprecation(document, version)
-    said = {"deprecated": reason} if reason else {}
+    said = {name: facts[name] for name in _FOUND_BY if facts.get(name)}
+    said |= {"base": facts["base"]["name"], "gpu": facts["resources"]["gpu"]}
+    if reason:
+        said["deprecated"] = reason
     return {name: facts[name] for name in LISTING_FIELDS} | said
 
 

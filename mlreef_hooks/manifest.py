@@ -118,7 +118,7 @@ class ModuleManifest:
     `DATA_TYPES`; `visibility` is the widest that the author wants, None where nothing is said.
     `requirements` are the requirements of the tree for people, includes followed, in their order;
     `requirements_files` are the files that pip is given, by name. `base` names a base environment
-    of the site. `argparse` is true where the entry point parses its options with argparse, so that
+    of the site. `tags` are words to find it by. `argparse` is true where the entry point parses its options with argparse, so that
     it answers `--help`; `imports` are those that are sure to be needed and no files of the tree.
     """
 
@@ -141,6 +141,7 @@ class ModuleManifest:
     licenses: str | None
     argparse: bool
     imports: tuple[ExternalImport, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as the `module` object of `mlreef-hooks check --format json`."""
@@ -150,6 +151,7 @@ class ModuleManifest:
             "description": self.description,
             "kind": self.kind,
             "author": self.author,
+            "tags": list(self.tags),
             "visibility": self.visibility,
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),

@@ -18,7 +18,7 @@ from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
 
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+form_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 index_option = click.option(
     "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
 )
@@ -85,13 +85,18 @@ def _find_version(document: Document, wanted: str) -> Document:
 
 
 @click.command("list")
-@_form
+@form_option
 @index_option
 @click.pass_obj
 def list_modules(config_file: str | None, form: str, index: str | None) -> None:
     """List the modules of the index, one line each."""
     lines = open_index(load_config(config_file), index).lines()
-    click.echo(json.dumps(lines, indent=2) if form == "json" else table_of(lines))
+    click.echo(listed(lines, form))
+
+
+def listed(lines: Sequence[Document], form: str) -> str:
+    """Listing lines as `text` or `json`."""
+    return json.dumps(lines, indent=2) if form == "json" else table_of(lines)
 
 
 def table_of(lines: Sequence[Document]) -> str:
@@ -122,7 +127,7 @@ def _marks(version: Document, deprecated: str | None) -> str:
 
 @click.command("show")
 @click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
-@_form
+@form_option
 @index_option
 @click.pass_obj
 def show(config_file: str | None, module: str, form: str, index: str | None) -> None:
@@ -151,12 +156,24 @@ def page_of(document: Document, version: Document) -> str:
         "base": f"{base['name']} ({base['digest']})",
         "requires": ", ".join(version["requirements"]),
         "notes": version.get("notes", ""),
+        **_changes(document, version),
         "versions": ", ".join(map(_with_marks, document["versions"])),
         "channels": ", ".join(_channels(document)),
     }  # fmt: skip
     lines = [f"{document['namespace']}/{document['name']}"]
     lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
     return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
+
+
+def _changes(document: Document, version: Document) -> Mapping[str, str]:
+    """What changed since the version before, of an edge since the newest one; by a heading."""
+    before = previous(document, version)
+    if before is None:
+        return {}
+    lines = [change.line() for change in changes_between(before, version)]
+    more = [f"and {len(lines) - _MOST_CHANGES} more"] if len(lines) > _MOST_CHANGES else []
+    said = [*lines[:_MOST_CHANGES], *more] or ["nothing but the code"]
+    return {f"since {before['version']}": "\n".join(said)}
 
 
 def _with_marks(version: Document) -> str:
