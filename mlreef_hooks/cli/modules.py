@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.module_page import page_of
 from mlreef_hooks.cli.relay import is_others, relayed_output
-from mlreef_hooks.cli.user import find_in, listed, page_of
+from mlreef_hooks.cli.user import find_in, listed
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index_search import KIND_WORDS, NOTHING, TYPE_WORDS, Query, known, matching

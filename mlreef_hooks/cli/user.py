@@ -1,17 +1,17 @@
 """Commands for pipeline users: find a module, see it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from packaging.version import InvalidVersion, Version
 
 from mlreef_hooks.cli.configuration import load_config, user_caches
-from mlreef_hooks.columns import size
+from mlreef_hooks.cli.module_page import marks, page_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document, deprecation, find_version, newest
+from mlreef_hooks.index import Document, find_version, newest
 from mlreef_hooks.index_sources import Reader, open_folder, open_indexes
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
@@ -106,7 +106,7 @@ def table_of(lines: Sequence[Document]) -> str:
     rows = [
         (
             f"{line['namespace']}/{line['name']}",
-            line["version"] + _marks(line, line.get("deprecated")),
+            line["version"] + marks(line, line.get("deprecated")),
             line["kind"],
             plain(f"{','.join(line['inputs'])}->{','.join(line['outputs'])}"),
             plain(line["title"]),
@@ -120,11 +120,6 @@ def table_of(lines: Sequence[Document]) -> str:
     )
 
 
-def _marks(version: Document, deprecated: str | None) -> str:
-    """What a user should know of a version before anything else."""
-    return (" yanked" if version["yanked"] else "") + (" deprecated" if deprecated else "")
-
-
 @click.command("show")
 @click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
 @form_option
@@ -134,69 +129,3 @@ def show(config_file: str | None, module: str, form: str, index: str | None) -> 
     """Show a module: what it does, its parameters, its versions."""
     document, version = find_in(open_index(load_config(config_file), index), module)
     click.echo(json.dumps(document, indent=2) if form == "json" else page_of(document, version))
-
-
-def page_of(document: Document, version: Document) -> str:
-    """What people see of a module and one of its versions."""
-    image, base = version["image"], version["base"]
-    channel = version.get("channel")
-    yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
-    called = f"{channel} of {version['branch']}" if channel else version["version"] + yanked
-    reason = deprecation(document, version)
-    facts = {
-        "title": document["title"],
-        "description": document["description"],
-        "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
-        "version": called,
-        "deprecated": reason or "",
-        "published": f"{version['published_at']} by {version['published_by']}",
-        "source": f"{document['source'] or document['repository']} at {version['commit']}",
-        "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
-        "digest": image["digest"],
-        "base": f"{base['name']} ({base['digest']})",
-        "requires": ", ".join(version["requirements"]),
-        "notes": version.get("notes", ""),
-        **_changes(document, version),
-        "versions": ", ".join(map(_with_marks, document["versions"])),
-        "channels": ", ".join(_channels(document)),
-    }  # fmt: skip
-    lines = [f"{document['namespace']}/{document['name']}"]
-    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
-    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
-
-
-def _changes(document: Document, version: Document) -> Mapping[str, str]:
-    """What changed since the version before, of an edge since the newest one; by a heading."""
-    before = previous(document, version)
-    if before is None:
-        return {}
-    lines = [change.line() for change in changes_between(before, version)]
-    more = [f"and {len(lines) - _MOST_CHANGES} more"] if len(lines) > _MOST_CHANGES else []
-    said = [*lines[:_MOST_CHANGES], *more] or ["nothing but the code"]
-    return {f"since {before['version']}": "\n".join(said)}
-
-
-def _with_marks(version: Document) -> str:
-    marks = ", ".join(_marks(version, version.get("deprecated")).split())
-    return f"{version['version']} ({marks})" if marks else str(version["version"])
-
-
-def _channels(document: Document) -> Iterator[str]:
-    for name, channel in document.get("channels", {}).items():
-        yield f"{name} ({channel['commit'][:7]} of {channel['branch']}, {channel['published_at']})"
-
-
-def _words(words: Sequence[str]) -> str:
-    return ", ".join(words) or "nothing"
-
-
-def _parameter_line(parameter: Document) -> str:
-    facts = [parameter["type"]]
-    if parameter["required"]:
-        facts.append("required")
-    if parameter["default"] is not None:
-        facts.append(f"default {json.dumps(parameter['default'])}")
-    if parameter["choices"] is not None:
-        facts.append("one of " + ", ".join(map(str, parameter["choices"])))
-    said = f"{parameter['name']} ({', '.join(facts)})  {parameter['description']}"
-    return f"  {plain(said)}"
