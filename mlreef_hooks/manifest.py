@@ -118,8 +118,9 @@ class ModuleManifest:
     `DATA_TYPES`; `visibility` is the widest that the author wants, None where nothing is said.
     `requirements` are the requirements of the tree for people, includes followed, in their order;
     `requirements_files` are the files that pip is given, by name. `base` names a base environment
-    of the site. `tags` are words to find it by. `argparse` is true where the entry point parses its options with argparse, so that
+    of the site. `argparse` is true where the entry point parses its options with argparse, so that
     it answers `--help`; `imports` are those that are sure to be needed and no files of the tree.
+    `tags` are words to find it by.
     """
 
     name: str

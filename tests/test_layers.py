@@ -163,7 +163,8 @@ LIBRARIES = {
     "packaging": "base_reading builders.built_wheel cli.user contract image image_label"
     " image_search index jobs push required_package restored_entry retention verification"
     " version_promise wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
-    " wheels.sources wheels.wanted",
+    " wheels.sources wheels.wanted"
+    " published_changes",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",

@@ -71,8 +71,8 @@ def _resources(resources: Document) -> str:
 
 
 def _with_marks(version: Document) -> str:
-    marks = ", ".join(marks(version, version.get("deprecated")).split())
-    return f"{version['version']} ({marks})" if marks else str(version["version"])
+    said = ", ".join(marks(version, version.get("deprecated")).split())
+    return f"{version['version']} ({said})" if said else str(version["version"])
 
 
 def _channels(document: Document) -> Iterator[str]:
