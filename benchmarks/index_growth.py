@@ -97,8 +97,8 @@ class Grown:
         assert self.index.add(entry, files, lambda: "public")
 
     def search(self) -> None:
-        """Search by words."""
-        assert command(self, "list")
+        """Search by a word and facts."""
+        assert command(self, "search", "noise", "--input", "IMAGE", "--gpu", "--base", "default")
 
     def show(self) -> None:
         """Show a module."""

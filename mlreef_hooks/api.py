@@ -18,8 +18,8 @@ from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
+from mlreef_hooks.index_search import KIND_WORDS, TYPE_WORDS, Query, known, matching
 from mlreef_hooks.manifest import Parameter
-from mlreef_hooks.reader_index import matching
 from mlreef_hooks.run_filters import RunFilter
 from mlreef_hooks.run_record import RunRecord
 from mlreef_hooks.run_values import read_values
@@ -61,9 +61,30 @@ class Index:
         """All modules of the index, by namespace and name."""
         return self._listed(self._index.lines())
 
-    def search(self, *words: str) -> list["ListedModule"]:
-        """The modules that hold each word in a name, title, description, kind or data type."""
-        return self._listed(matching(self._index.lines(), words))
+    def search(
+        self,
+        *words: str,
+        kind: str = "",
+        inputs: Sequence[str] = (),
+        outputs: Sequence[str] = (),
+        author: str = "",
+        tags: Sequence[str] = (),
+        base: str = "",
+        gpu: bool | None = None,
+    ) -> list["ListedModule"]:
+        """The modules that hold each word in a name, title, description, kind, data type, author
+        or tag, and are what else is asked for.
+
+        `inputs` and `outputs` are data types such as `["IMAGE"]`. PublishError where a kind or a
+        data type is none.
+        """
+        query = Query(
+            words=words, kind=_known("kind", kind, KIND_WORDS) if kind else "",
+            inputs=[_known("data type", word, TYPE_WORDS) for word in inputs],
+            outputs=[_known("data type", word, TYPE_WORDS) for word in outputs],
+            author=author, tags=tags, base=base, gpu=gpu,
+        )  # fmt: skip
+        return self._listed(matching(self._index.lines(), query))
 
     def runs(self, module: str = "") -> list[RunRecord]:
         """The recorded runs of this account, the oldest first; those of a module or its version."""
@@ -163,6 +184,13 @@ class Module:
                 f"see what it printed; its record is {runner.store.path_of(record)}",
             )
         return record
+
+
+def _known(what: str, word: str, words: Mapping[str, str]) -> str:
+    try:
+        return known(word, words)
+    except ValueError as error:
+        raise PublishError(f"{word!r} is no {what}", str(error)) from None
 
 
 def _with_engine(config: Config, engine: str | None) -> Config:

@@ -32,34 +32,58 @@ def count_lines(content: bytes) -> int:
 def change_line(form: Form, content: bytes, name: str, line: bytes) -> bytes | None:
     """The file with `line` as the entry of a name, or (it is empty) without one of that name.
 
-    Empty where no entry is left, as is a file that is not there; None where it has another form.
+    Empty where no entry is left, as is a file that is not there; None where it has another form,
+    as far as that was looked at.
     """
     if content in (b"", write_lines(form, ())):
         return write_lines(form, [line]) if line else b""
     first, end = len(form.head) + 1, len(content) - len(form.tail) - 1
     if not (content.startswith(form.head + b"\n") and content[end - 1 :] == _end(form)):
         return None
-    begin = b"\n" + form.begin + name.encode() + b'"'
-    found = content.find(begin, first - 1, end) + 1
-    start = found or _place(form, content, first, end, name.encode())
-    behind = content.find(b"\n", start) + 1 if found else start
-    # each entry but the last one ends with a comma
-    before = content[first : end - 1 if start == end else start - 2]
-    entries = (before, line, content[behind : end - 1])
-    left = [each for each in entries if each]
-    return write_lines(form, left) if left else b""
+    start = _place(form, content, first, end, name.encode())
+    if start is None:
+        return None
+    if content.startswith(form.begin + name.encode() + b'"', start):
+        behind = content.find(b"\n", start) + 1
+    elif not line:
+        return content
+    else:
+        behind = start
+    return _spliced(content, (first, start, behind, end), line)
+
+
+def _spliced(content: bytes, places: tuple[int, int, int, int], line: bytes) -> bytes:
+    """The file with a line (or none) from `start` up to `behind`; entries are from `first` up to
+    `end`, and each but the last one ends with a comma.
+    """
+    first, start, behind, end = places
+    if behind < end:
+        line = line + b",\n" if line else b""
+    elif start == first:  # it is the only one
+        line = line + b"\n" if line else b""
+        if not line:
+            return b""
+    else:  # it is the last one now
+        start -= 2 if start < end else 1
+        line = b",\n" + line + b"\n" if line else b"\n"
+    whole = memoryview(content)
+    return b"".join((whole[:start], line, whole[behind:]))
 
 
 def _end(form: Form) -> bytes:
     return b"\n" + form.tail + b"\n"
 
 
-def _place(form: Form, content: bytes, low: int, high: int, name: bytes) -> int:
-    """Where the entry of a name belongs: the start of the first one behind it, or the end."""
+def _place(form: Form, content: bytes, low: int, high: int, name: bytes) -> int | None:
+    """Where the entry of a name stands or belongs: the start of the first one that is not before
+    it, or the end. None where it meets a line that is no entry.
+    """
     while low < high:
         middle = (low + high) // 2
         start = max(low, content.rfind(b"\n", low, middle) + 1)
         begin = start + len(form.begin)
+        if not content.startswith(form.begin, start):
+            return None
         if content[begin : content.find(b'"', begin)] < name:
             low = content.find(b"\n", middle) + 1
         else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.index_lines import Form, change_line, count_lines, write_lines
 from tests.index_entries import make_entry
@@ -61,23 +62,25 @@ def test_a_file_without_entries_is_json() -> None:
 
 def test_a_publish_reads_no_line_of_another_module(tmp_path: Path) -> None:
     index = IndexFiles(tmp_path)
-    for name in ("a", "b", "c"):
+    for name in "abcdefg":
         index.add(make_entry("1.0", name=name).document())
     listing, entrance = tmp_path / "public/listing/vision.json", tmp_path / "public/index.json"
     lines = listing.read_bytes().split(b"\n")
-    assert [json.loads(line.rstrip(b","))["name"] for line in lines[1:-2]] == ["a", "b", "c"]
+    assert [json.loads(line.rstrip(b","))["name"] for line in lines[1:-2]] == [*"abcdefg"]
     listing.write_bytes(b"\n".join([lines[0], lines[1], b"unread,", *lines[3:]]))
     document = tmp_path / "public/modules/vision/b.json"
     whole = document.read_bytes()
     document.write_bytes(b"unread")
-    index.add(make_entry("2.0", name="c").document())
+    index.add(make_entry("2.0", name="g").document())
     assert listing.read_bytes().split(b"\n")[2] == b"unread,"
-    assert b'"version": "2.0"' in listing.read_bytes().split(b"\n")[3]
-    assert json.loads(entrance.read_bytes())["namespaces"]["vision"]["modules"] == 3
+    assert b'"version": "2.0"' in listing.read_bytes().split(b"\n")[7]
+    assert json.loads(entrance.read_bytes())["namespaces"]["vision"]["modules"] == 7
+    with pytest.raises(PublishError, match=r"vision\.json is not JSON"):
+        index.add(make_entry("2.0", name="a").document())
     document.write_bytes(whole)
     listing.write_bytes(listing.read_bytes().replace(b"unread,\n", b""))
     index.mend("vision", "b")
-    assert [line["name"] for line in index.lines()] == ["a", "b", "c"]
+    assert [line["name"] for line in index.lines()] == [*"abcdefg"]
 
 
 def test_an_index_of_an_older_program_goes_on(tmp_path: Path) -> None:

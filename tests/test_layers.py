@@ -23,11 +23,12 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
     " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading change code_layers columns command_line gate_report image"
-    " image_label image_name image_plan index index_check index_claims oci provenance"
-    " index_lines index_search image_progress run_filters run_metrics run_record run_values"
-    " parameter_changes provenance_check registry_url report retention sbom version_changes"
-    " wheels.facts wheels.lock wheels.platform"
+    "writing": "base_facts base_reading change code_layers columns command_line contract"
+    " gate_report image image_label image_name image_plan index index_check index_claims oci"
+    " provenance parameter_changes provenance_check registry_url report retention sbom"
+    " version_changes version_promise wheels.facts wheels.lock wheels.platform"
+    " index_lines index_search published_changes"
+    " image_progress run_filters run_metrics run_record run_values"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
@@ -43,11 +44,10 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
     " answer_cache index_http index_ssh web_files web_login",
-    "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
-    " image_collection image_place intake placement plan publish reader_index receive reindexing"
-    " restored_entry site sweep verification withdrawal work"
-    " index_sources"
-    " recorded_run",
+    "flow": "attestation audience checking collection contract_check doctor.* edge gate"
+    " gate_placement image_collection image_place intake placement plan publish reader_index"
+    " receive reindexing restored_entry site sweep verification withdrawal work"
+    " index_sources recorded_run",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -164,10 +164,11 @@ LIBRARIES = {
     "dulwich": "object_store",
     "matplotlib": "run_plot",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
-    " jobs push required_package restored_entry retention verification"
-    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
-    " wheels.sources wheels.wanted",
+    "packaging": "base_reading builders.built_wheel cli.user contract image image_label"
+    " image_search index jobs push required_package restored_entry retention verification"
+    " version_promise wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
+    " wheels.sources wheels.wanted"
+    " published_changes",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",

@@ -399,7 +399,10 @@ def test_a_module_is_run_from_python(
     assert (module.name, module.version) == ("demo/act", "1.0.0")
     assert module.versions == ["2.0.0rc1", "1.1.0", "1.0.0"]
     assert module.parameters["count"].type == "integer"
-    assert [each.name for each in index.search("text", "act")] == ["act"]
+    assert [each.name for each in index.search("act", kind="operation", inputs=["text"])] == ["act"]
+    assert index.search("act", gpu=True) == []
+    with pytest.raises(PublishError, match="'TXT' is no data type"):
+        index.search(inputs=["TXT"])
     record = module.run(
         input={"left": tmp_path / "in", "right": site.config}, output=tmp_path / "out",
         action="show", count=3, parameters={"words": ("a", tmp_path)},

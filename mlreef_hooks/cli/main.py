@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "gc": "upkeep:gc",
     "check": "author:check",
     "list": "user:list_modules",
+    "search": "search:search",
     "show": "user:show",
     "run": "run:run",
     "runs": "runs:runs",
