@@ -304,6 +304,7 @@ class IndexFiles:
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
             yield self._module_path(audience_of(visibility, namespace), namespace, name)
+        yield self.root / module_place(namespace, name)  # in a copy of one audience
 
 
 def _some_document(folder: Path) -> Document | None:

@@ -7,6 +7,7 @@ import netrc
 import os
 import re
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
 from mlreef_hooks.config import Index
@@ -32,8 +33,11 @@ def authorization(url: Url, settings: Index) -> str:
 
 
 def _origins(settings: Index) -> set[tuple[bool, str, int]]:
-    places = [place for place in settings.read if re.match("https?://", place, re.IGNORECASE)]
-    return {Url.parse(place).origin for place in places}
+    found = set()
+    for place in settings.read:
+        with suppress(ValueError):  # a folder, or a git server
+            found.add(Url.parse(place).origin)
+    return found
 
 
 def _read_token(path: Path) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from mlreef_hooks.reader_index import Modules
 from mlreef_hooks.registry_url import Url
 from mlreef_hooks.web_login import authorization
 from tests.index_entries import make_entry
+from tests.support.certificates import Certificate, make_certificate
 from tests.support.processes import wait_until
 from tests.test_docs_nginx import MODULES, PASSWORD, passwords, web_server
 
@@ -143,7 +145,9 @@ Answers = Mapping[str, tuple[int, Mapping[str, str], bytes]]
 
 
 @contextmanager
-def scripted(answers: Answers) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def scripted(
+    answers: Answers, certificate: Certificate | None = None
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """The address of a server that answers by a table, and what it was asked, by whom."""
     asked: list[tuple[str, str]] = []
 
@@ -164,8 +168,13 @@ def scripted(answers: Answers) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.path, certificate.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        scheme = "https" if certificate else "http"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
 
 
@@ -224,6 +233,25 @@ def test_a_server_that_is_not_to_be_believed(index: IndexFiles, tmp_path: Path) 
                 with pytest.raises(PublishError, match=said):
                     found.find("open", "add-noise") if file == MODULE else found.lines()
             answers[file] = good
+
+
+def test_tls_by_the_certificates_of_the_site(index: IndexFiles, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    with scripted(answers_of(index), certificate) as (address, asked):
+        settings = Index(read=(address,), token=str(token), ca_bundle=str(certificate.path))
+        assert names(open_index(address, Reader(settings=settings))) == ["open"]
+        assert {who for _, who in asked} == {"Bearer secret"}
+        with pytest.raises(PublishError, match=r"the certificate of 127.* is not trusted"):
+            open_index(address).lines()
+
+
+def test_a_copy_of_one_audience(index: IndexFiles) -> None:
+    copy = open_index(index.root / "public")
+    assert names(copy) == ["open"]
+    assert copy.find("open", "add-noise") == index.find("open", "add-noise")
+    assert copy.find("team", "add-noise") is None
 
 
 def test_a_listing_of_another_namespace_is_refused(index: IndexFiles, tmp_path: Path) -> None:
