@@ -26,7 +26,8 @@ LAYERS = {
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
-    " wheels.pylock wheels.sources wheels.wanted",
+    " wheels.pylock wheels.sources wheels.wanted"
+    " image_progress run_metrics run_record run_values",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
@@ -39,10 +40,14 @@ LAYERS = {
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
-    " wheels.wheel_file working_tree",
+    " wheels.wheel_file working_tree"
+    " index_cache index_http index_ssh"
+    " file_hashes run_store",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
-    " restored_entry site sweep verification withdrawal work",
+    " restored_entry site sweep verification withdrawal work"
+    " index_sources"
+    " recorded_run",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -97,6 +102,8 @@ EDGES = {
     "hook_setting": "git git_settings",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
+    "index_cache": "durable_files",
+    "index_http": "index_cache registry_http servers.web",
     "index_files": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
@@ -107,7 +114,7 @@ EDGES = {
     "index_repair": "durable_files index_audience index_document index_files",
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
-    "module_run": "bases builders.into_engine container engine oci_layout",
+    "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "push_option_setting": "git_settings",
@@ -135,6 +142,7 @@ EDGES = {
     " servers.gitolite_access servers.web",
     "servers.web": "registry_http",
     "state_files": "durable_files job_log wheels.unfinished",
+    "run_store": "durable_files process",
     "service_files": "account durable_files",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
@@ -164,10 +172,10 @@ LIBRARIES = {
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
-    "http": "registry_http servers.web wheels.access",
+    "http": "index_http registry_http servers.web wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
-    "ssl": "doctor.machine registry_http servers.web wheels.access",
-    "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
+    "ssl": "doctor.machine index_http registry_http servers.web wheels.access",
+    "subprocess": "base_image index_ssh cli.worker docker_credentials doctor.hook engine_ssh git"
     " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
     " wheels.bytecode wheels.resolution",
 }

@@ -25,6 +25,11 @@ def user_caches() -> Path:
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
+def user_runs() -> Path:
+    """The folder of the records of this user's runs."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "runs"
+
+
 def default_state() -> Path:
     """The state folder where the configuration names none."""
     return (

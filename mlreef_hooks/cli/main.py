@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "author:check",
     "list": "user:list_modules",
     "show": "user:show",
-    "run": "user:run",
+    "run": "run:run",
     "verify": "verify:verify",
     "modules": "modules:modules",
     "documents": "documents:documents",

@@ -15,9 +15,10 @@ import click
 
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.relay import is_others, relayed_output
-from mlreef_hooks.cli.user import find_in, open_index, page_of, table_of
+from mlreef_hooks.cli.user import find_in, page_of, table_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.index_sources import open_folder
 from mlreef_hooks.reader_index import Documents, Modules, ReaderIndex, matching
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.people import ACCESS
@@ -73,7 +74,7 @@ def modules(config_file: str | None, user: str, server: str) -> None:
 def _modules(config: Config, config_file: str | None) -> Modules:
     """All modules; where a service publishes, those that it shows this account."""
     if not is_others(config):
-        return open_index(config, None)
+        return open_folder(config.index_path)
     return Documents(json.loads(relayed_output(config, config_file, ["documents"])))
 
 
