@@ -80,7 +80,7 @@ class _Check:
         self._findings = findings
 
     def resolve(self, step: Step) -> ResolvedStep | None:
-        """The step with its version and values, None with findings where there is no such module."""
+        """The step with its version and values; None, with findings, where there is no module."""
         line = self._lines.of("step", step.number, "module")
         try:
             document, version = self._find(step.module)
@@ -116,7 +116,7 @@ class _Check:
                 self._add_unknown(line, name, parameters)
                 continue
             try:
-                values |= read_values([parameter], (), given={parameter["name"]: value})
+                values |= read_values([parameter], {}, given={parameter["name"]: value})
             except PublishError as error:
                 self._findings.add(line, error.message, error.hint)
         self._add_missing(step, parameters)
@@ -143,8 +143,9 @@ class _Check:
         """Findings where what a step gets is not what its module takes."""
         line = self._lines.of("step", step.step.number, "input")
         sources = step.step.source_names()
+        takes = f"{step.module} takes {_words(step.version['inputs'])}"
         if not sources and not step.takes_nothing:
-            said = f"{step.name} has no input, and {step.module} takes {_words(step.version['inputs'])}"
+            said = f"{step.name} has no input, and {takes}"
             self._findings.add(line, said, 'write input = "..."')
         if sources and step.takes_nothing:
             self._findings.add(line, f"{step.module} takes no data", "leave out its input")
@@ -154,7 +155,7 @@ class _Check:
             if name in steps:
                 made = steps[name].version["outputs"]
             if not _fits(made, step.version["inputs"]):
-                said = f"{name} is {_words(made)}, and {step.module} takes {_words(step.version['inputs'])}"
+                said = f"{name} is {_words(made)}, and {takes}"
                 self._findings.add(line, said, "put a step between them, or take another module")
 
 
@@ -166,4 +167,4 @@ def _fits(made: list[str], taken: list[str]) -> bool:
 
 
 def _words(words: list[str]) -> str:
-    return ", ".join(words) or "nothing"
+    return ", ".join(words) or "any data"

@@ -38,6 +38,8 @@ def _faults(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
         yield from _input_faults(pipeline, step)
     steps = [step.name for step in pipeline.steps]
     for name, source in pipeline.outputs.items():
+        if name in pipeline.inputs:
+            yield ("outputs", name), f"{name} is the name of an input too", "rename one of them"
         if source not in steps:
             said = f"there is no step {source}"
             yield ("outputs", name), said, did_you_mean(source, steps)

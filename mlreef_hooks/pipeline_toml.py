@@ -41,9 +41,7 @@ def read_pipeline(content: bytes, findings: Findings) -> PipelineFile | None:
     if findings.errors:
         return None
     outputs = pipeline.outputs or _ends(pipeline)
-    ordered = Pipeline(
-        title=pipeline.title, inputs=pipeline.inputs, steps=steps, outputs=outputs
-    )
+    ordered = Pipeline(title=pipeline.title, inputs=pipeline.inputs, steps=steps, outputs=outputs)
     return PipelineFile(pipeline=ordered, lines=lines)
 
 

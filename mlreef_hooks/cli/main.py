@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "list": "user:list_modules",
     "show": "user:show",
     "run": "run:run",
+    "export": "export:export",
     "verify": "verify:verify",
     "modules": "modules:modules",
     "documents": "documents:documents",
