@@ -28,7 +28,7 @@ FORMATS = ("cwl", "gitlab-ci", "trs")
     help="A parameter of the module, where the format holds values.",
 )  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), help="The file, or the folder for trs.")
-@click.option("--url", default="", help="Where the folder of an audience will be served, for trs.")
+@click.option("--url", default="", help="The address of the output folder, for trs.")
 @index_option
 @click.pass_obj
 def export(
@@ -101,7 +101,7 @@ def _write_registry(config_file: str | None, place: str | None, output: Path, ur
         audience = audience_of(document["visibility"], document["namespace"])
         audiences.setdefault(audience, []).append(document)
     files = {
-        audience: registry_files(documents, audience, url.rstrip("/"))
+        audience: registry_files(documents, audience, url and f"{url.rstrip('/')}/{audience}")
         for audience, documents in audiences.items()
     }
     write_audiences(output, files, (ROOT, CWLTOOL_ROOT))

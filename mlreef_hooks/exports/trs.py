@@ -1,6 +1,6 @@
 """GA4GH TRS v2 (https://ga4gh.github.io/tool-registry-service-schemas/): an index as static files.
 
-A tool's id is its module's name with `~` in place of each `/`: a server reads `%2F` as `/`, and then
+A tool's id is its module's name with `~` for each `/`: a server reads `%2F` as `/`, and then
 one module's files could stand in the place of another's.
 """
 
