@@ -1,7 +1,7 @@
 """A pipeline: steps that are modules, what goes into each, and what comes out; and its findings."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,14 @@ class Pipeline:
     inputs: Mapping[str, str]
     steps: tuple[Step, ...]
     outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineFile:
+    """A file that was read: the pipeline, and what tells the line of each key."""
+
+    pipeline: Pipeline
+    line_of: Callable[..., int]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,8 @@ from mlreef_hooks.command_line import missing_parameters, unknown
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, deprecation, named
 from mlreef_hooks.manifest import REQUIRED_PATHS, python_name
-from mlreef_hooks.pipeline import Findings, Pipeline, Step
-from mlreef_hooks.pipeline_toml import PipelineFile
+from mlreef_hooks.pipeline import Findings, Pipeline, PipelineFile, Step
 from mlreef_hooks.run_values import read_values
-from mlreef_hooks.toml_lines import KeyLines
 
 _ANY, _NOTHING = "ANY", "NONE"
 Find = Callable[[str], tuple[Document, Document]]
@@ -60,8 +58,8 @@ def resolve_pipeline(file: PipelineFile, find: Find, findings: Findings) -> Reso
     PublishError with a hint; findings where something would not run.
     """
     pipeline = file.pipeline
-    check = _Check(file.lines, find, findings)
-    found = [check.resolve(step) for step in pipeline.steps]
+    check = _Check(file.line_of, find, findings)
+    found = [check.resolve(step) for step in pipeline.steps if step.module]
     steps = {step.name: step for step in found if step is not None}
     for step in steps.values():
         check.data_types(step, pipeline, steps)
@@ -74,14 +72,14 @@ def resolve_pipeline(file: PipelineFile, find: Find, findings: Findings) -> Reso
 
 
 class _Check:
-    def __init__(self, lines: KeyLines, find: Find, findings: Findings) -> None:
-        self._lines = lines
+    def __init__(self, line_of: Callable[..., int], find: Find, findings: Findings) -> None:
+        self._line_of = line_of
         self._find = find
         self._findings = findings
 
     def resolve(self, step: Step) -> ResolvedStep | None:
         """The step with its version and values; None, with findings, where there is no module."""
-        line = self._lines.of("step", step.number, "module")
+        line = self._line_of("step", step.number, "module")
         try:
             document, version = self._find(step.module)
         except PublishError as error:
@@ -110,7 +108,7 @@ class _Check:
         by_name = {python_name(each["name"]): each for each in parameters}
         values: dict[str, Any] = {}
         for name, value in step.parameters.items():
-            line = self._lines.of("step", step.number, "parameters", name)
+            line = self._line_of("step", step.number, "parameters", name)
             parameter = by_name.get(python_name(name))
             if parameter is None or python_name(name) in map(python_name, REQUIRED_PATHS):
                 self._add_unknown(line, name, parameters)
@@ -133,7 +131,7 @@ class _Check:
         missing = missing_parameters(parameters, named_, REQUIRED_PATHS)
         for word in missing:
             name = word.removeprefix("-p ").partition("=")[0]
-            line = self._lines.of("step", step.number, "parameters")
+            line = self._line_of("step", step.number, "parameters")
             said = f"{step.name} lacks the parameter {name}"
             self._findings.add(line, said, f"write {name} = ... under [step.parameters]")
 
@@ -141,7 +139,7 @@ class _Check:
         self, step: ResolvedStep, pipeline: Pipeline, steps: Mapping[str, ResolvedStep]
     ) -> None:
         """Findings where what a step gets is not what its module takes."""
-        line = self._lines.of("step", step.step.number, "input")
+        line = self._line_of("step", step.step.number, "input")
         sources = step.step.source_names()
         takes = f"{step.module} takes {_words(step.version['inputs'])}"
         if not sources and not step.takes_nothing:

@@ -9,7 +9,9 @@ from mlreef_hooks.toml_lines import KeyLines
 
 
 def order_steps(pipeline: Pipeline, lines: KeyLines, findings: Findings) -> tuple[Step, ...]:
-    """The steps, each after those whose data it takes; findings where there is no such order."""
+    """The steps, each after those whose data it takes; as the file has them, with findings, where
+    there is no such order.
+    """
     for place, message, hint in _faults(pipeline):
         findings.add(lines.of(*place), message, hint)
     steps = {step.name: step for step in pipeline.steps}
@@ -18,20 +20,21 @@ def order_steps(pipeline: Pipeline, lines: KeyLines, findings: Findings) -> tupl
         for name, step in steps.items()
     }
     try:
-        return tuple(steps[name] for name in TopologicalSorter(graph).static_order())
+        ordered = tuple(steps[name] for name in TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = error.args[1]
         line = lines.of("step", steps[circle[0]].number, "input")
         said = f"the steps go round in a circle: {' <- '.join(circle)}"
         findings.add(line, said, "let one of them take its data from elsewhere")
-        return ()
+        return pipeline.steps
+    return ordered if len(ordered) == len(pipeline.steps) else pipeline.steps
 
 
 def _faults(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
     """The place of each fault, what is wrong there, and what to do."""
     seen = set(pipeline.inputs)
     for step in pipeline.steps:
-        if step.name in seen:
+        if step.name and step.name in seen:
             place: Place = ("step", step.number, "name")
             yield place, f"{step.name} is the name of something else too", "rename one of them"
         seen.add(step.name)
@@ -40,7 +43,7 @@ def _faults(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
     for name, source in pipeline.outputs.items():
         if name in pipeline.inputs:
             yield ("outputs", name), f"{name} is the name of an input too", "rename one of them"
-        if source not in steps:
+        if source and source not in steps:
             said = f"there is no step {source}"
             yield ("outputs", name), said, did_you_mean(source, steps)
     yield from _unused(pipeline)
@@ -64,6 +67,6 @@ def _unused(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
             yield ("inputs", name), f"no step takes the input {name}", "use it, or leave it out"
     wanted = taken | {*pipeline.outputs.values()}
     for step in pipeline.steps:
-        if pipeline.outputs and step.name not in wanted:
+        if pipeline.outputs and step.name and step.name not in wanted:
             said = f"what {step.name} makes is no output, and no step takes it"
             yield ("step", step.number), said, "name it under [outputs], or leave the step out"

@@ -2,11 +2,20 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from mlreef_hooks.manifest import DATA_TYPES
-from mlreef_hooks.pipeline import NAME, NAME_HINT, Findings, Pipeline, Place, Sources, Step
+from mlreef_hooks.pipeline import (
+    NAME,
+    NAME_HINT,
+    Findings,
+    Pipeline,
+    PipelineFile,
+    Place,
+    Sources,
+    Step,
+)
 from mlreef_hooks.pipeline_order import order_steps
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.toml_lines import KeyLines
@@ -19,30 +28,19 @@ _STEP_KEYS = ("name", "module", "input", "parameters")
 _SHOWN = 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineFile:
-    """A file that was read: the pipeline, and where each key stands."""
-
-    pipeline: Pipeline
-    lines: KeyLines
-
-
 def read_pipeline(content: bytes, findings: Findings) -> PipelineFile | None:
-    """The pipeline in a file; None, with findings, where there is an error in it."""
+    """What a file says, as far as it can be read; None, with findings, where it is no TOML.
+
+    With errors among the findings it is no pipeline that could run.
+    """
     document = _read_document(content, findings)
     if document is None:
         return None
     value, lines = document
-    reading = _Reading(value, lines, findings)
-    pipeline = reading.pipeline()
-    if findings.errors:
-        return None
+    pipeline = _Reading(value, lines, findings).pipeline()
     steps = order_steps(pipeline, lines, findings)
-    if findings.errors:
-        return None
-    outputs = pipeline.outputs or _ends(pipeline)
-    ordered = Pipeline(title=pipeline.title, inputs=pipeline.inputs, steps=steps, outputs=outputs)
-    return PipelineFile(pipeline=ordered, lines=lines)
+    ordered = replace(pipeline, steps=steps, outputs=pipeline.outputs or _ends(pipeline))
+    return PipelineFile(pipeline=ordered, line_of=lines.of)
 
 
 def _ends(pipeline: Pipeline) -> dict[str, str]:
@@ -128,6 +126,7 @@ class _Reading:
         if word not in DATA_TYPES:
             hint = did_you_mean(word, list(DATA_TYPES))
             self._add(place, f"{str(value)[:_SHOWN]!r} is not a type of data", hint)
+            return "ANY"  # one finding is enough
         return word
 
     def _step_name(self, place: Place, value: Any) -> str:

@@ -19,15 +19,18 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest plain_text"
-    " problems push tree tree_entry visibility wheels.place",
+    " problems push tree tree_entry visibility wheels.place"
+    " pipeline",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation"
+    " pipeline_order pipeline_toml",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted"
-    " image_progress run_metrics run_record run_values",
+    " image_progress run_metrics run_record run_values"
+    " exports.* pipeline_check",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
@@ -42,12 +45,14 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
     " index_cache index_http index_ssh"
-    " file_hashes run_store",
+    " file_hashes run_store"
+    " export_files pipeline_outputs step_cache",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work"
     " index_sources"
-    " recorded_run",
+    " recorded_run"
+    " pipeline_run",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -92,6 +97,7 @@ EDGES = {
     "engine_pool": "durable_files engine",
     "event_log": "durable_files",
     "engine_collection": "engine engine_image",
+    "export_files": "durable_files index_audience",
     "folder_memory": "durable_files",
     "gate_setting": "git_settings",
     "git": "account git_objects",
@@ -117,6 +123,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "pipeline_outputs": "durable_files wheels.unfinished",
     "push_option_setting": "git_settings",
     "registry_referrers": "registry",
     "registry": "registry_blobs registry_http registry_session",
@@ -144,6 +151,7 @@ EDGES = {
     "state_files": "durable_files job_log wheels.unfinished",
     "run_store": "durable_files process",
     "service_files": "account durable_files",
+    "step_cache": "durable_files file_hashes wheels.unfinished",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
@@ -164,7 +172,8 @@ LIBRARIES = {
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
     " jobs push required_package restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
-    " wheels.sources wheels.wanted",
+    " wheels.sources wheels.wanted"
+    " exports.trs",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",

@@ -8,14 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import toml
 
 from tests.support.git import Author, remote_lines
-from tests.support.processes import PATH, accepts, daemon, find_program, free_port
+from tests.support.processes import PATH, accepts, daemon, free_port
+from tests.support.publishing import publish
 from tests.support.site import GitSite
 from tests.support.slurm import NODES, slurm_cluster
 
@@ -28,6 +30,40 @@ PROJECTS = (
     ROOT / "tests" / "projects" / "photo-edges",
     ROOT / "examples" / "side-by-side",
 )
+SAY = """\
+import argparse, json
+from pathlib import Path
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="$(inputs) ${return 1} %s {{ x }} $[[ y ]]")
+    parser.add_argument("--input-path", required=True, help="$(exit) 100%%")
+    parser.add_argument("--output-path", required=True)
+    parser.add_argument("--text", default="$(default)", help="${ x }")
+    parser.add_argument("--number", type=int)
+    parser.add_argument("--share", type=float)
+    parser.add_argument("-d", "--deep", type=int, nargs=2)
+    parser.add_argument("--word", action="append")
+    parser.add_argument("--mode", choices=["a", "b/c", "$(d)"])
+    parser.add_argument("--loud", action="store_true")
+    parser.add_argument("--cold", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("names", nargs="*")
+    args = vars(parser.parse_args())
+    target = Path(args.pop("output_path"), "seen.json")
+    del args["input_path"]
+    target.write_text(json.dumps(args, default=str))
+"""
+WILD = """$(inputs.data) ${return 1} \\$(x) `id` $HOME "q" 'p' $[[ x ]] {{ y }} %s ; \u2603\n# e"""
+GIVEN: Mapping[str, Any] = {
+    "text": WILD,
+    "number": -3,
+    "share": 0.000001,
+    "deep": [4, 5],
+    "word": ["--not-an-option", WILD, ""],
+    "mode": "$(d)",
+    "loud": True,
+    "cold": False,
+    "names": ["-x", "$include", WILD],
+}
 SECONDS = 300
 Hashes = Mapping[str, str]
 
@@ -158,3 +194,128 @@ def test_toil_on_a_slurm_cluster_makes_the_same(
         logs = [(folder / "cluster" / f"{node}.log").read_text() for node in NODES]
     assert outputs_of(done) == ours
     assert any("Launching batch job" in log or "task_p_slurmd_batch_request" in log for log in logs)
+
+
+# what is run again
+
+
+def test_a_step_runs_again_where_something_changed(
+    site: GitSite, photos: Path, ours: Mapping[str, Hashes], tmp_path: Path
+) -> None:
+    output, file = tmp_path / "out", tmp_path / "pipeline.toml"
+    again = run_pipeline(site, photos, output)
+    assert [line.partition(") ")[2][:7] for line in again] == ["not run"] * 3
+    assert hashes(output / "sheets") == ours["sheets"]
+    record = json.loads((output / "pipeline.json").read_bytes())
+    digests = [site.document(f"examples/{each.name}") for each in PROJECTS]
+    assert [step["digest"] for step in record["steps"]] == [
+        each and each["versions"][0]["image"]["digest"] for each in digests
+    ]
+    assert all(step["reused"] and step["output"]["files"] == 2 for step in record["steps"])
+    file.write_text(PIPELINE.read_text().replace("invert = true", "invert = false"))
+    changed = run_pipeline(site, photos, output, file)
+    assert [line.partition(") ")[2][:7] for line in changed] == ["not run", "runs", "runs"]
+    assert hashes(output / "edges") != ours["edges"]
+
+
+# every kind of parameter, with everything that a program could take for its own
+
+
+@pytest.fixture(scope="module")
+def hostile(site: GitSite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline of a module that writes down what it was given."""
+    said = publish(site.author("demo/say"), {"say.py": SAY, "requirements.txt": ""})
+    assert "success: " in said
+    file = tmp_path_factory.mktemp("hostile") / "pipeline.toml"
+    file.write_text(toml.dumps({
+        "inputs": {"data": "ANY"},
+        "step": [{"name": "say", "module": "demo/say@1.0.0", "input": "data", "parameters": GIVEN}],
+    }))  # fmt: skip
+    return file
+
+
+def test_values_are_words_to_every_runner(
+    site: GitSite, engine: str, hostile: Path, photos: Path, tmp_path: Path
+) -> None:
+    run = ("run", "--pipeline", hostile, "--input", photos, "--output", tmp_path / "ours")
+    site.command(*run, "--cache", tmp_path / "steps")
+    seen = json.loads((tmp_path / "ours" / "say" / "seen.json").read_bytes())
+    assert {name: seen[name] for name in GIVEN} == GIVEN
+    assert cwltool_seen(site, engine, hostile, photos, tmp_path) == seen
+    assert gitlab_seen(site, hostile, photos, tmp_path / "gitlab") == seen
+
+
+def cwltool_seen(site: GitSite, engine: str, file: Path, photos: Path, folder: Path) -> Any:
+    """What the module was given by cwltool."""
+    workflow, job = folder / "hostile.cwl", folder / "job.json"
+    site.command("export", "--pipeline", file, "--to", "cwl", "--output", workflow)
+    job.write_text(json.dumps({"data": {"class": "Directory", "path": str(photos)}}))
+    done = runner(engine, "cwltool", "--outdir", folder / "cwl", workflow, job)
+    return json.loads((Path(json.loads(done.stdout)["say"]["path"]) / "seen.json").read_bytes())
+
+
+def gitlab_seen(site: GitSite, file: Path, photos: Path, folder: Path) -> Any:
+    """What the module would be given by GitLab: its lines in a shell, with our Python."""
+    folder.mkdir()
+    exported = folder / ".gitlab-ci.yml"
+    site.command("export", "--pipeline", file, "--to", "gitlab-ci", "--output", exported)
+    (job,) = [each for name, each in read_yaml(exported).items() if name.startswith("mlreef-")]
+    (folder / "data").symlink_to(photos)
+    (folder / "say.py").write_text(SAY)
+    start = f'python() {{ shift; "{sys.executable}" say.py "$@"; }}'
+    script = "\n".join(["set -eu", start, *job["script"]])
+    subprocess.run(["/bin/sh", "-c", script], cwd=folder, check=True)
+    return json.loads((folder / "mlreef" / "say" / "seen.json").read_bytes())
+
+
+def read_yaml(path: Path) -> Any:
+    """A file as PyYAML reads it, which knows YAML 1.1."""
+    code = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
+    command = [str(RUNNERS / "python"), "-c", code]
+    done = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_file_for_gitlab_fits_its_schema(site: GitSite, tmp_path: Path) -> None:
+    file, broken = tmp_path / ".gitlab-ci.yml", tmp_path / "broken.yml"
+    site.command("export", "--pipeline", PIPELINE, "--to", "gitlab-ci", "--output", file)
+    broken.write_text(file.read_text().replace("script:", "scrpt:"))
+    check = [str(RUNNERS / "check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci"]
+    check += ["--data-transform", "gitlab-ci"]
+    assert subprocess.run([*check, file], capture_output=True, check=False).returncode == 0
+    assert subprocess.run([*check, broken], capture_output=True, check=False).returncode == 1
+    jobs = read_yaml(file)
+    assert [each["job"] for each in jobs["mlreef-compare"]["needs"]] == [
+        "mlreef-noise",
+        "mlreef-edges",
+    ]
+    assert jobs["mlreef-noise"]["image"]["entrypoint"] == [""]
+    assert "@sha256:" in jobs["mlreef-noise"]["image"]["name"]
+
+
+# the registry of tools
+
+
+def test_cwltool_runs_a_module_by_its_name_and_version(
+    site: GitSite, engine: str, photos: Path, tmp_path: Path
+) -> None:
+    served, port, job = tmp_path / "served", free_port(), tmp_path / "job.json"
+    site.command("export", "--to", "trs", "--output", served)
+    values = {"input-path": {"class": "Directory", "path": str(photos)}, "amount": 0.2, "seed": 7}
+    job.write_text(json.dumps(values))
+    audience = served / "private" / "examples"
+    assert audience.stat().st_mode & 0o777 == 0o750
+    options = ["--bind", "127.0.0.1", "--directory", str(audience)]
+    command = [sys.executable, "-m", "http.server", str(port), *options]
+    with daemon(command, log=tmp_path / "log", ready=lambda: accepts(port)):
+        done = runner(
+            engine, "cwltool", "--add-ga4gh-tool-registry", f"http://127.0.0.1:{port}",
+            "--outdir", tmp_path / "out", "examples~add-noise:1.0.0", job,
+        )  # fmt: skip
+    made = outputs_of(done)["output"]
+    output = tmp_path / "ours"
+    site.command(
+        "run", "examples/add-noise@1.0.0", "--input", photos, "--output", output,
+        "-p", "amount=0.2", "-p", "seed=7",
+    )  # fmt: skip
+    assert made == hashes(output)

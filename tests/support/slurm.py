@@ -90,5 +90,3 @@ def _idle_nodes(environment: Mapping[str, str]) -> int:
         env={"PATH": PATH, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.stdout.split().count("idle")
-
-
