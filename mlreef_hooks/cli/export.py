@@ -62,7 +62,7 @@ def _pipeline_text(
 def _module_text(config_file: str | None, module: str, form: str, words: Mapping[str, Any]) -> str:
     from mlreef_hooks.exports.table import EXPORTS
     from mlreef_hooks.manifest import REQUIRED_PATHS
-    from mlreef_hooks.run_values import read_values, recorded_values
+    from mlreef_hooks.run_values import read_values
 
     document, version = find_in(open_index(load_config(config_file), words["index"]), module)
     if "version" not in version:
@@ -71,10 +71,15 @@ def _module_text(config_file: str | None, module: str, form: str, words: Mapping
     if chosen.takes_values:
         paths = dict.fromkeys(REQUIRED_PATHS, "")
         read = read_values(version["parameters"], paths, pairs=words["pairs"])
-        values = recorded_values(version["parameters"], read, paths)
+        values = {name: value for name, value in read.items() if name not in _names(paths)}
     elif words["pairs"]:
         raise click.UsageError(f"{form} takes the parameters when it is run")
     return chosen.module(document, version, values)
+
+
+def _names(paths: Mapping[str, str]) -> set[str]:
+    """The paths by either way to write them."""
+    return {*paths} | {name.replace("-", "_") for name in paths}
 
 
 def _write(text: str, output: Path | None) -> None:

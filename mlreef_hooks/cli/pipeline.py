@@ -126,9 +126,14 @@ def read_inputs(wanted: Mapping[str, str], pairs: Sequence[str]) -> dict[str, Pa
 
 
 def _keep_apart(inputs: Mapping[str, Path], output: Path) -> None:
+    """PublishError where what is written would change what is read, or lie among it."""
     for name, path in inputs.items():
-        if output.resolve() == path.resolve() or output.resolve() in path.resolve().parents:
-            raise PublishError(f"the input {name} is in the output folder", "name another folder")
+        one, other = output.resolve(), path.resolve()
+        if one.is_relative_to(other) or other.is_relative_to(one):
+            raise PublishError(
+                f"the input {name} and the output folder are one in the other",
+                "name another folder",
+            )
 
 
 def _tell(step: "ResolvedStep", reused: bool) -> None:

@@ -64,7 +64,7 @@ def _script(pipeline: ResolvedPipeline, step: ResolvedStep) -> list[str]:
         lines.append(f"mkdir -p {given}")
     if not isinstance(sources, str):
         lines += [
-            f'ln -s "$PWD/{_place(pipeline, source)}" {given}/{name}'
+            f'ln -sfn "$PWD/{_place(pipeline, source)}" {given}/{name}'
             for name, source in sources.items()
         ]
     return [*lines, _command(step, given, output)]
