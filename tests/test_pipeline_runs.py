@@ -5,18 +5,23 @@ the registry of tools that is served for cwltool; and what GitLab would run.
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toml
 
+from mlreef_hooks.exports.yaml_text import write_yaml
 from tests.support.git import Author, remote_lines
-from tests.support.processes import PATH, accepts, daemon, free_port
+from tests.support.pages import TEXTS, blocks
+from tests.support.processes import PATH, accepts, daemon, find_program, free_port
 from tests.support.publishing import publish
 from tests.support.site import GitSite
 from tests.support.slurm import NODES, slurm_cluster
@@ -296,6 +301,28 @@ def test_the_file_for_gitlab_fits_its_schema(site: GitSite, tmp_path: Path) -> N
 # the registry of tools
 
 
+@contextmanager
+def web_server(folder: Path, served: Path, port: int) -> Iterator[None]:
+    """The web server of the docs, which serves a folder."""
+    (lines,) = [
+        each.text for each in blocks(TEXTS["docs/pipelines.md"]) if each.language == "nginx"
+    ]
+    lines = lines.replace("/srv/tools/public", str(served))
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"{user} daemon off; pid {folder}/nginx.pid; events {{}} http {{ access_log off;"
+        f" {temporary} server {{ listen 127.0.0.1:{port}; {lines} }} }}"
+    )
+    command = [find_program("nginx"), "-e", "stderr", "-c", str(config)]
+    with daemon(command, log=folder / "nginx.log", ready=lambda: accepts(port)):
+        yield
+
+
 def test_cwltool_runs_a_module_by_its_name_and_version(
     site: GitSite, engine: str, photos: Path, tmp_path: Path
 ) -> None:
@@ -305,9 +332,14 @@ def test_cwltool_runs_a_module_by_its_name_and_version(
     job.write_text(json.dumps(values))
     audience = served / "private" / "examples"
     assert audience.stat().st_mode & 0o777 == 0o750
-    options = ["--bind", "127.0.0.1", "--directory", str(audience)]
-    command = [sys.executable, "-m", "http.server", str(port), *options]
-    with daemon(command, log=tmp_path / "log", ready=lambda: accepts(port)):
+    with web_server(tmp_path, audience, port):
+        url = f"http://127.0.0.1:{port}/ga4gh/trs/v2/tools"
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            listed = json.load(answer)
+        assert "examples~add-noise" in [each["id"] for each in listed]
+        place = f"{url}/examples~add-noise/versions/1.0.0/CWL/descriptor"
+        with urllib.request.urlopen(place, timeout=SECONDS) as answer:
+            assert "CommandLineTool" in json.load(answer)["content"]
         done = runner(
             engine, "cwltool", "--add-ga4gh-tool-registry", f"http://127.0.0.1:{port}",
             "--outdir", tmp_path / "out", "examples~add-noise:1.0.0", job,
@@ -319,3 +351,14 @@ def test_cwltool_runs_a_module_by_its_name_and_version(
         "-p", "amount=0.2", "-p", "seed=7",
     )  # fmt: skip
     assert made == hashes(output)
+
+
+def test_a_text_is_the_same_text_to_a_reader_of_yaml(tmp_path: Path) -> None:
+    texts = [WILD, "", "yes", "1e3", "- a", "&a *a", "\x00\x07\x7f\x85\u2028\ufeff\U0001f600", "é"]
+    document = {
+        "texts": texts,
+        "no": {"on": [], "1": {}},
+        "nested": [[1, [None, True]], {"a": "b"}],
+    }
+    (tmp_path / "a.yml").write_text(write_yaml(document), encoding="utf-8")
+    assert read_yaml(tmp_path / "a.yml") == document

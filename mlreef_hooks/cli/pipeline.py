@@ -20,6 +20,7 @@ from mlreef_hooks.problems import did_you_mean
 
 if TYPE_CHECKING:
     from mlreef_hooks.pipeline_check import ResolvedPipeline, ResolvedStep
+    from mlreef_hooks.pipeline_run import PipelineRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,6 @@ def read_file(config_file: str | None, path: Path, index: str | None) -> "Resolv
 def run_pipeline(config_file: str | None, path: Path, wishes: PipelineWishes) -> int:
     """Run a pipeline and return 0, or the exit status of the step that failed."""
     from mlreef_hooks.pipeline_outputs import Outputs
-    from mlreef_hooks.pipeline_run import PipelineRun
-    from mlreef_hooks.step_cache import StepCache
 
     pipeline = read_file(config_file, path, wishes.index)
     inputs = read_inputs(pipeline.inputs, wishes.inputs)
@@ -71,21 +70,10 @@ def run_pipeline(config_file: str | None, path: Path, wishes: PipelineWishes) ->
     _keep_apart(inputs, wishes.output_path)
     outputs = Outputs(wishes.output_path, pipeline.outputs)
     outputs.prepare()
-    bar = ImageBar(sys.stderr, quiet=wishes.quiet)
-
-    def on_output(stream: str, chunk: bytes) -> None:
-        bar.clear()
-        write_through(stream, chunk)
-
-    run = PipelineRun(
-        pipeline=pipeline,
-        inputs=inputs,
-        runner=open_runner(load_config(config_file), wishes.runs, on_output, bar),
-        cache=StepCache(wishes.cache or user_caches() / "pipelines"),
-        tell=_tell,
-    )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    bar = ImageBar(sys.stderr, quiet=wishes.quiet)
+    run = _open_run(config_file, pipeline, inputs, wishes, bar)
     record = run.begin(str(path))
     try:
         folders = run.follow(record)
@@ -97,6 +85,29 @@ def run_pipeline(config_file: str | None, path: Path, wishes: PipelineWishes) ->
     if record.error:
         click.echo(f"error: {plain(record.error)}", err=True)
     return record.status
+
+
+def _open_run(
+    config_file: str | None,
+    pipeline: "ResolvedPipeline",
+    inputs: Mapping[str, Path],
+    wishes: PipelineWishes,
+    bar: ImageBar,
+) -> "PipelineRun":
+    from mlreef_hooks.pipeline_run import PipelineRun
+    from mlreef_hooks.step_cache import StepCache
+
+    def on_output(stream: str, chunk: bytes) -> None:
+        bar.clear()
+        write_through(stream, chunk)
+
+    return PipelineRun(
+        pipeline=pipeline,
+        inputs=inputs,
+        runner=open_runner(load_config(config_file), wishes.runs, on_output, bar),
+        cache=StepCache(wishes.cache or user_caches() / "pipelines"),
+        tell=_tell,
+    )
 
 
 def read_inputs(wanted: Mapping[str, str], pairs: Sequence[str]) -> dict[str, Path]:
