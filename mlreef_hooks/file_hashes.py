@@ -15,6 +15,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.run_record import FileHash, TreeHash
 
 _CHUNK = 1 << 20
+_HOLLOW = 1 << 40  # bytes; a file that claims more, and has hardly any, is not read for hours
 Input = Path | Mapping[str, Path]  # one folder or file, or several, each below a name
 Marks = Mapping[bytes, tuple[int, ...]]
 
@@ -101,6 +102,8 @@ def _hash_file(place: bytes, path: bytes, found: os.stat_result) -> FileHash:
         )
     if not stat.S_ISREG(found.st_mode):  # a pipe, a socket: there is nothing to read
         return FileHash(path=path, kind="o", bytes=0, sha256=whole.hexdigest())
+    if found.st_size > _HOLLOW and 512 * found.st_blocks < found.st_size / 100:
+        raise OSError(errno.EFBIG, "it claims a size that it has not got", place)
     with _opened(place) as file:
         while chunk := file.read(_CHUNK):
             whole.update(chunk)

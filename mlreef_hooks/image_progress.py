@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-Report = Callable[[int, int], None]  # bytes that are there, and bytes in all; 0 where not known
+Report = Callable[[int, int], None]  # bytes that are there, and bytes in all
 _DONE = ("Pull complete", "Already exists", "Download complete", "Verifying Checksum", "Extracting")
 
 

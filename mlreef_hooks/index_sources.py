@@ -12,6 +12,7 @@ from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.reader_index import Modules
+from mlreef_hooks.registry_url import Url
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9.:\[\]-]+")  # as ssh takes it
@@ -92,8 +93,30 @@ def _by_scheme(scheme: str, text: str, reader: Reader) -> Modules:
     return openers[scheme](text, reader)
 
 
-def _over_http(url: str, reader: Reader) -> Modules:
-    raise PublishError(f"{url} cannot be read yet", "copy it, and name its folder")
+def _over_http(place: str, reader: Reader) -> Modules:
+    from mlreef_hooks.answer_cache import AnswerCache
+    from mlreef_hooks.index_http import HttpIndex
+    from mlreef_hooks.web_files import WebFiles, WebServer
+    from mlreef_hooks.web_login import authorization
+
+    settings, url = reader.settings, _address(place)
+    login = authorization(url, settings)
+    server = WebServer(url, login=login, ca_bundle=settings.ca_bundle, seconds=settings.seconds)
+    return HttpIndex(url, WebFiles(server, AnswerCache(reader.caches), reader.warn))
+
+
+def _address(place: str) -> Url:
+    """The address of a place; one with a password is refused, and not shown."""
+    try:
+        url = Url.parse(place)
+        if not re.fullmatch(r"[A-Za-z0-9/._~%+-]*", url.target):
+            raise ValueError("it has a query, or what is no part of an address")
+    except ValueError:
+        raise PublishError(
+            "what is named as the place of the index is no address of a folder",
+            "write https://HOST/PATH; passwords stand in a netrc file",
+        ) from None
+    return url
 
 
 def _over_ssh(target: str, reader: Reader) -> Modules:

@@ -166,6 +166,5 @@ def _find_image(
             f"the engine at {engine.url} does not have {image['reference']}",
             "run it on the server, or publish into a registry ([registry] prefix)",
         )
-    report(0, 0)
     engine.pull(exactly, PullProgress(report))
     return exactly

@@ -68,12 +68,11 @@ class Runner:
             raw=raw,
         )
         wanted.check_folders()
-        record = self._begun(document, wanted)
-        before = marks_of(output_path) if output_path and output_path.is_dir() else {}
         with closing(reach_engine(self.settings)) as engine:
-            return self._follow(record, wanted, before, engine)
+            record = self._begun(document, wanted, f"{engine.url} {engine.version()}")
+            return self._follow(record, wanted, engine)
 
-    def _begun(self, document: Document, wanted: ModuleRun) -> RunRecord:
+    def _begun(self, document: Document, wanted: ModuleRun, engine: str) -> RunRecord:
         version, now = wanted.version, datetime.now(UTC)
         given = wanted.input_path
         return RunRecord(
@@ -89,18 +88,17 @@ class Runner:
             arguments=tuple(wanted.arguments()),
             input=None if given is None else hash_input(given),
             started_at=_rfc3339(now),
+            engine=engine,
             platform=version["image"]["platform"],
             who=self.who,
             holder=holder(),
         )
 
-    def _follow(
-        self, record: RunRecord, wanted: ModuleRun, before: Marks, engine: Engine
-    ) -> RunRecord:
-        record = replace(record, engine=f"{engine.url} {engine.version()}")
-        self._keep(record)
-        begin = monotonic()
+    def _follow(self, record: RunRecord, wanted: ModuleRun, engine: Engine) -> RunRecord:
+        folder, begin = wanted.output_path, monotonic()
+        before = marks_of(folder) if folder and folder.is_dir() else {}
         try:
+            self._keep(record)
             status = run_module(
                 wanted, engine, self.layouts, self.settings.processes, self.on_output, self.report
             )

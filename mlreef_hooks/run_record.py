@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from mlreef_hooks.index import Document
@@ -44,7 +45,7 @@ class TreeHash:
     sha256: str
     files: int
     bytes: int
-    entries: tuple[FileEntry, ...] = ()
+    entries: tuple[FileEntry, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, path: str, files: Iterable[FileHash], *, entries: int = 0) -> Self:
@@ -122,6 +123,7 @@ class RunRecord:
                 raise ValueError(f"a record of format {document['v']!r}")
             known = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
             known |= {name: _tree(known.get(name)) for name in ("input", "output")}
+            known |= {name: tuple(known[name]) for name in ("arguments", "metrics_missing")}
             record = cls(**known)
             record._check()
         except (TypeError, KeyError, AttributeError) as error:
@@ -136,6 +138,8 @@ class RunRecord:
             raise ValueError("no record of a run: what should be text is none")
         if not all(isinstance(each, int | float) for each in (*metrics, self.seconds or 0)):
             raise ValueError("no record of a run: what should be a number is none")
+        if datetime.fromisoformat(self.started_at).tzinfo is None:
+            raise ValueError("no record of a run: the begin has no zone")
         self.parameters.items()
 
 

@@ -49,7 +49,7 @@ def publish(site: GitSite, project: Path) -> list[str]:
     return lines
 
 
-def run(site: GitSite, module: str, data: Path, *words: str) -> dict[str, bytes]:
+def run(site: GitSite, module: str, data: Path, *words: str | Path) -> dict[str, bytes]:
     """The files that a run of the module wrote, by name."""
     output = site.folder / "output"
     site.command("run", f"examples/{module}", "--input", data, "--output", output, *words)
@@ -73,11 +73,26 @@ def test_add_noise(site: GitSite, data: Path) -> None:
     assert (document["kind"], document["versions"][0]["inputs"]) == ("data-operation", ["IMAGE"])
 
 
-def test_wine_classifier(site: GitSite, data: Path) -> None:
+def test_wine_classifier(site: GitSite, data: Path, tmp_path: Path) -> None:
     assert findings(publish(site, ROOT / "examples" / "wine-classifier")) == []
-    written = run(site, "wine-classifier", data / "wine")
+    written = run(site, "wine-classifier", data / "wine", "--runs", tmp_path)
     assert sorted(written) == ["metrics.json", "model.joblib"]
-    assert json.loads(written["metrics.json"])["accuracy"] > 0.9
+    accuracy = json.loads(written["metrics.json"])["accuracy"]
+    assert accuracy > 0.9
+    run(site, "wine-classifier", data / "wine", "--runs", tmp_path, "-p", "trees=2")
+    runs = ("runs", "--runs", tmp_path, "--metric", "accuracy")
+    few, many = sorted(
+        json.loads(site.command(*runs, "--format", "json").stdout),
+        key=lambda record: record["parameters"]["trees"],
+    )
+    assert many["metrics"]["accuracy"] == accuracy != few["metrics"]["accuracy"]
+    assert [each["path"] for each in many["output"]["entries"]] == sorted(written)
+    assert many["input"] == few["input"]
+    head, *rows = site.command(*runs, "--compare").stdout.splitlines()
+    assert head.split() == ["run", "module", "state", "trees", "samples", "accuracy", "macro_f1"]
+    assert [row.split()[3] for row in rows] == ["200", "2"]
+    site.command(*runs, "--plot", tmp_path / "a.svg", "--over", "trees")
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_iris_plots(site: GitSite, data: Path) -> None:

@@ -53,6 +53,8 @@ if __name__ == "__main__":
     parser.add_argument("--cold", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("names", nargs="*")
     args = vars(parser.parse_args())
+    if args["number"] == 113:
+        raise SystemExit(3)
     target = Path(args.pop("output_path"), "seen.json")
     del args["input_path"]
     target.write_text(json.dumps(args, default=str))
@@ -248,6 +250,22 @@ def test_values_are_words_to_every_runner(
     assert {name: seen[name] for name in GIVEN} == GIVEN
     assert cwltool_seen(site, engine, hostile, photos, tmp_path) == seen
     assert gitlab_seen(site, hostile, photos, tmp_path / "gitlab") == seen
+
+
+def test_a_step_that_fails_ends_the_pipeline(
+    site: GitSite, hostile: Path, photos: Path, tmp_path: Path
+) -> None:
+    file, output = tmp_path / "pipeline.toml", tmp_path / "out"
+    step = {"module": "demo/say@1.0.0", "parameters": {"number": 113}}
+    steps = [{**step, "name": "one", "input": "data"}, {**step, "name": "two", "input": "one"}]
+    file.write_text(toml.dumps({"inputs": {"data": "ANY"}, "step": steps}))
+    run = ("run", "--pipeline", file, "--input", photos, "--output", output)
+    for _ in range(2):  # what failed is not kept
+        done = site.command(*run, "--cache", tmp_path / "steps", expect=3)
+        assert "error: the step one ended with status 3" in done.stderr
+    record = json.loads((output / "pipeline.json").read_bytes())
+    assert (record["state"], [step["status"] for step in record["steps"]]) == ("failed", [3])
+    assert [path.name for path in output.iterdir()] == ["pipeline.json"]
 
 
 def cwltool_seen(site: GitSite, engine: str, file: Path, photos: Path, folder: Path) -> Any:

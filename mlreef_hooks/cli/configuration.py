@@ -27,7 +27,8 @@ def user_caches() -> Path:
 
 def user_runs() -> Path:
     """The folder of the records of this user's runs."""
-    return _xdg("XDG_STATE_HOME", ".local/state") / "runs"
+    named = os.environ.get("MLREEF_HOOKS_RUNS")
+    return Path(named) if named else _xdg("XDG_STATE_HOME", ".local/state") / "runs"
 
 
 def default_state() -> Path:

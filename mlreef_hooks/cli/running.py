@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _STEP = 0.1  # seconds between two looks of a bar
 _WIDTH = 30
 runs_option = click.option(
-    "--runs", "runs", type=click.Path(file_okay=False, path_type=Path), envvar="MLREEF_HOOKS_RUNS",
+    "--runs", "runs", type=click.Path(file_okay=False, path_type=Path),
     help="The folder of records of runs (default: the user's own).",
 )  # fmt: skip
 
@@ -79,12 +79,12 @@ class ImageBar:
         self._shown, self._quarter, self._next = "", -1, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Take how many bytes are there, and how many there are in all (0: not known yet)."""
-        if self._quiet:
+        """Take how many bytes are there, and how many there are in all."""
+        if self._quiet or not total:
             return
         if self._terminal:
             self._draw(done, total)
-        elif (quarter := 4 * done // total if total else -1) > self._quarter:
+        elif (quarter := 4 * done // total) > self._quarter:
             self._quarter = quarter
             click.echo(f"image: {25 * quarter}% of {size(total)}", file=self._stream)
 
@@ -92,7 +92,7 @@ class ImageBar:
         if monotonic() < self._next and done < total:
             return
         self._next = monotonic() + _STEP
-        share = done / total if total else 0
+        share = done / total
         bar = ("#" * round(share * _WIDTH)).ljust(_WIDTH)
         line = f"image [{bar}] {share:4.0%} of {size(total)}"
         self._stream.write("\r" + line.ljust(len(self._shown)))

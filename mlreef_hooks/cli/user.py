@@ -1,24 +1,24 @@
 """Commands for pipeline users: find a module, see it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from packaging.version import InvalidVersion, Version
 
 from mlreef_hooks.cli.configuration import load_config, user_caches
-from mlreef_hooks.columns import size
+from mlreef_hooks.cli.module_page import marks, page_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document, deprecation, find_version, newest
+from mlreef_hooks.index import Document, find_version, newest
 from mlreef_hooks.index_sources import Reader, open_folder, open_indexes
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
 
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+form_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 index_option = click.option(
     "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
 )
@@ -85,13 +85,18 @@ def _find_version(document: Document, wanted: str) -> Document:
 
 
 @click.command("list")
-@_form
+@form_option
 @index_option
 @click.pass_obj
 def list_modules(config_file: str | None, form: str, index: str | None) -> None:
     """List the modules of the index, one line each."""
     lines = open_index(load_config(config_file), index).lines()
-    click.echo(json.dumps(lines, indent=2) if form == "json" else table_of(lines))
+    click.echo(listed(lines, form))
+
+
+def listed(lines: Sequence[Document], form: str) -> str:
+    """Listing lines as `text` or `json`."""
+    return json.dumps(lines, indent=2) if form == "json" else table_of(lines)
 
 
 def table_of(lines: Sequence[Document]) -> str:
@@ -101,7 +106,7 @@ def table_of(lines: Sequence[Document]) -> str:
     rows = [
         (
             f"{line['namespace']}/{line['name']}",
-            line["version"] + _marks(line, line.get("deprecated")),
+            line["version"] + marks(line, line.get("deprecated")),
             line["kind"],
             plain(f"{','.join(line['inputs'])}->{','.join(line['outputs'])}"),
             plain(line["title"]),
@@ -115,71 +120,12 @@ def table_of(lines: Sequence[Document]) -> str:
     )
 
 
-def _marks(version: Document, deprecated: str | None) -> str:
-    """What a user should know of a version before anything else."""
-    return (" yanked" if version["yanked"] else "") + (" deprecated" if deprecated else "")
-
-
 @click.command("show")
 @click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
-@_form
+@form_option
 @index_option
 @click.pass_obj
 def show(config_file: str | None, module: str, form: str, index: str | None) -> None:
     """Show a module: what it does, its parameters, its versions."""
     document, version = find_in(open_index(load_config(config_file), index), module)
     click.echo(json.dumps(document, indent=2) if form == "json" else page_of(document, version))
-
-
-def page_of(document: Document, version: Document) -> str:
-    """What people see of a module and one of its versions."""
-    image, base = version["image"], version["base"]
-    channel = version.get("channel")
-    yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
-    called = f"{channel} of {version['branch']}" if channel else version["version"] + yanked
-    reason = deprecation(document, version)
-    facts = {
-        "title": document["title"],
-        "description": document["description"],
-        "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
-        "version": called,
-        "deprecated": reason or "",
-        "published": f"{version['published_at']} by {version['published_by']}",
-        "source": f"{document['source'] or document['repository']} at {version['commit']}",
-        "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
-        "digest": image["digest"],
-        "base": f"{base['name']} ({base['digest']})",
-        "requires": ", ".join(version["requirements"]),
-        "notes": version.get("notes", ""),
-        "versions": ", ".join(map(_with_marks, document["versions"])),
-        "channels": ", ".join(_channels(document)),
-    }  # fmt: skip
-    lines = [f"{document['namespace']}/{document['name']}"]
-    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
-    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
-
-
-def _with_marks(version: Document) -> str:
-    marks = ", ".join(_marks(version, version.get("deprecated")).split())
-    return f"{version['version']} ({marks})" if marks else str(version["version"])
-
-
-def _channels(document: Document) -> Iterator[str]:
-    for name, channel in document.get("channels", {}).items():
-        yield f"{name} ({channel['commit'][:7]} of {channel['branch']}, {channel['published_at']})"
-
-
-def _words(words: Sequence[str]) -> str:
-    return ", ".join(words) or "nothing"
-
-
-def _parameter_line(parameter: Document) -> str:
-    facts = [parameter["type"]]
-    if parameter["required"]:
-        facts.append("required")
-    if parameter["default"] is not None:
-        facts.append(f"default {json.dumps(parameter['default'])}")
-    if parameter["choices"] is not None:
-        facts.append("one of " + ", ".join(map(str, parameter["choices"])))
-    said = f"{parameter['name']} ({', '.join(facts)})  {parameter['description']}"
-    return f"  {plain(said)}"
