@@ -20,17 +20,20 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest plain_text"
-    " problems push tree tree_entry visibility wheels.place",
+    " problems push tree tree_entry visibility wheels.place"
+    " pipeline",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation"
+    " pipeline_order pipeline_toml",
     "writing": "base_facts base_reading change code_layers columns command_line contract"
     " gate_report image image_label image_name image_plan index index_check index_claims oci"
     " provenance parameter_changes provenance_check registry_url report retention sbom"
     " version_changes version_promise wheels.facts wheels.lock wheels.platform"
     " index_lines index_search published_changes"
     " image_progress run_filters run_metrics run_record run_values"
-    " wheels.pylock wheels.sources wheels.wanted",
+    " wheels.pylock wheels.sources wheels.wanted"
+    " exports.* pipeline_check",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
@@ -44,11 +47,13 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree"
-    " answer_cache index_http index_ssh web_files web_login",
+    " answer_cache index_http index_ssh web_files web_login"
+    " export_files pipeline_outputs step_cache",
     "flow": "attestation audience checking collection contract_check doctor.* edge gate"
     " gate_placement image_collection image_place intake placement plan publish reader_index"
     " receive reindexing restored_entry site sweep verification withdrawal work"
-    " index_sources recorded_run",
+    " index_sources recorded_run"
+    " pipeline_run",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -93,6 +98,7 @@ EDGES = {
     "engine_pool": "durable_files engine",
     "event_log": "durable_files",
     "engine_collection": "engine engine_image",
+    "export_files": "durable_files index_audience",
     "folder_memory": "durable_files",
     "gate_setting": "git_settings",
     "git": "account git_objects",
@@ -119,6 +125,7 @@ EDGES = {
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "pipeline_outputs": "durable_files wheels.unfinished",
     "push_option_setting": "git_settings",
     "registry_referrers": "registry",
     "registry": "registry_blobs registry_http registry_session",
@@ -147,6 +154,7 @@ EDGES = {
     "run_plot": "durable_files",
     "run_store": "durable_files process",
     "service_files": "account durable_files",
+    "step_cache": "durable_files file_hashes wheels.unfinished",
     "waiting_room": "durable_files",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
@@ -169,7 +177,8 @@ LIBRARIES = {
     " image_search index jobs push required_package restored_entry retention verification"
     " version_promise wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted"
-    " published_changes",
+    " published_changes"
+    " exports.trs",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "user:show",
     "run": "run:run",
     "runs": "runs:runs",
+    "export": "export:export",
     "verify": "verify:verify",
     "modules": "modules:modules",
     "documents": "documents:documents",

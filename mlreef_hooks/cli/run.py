@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,10 +38,15 @@ class Wishes:
 
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", required=False)
 @click.option(
-    "--input", "input_path", type=click.Path(path_type=Path), help="The input folder or file."
-)
+    "--pipeline", type=click.Path(dir_okay=False, path_type=Path),
+    help="Run a pipeline's file in place of a module.",
+)  # fmt: skip
+@click.option(
+    "--input", "inputs", multiple=True, metavar="PATH",
+    help="The input folder or file; NAME=PATH for an input of a pipeline.",
+)  # fmt: skip
 @click.option("--output", "output_path", type=click.Path(path_type=Path), help="The output folder.")
 @click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter."
@@ -54,16 +60,48 @@ class Wishes:
     "--record", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the record of the run to this file too.",
 )  # fmt: skip
+@click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path),
+    help="Where a pipeline keeps what its steps made (default: the user's own).",
+)  # fmt: skip
 @runs_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @index_option
 @click.pass_obj
-def run(config_file: str | None, /, module: str, index: str | None, **words: Any) -> int:
+def run(config_file: str | None, /, pipeline: Path | None, index: str | None, **words: Any) -> int:
     """Run a module in its image, without network, on a read-only root, as you.
 
     The exit status is the module's. What stands after -- is handed to the module as it is.
     """
-    wishes = Wishes(**words)
+    if pipeline:
+        return _run_pipeline(config_file, pipeline, index, words)
+    return _run_module(config_file, index=index, **words)
+
+
+def _run_pipeline(
+    config_file: str | None, pipeline: Path, index: str | None, words: Mapping[str, Any]
+) -> int:
+    from mlreef_hooks.cli.pipeline import PipelineWishes, run_pipeline
+
+    if any(words[name] for name in ("module", "pairs", "parameters", "raw", "record")):
+        raise click.UsageError("a pipeline's file says all: beside it --input, --output, --cache")
+    names = ("inputs", "output_path", "cache", "runs", "quiet")
+    wishes = PipelineWishes(index=index, **{name: words[name] for name in names})
+    return run_pipeline(config_file, pipeline, wishes)
+
+
+def _run_module(
+    config_file: str | None,
+    *,
+    module: str | None,
+    index: str | None,
+    inputs: tuple[str, ...],
+    cache: Path | None,
+    **words: Any,
+) -> int:
+    if module is None or cache or len(inputs) > 1:
+        raise click.UsageError("name one module with one --input, or a --pipeline")
+    wishes = Wishes(input_path=Path(inputs[0]) if inputs else None, **words)
     config = load_config(config_file)
     document, version = find_in(open_index(config, index), module)
     _warn(module, document, version)
