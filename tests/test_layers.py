@@ -25,7 +25,7 @@ LAYERS = {
     " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading change code_layers columns command_line contract"
     " gate_report image image_label image_name image_plan index index_check index_claims oci"
-    " provenance parameter_changes provenance_check registry_url report retention sbom"
+    " provenance parameter_changes provenance_check registry_url release report retention sbom"
     " version_changes version_promise wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
@@ -35,15 +35,15 @@ LAYERS = {
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
-    " registry_login registry_referrers registry_session repository servers.*"
-    " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
+    " object_store oci_layout own_clone process push_option_setting registry registry_blobs"
+    " registry_http registry_login registry_referrers registry_session repository servers.*"
+    " service_files ssh_index ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation audience checking collection contract_check doctor.* edge gate"
     " gate_placement image_collection image_place intake placement plan publish reader_index"
-    " receive reindexing restored_entry site sweep verification withdrawal work",
+    " receive reindexing releasing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {
@@ -118,6 +118,7 @@ EDGES = {
     "registry_login": "docker_credentials registry_http",
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects lfs_store object_store tree_listing",
+    "own_clone": "git",
     "servers.people": "account",
     "servers.forgejo": "servers.gitea",
     "servers.gitea": "servers.folders",
@@ -154,10 +155,10 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user contract image image_label"
-    " image_search index jobs push required_package restored_entry retention verification"
-    " version_promise wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
-    " wheels.sources wheels.wanted",
+    "packaging": "base_reading builders.built_wheel cli.publish cli.user contract image image_label"
+    " image_search index jobs push release releasing required_package restored_entry retention"
+    " verification version_promise wheels.access wheels.layer wheels.platform wheels.pylock"
+    " wheels.source_search wheels.sources wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
@@ -169,7 +170,7 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http servers.web wheels.access",
     "subprocess": "base_image cli.worker docker_credentials doctor.hook engine_ssh git"
-    " gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
+    " gitolite_setup servers.gitolite_access servers.people service_files ssh_index ssh_signature"
     " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
