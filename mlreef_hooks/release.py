@@ -119,12 +119,12 @@ def write_notes(module: str, version: Version, subjects: Iterable[str]) -> str:
 
 
 def places_of(url: str, module: str) -> list[str]:
-    """What a module of the repository at a URL may be called in an index, likeliest first."""
+    """What a module of the repository at a URL may be called in an index, the shortest first."""
     match = _URL.fullmatch(url)
     path = (match["path"] or match["place"]) if match else ""
     parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
     names = [*parts[:-1], module]
-    return ["/".join(names[start:]).lower() for start in range(len(names))]
+    return ["/".join(names[-count:]).lower() for count in range(2, len(names) + 1)]
 
 
 def read_outcome(lines: Iterable[str], module: str, version: Version) -> Outcome:

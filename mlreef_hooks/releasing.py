@@ -54,8 +54,8 @@ class Draft:
         Another module may have that name: ours has a version of a commit that the remote has.
         """
         commits = {commit for _, commit in self.published.tags.values()} | {self.head}
-        for place in places_of(self.clone.url(self.remote), self.manifest.name)[-_PLACES:]:
-            found = self.index(place) if self.index and "/" in place else None
+        for place in places_of(self.clone.url(self.remote), self.manifest.name)[:_PLACES]:
+            found = self.index(place) if self.index else None
             if found and any(each["commit"] in commits for each in found["versions"]):
                 return found
         return None

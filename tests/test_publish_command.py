@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.doctor import root_only
 from tests.support.git import Author, make_bare, write_hook
+from tests.support.servers import ssh_command
 from tests.support.site import PROJECT, SCRIPT, GitSite
 from tests.support.tiny_site import MODULE, make_site
+from tests.test_ssh_modules import serve_ssh
 
 OTHER_SCRIPT = SCRIPT.replace("--times", "--count").replace("args.times", "args.count")
 MORE_SCRIPT = SCRIPT.replace(
@@ -207,6 +210,25 @@ def test_one_of_several_modules_by_the_form_of_its_tags(site: GitSite) -> None:
     document = site.document("text/two")
     assert document is not None
     assert document["versions"][0]["notes"] == "# Heading\n\n  kept as it is"
+
+
+@root_only
+def test_over_ssh_the_server_is_asked_for_the_index_and_followed(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    with serve_ssh(tmp_path, site, {"ada": str(os.getuid())}) as port:
+        url = f"ssh://root@127.0.0.1:{port}{site.repository(MODULE)}"
+        command = ssh_command(tmp_path).replace("author_key", "ada_key")
+        author = Author(tmp_path / "upper", url, environment={"GIT_SSH_COMMAND": command})
+        author.git("config", "push.pushOption", "mlreef.async")
+        author.commit(PROJECT)
+        said = publish(author, "--yes")
+        assert "remote: mlreef: job 1 goes on in the background" in said
+        assert "waiting for the index, at most 300 s" in said
+        assert said.endswith("upper 1.0.0 is published\n")
+        site.command("yank", f"{MODULE}@1.0.0", "--reason", "seen in the index alone")
+        author.commit({"upper.py": OTHER_SCRIPT})
+        said = publish(author, "--yes", "--dry-run")
+        assert "upper 1.1.0: there is none before it to compare with" in said
 
 
 def talk(author: Author, *answers: str) -> Iterator[str]:

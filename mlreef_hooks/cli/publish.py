@@ -29,7 +29,7 @@ from mlreef_hooks.releasing import (
 from mlreef_hooks.validation import Validation
 from mlreef_hooks.version_promise import PARTS, Part
 
-_EVERY = 2.0  # seconds between two looks at the index
+_EVERY = 0.5  # seconds between two looks at the index
 _SHOWN_FILES = 5
 
 
