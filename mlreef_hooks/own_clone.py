@@ -97,7 +97,15 @@ class OwnClone:
     def subjects(self, since: str | None) -> list[str]:
         """The first lines of the commits since one, or of all, the newest first."""
         start = ["HEAD", *([f"^{since}"] if since else [])]
-        words = ("log", "-z", f"--max-count={_MOST_SUBJECTS}", "--no-merges", "--format=%s")
+        words = (
+            "-c",
+            "log.showSignature=false",
+            "log",
+            "-z",
+            f"--max-count={_MOST_SUBJECTS}",
+            "--no-merges",
+            "--format=%s",
+        )
         return self._ask(*words, *start, "--").split("\0")
 
     def tag(self, name: str, commit: str, notes: str, *, sign: bool) -> None:

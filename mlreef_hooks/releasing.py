@@ -1,6 +1,6 @@
 """What an author's next release is, from their clone, its remote and what was published before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.contract import Comparison, compare
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, manifest_facts
+from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.manifest import MODULE_NAME, ModuleManifest
 from mlreef_hooks.own_clone import OwnClone, RemoteRefs
@@ -148,11 +149,16 @@ def choose_index(folder: Path | None, url: str, config: Config) -> Look | None:
     """
     path = folder or config.index_path
     if path.is_dir():
-        return partial(_find_in, IndexFiles(path))
+        return partial(_find_in, IndexFiles(path, check_document))
     if folder is not None:
         raise PublishError(f"there is no index at {folder}", "name its folder with --index")
     words = ssh_words(url)
-    return partial(ask_module, words) if words else None
+    return partial(_ask_host, words) if words else None
+
+
+def _ask_host(words: Sequence[str], place: str) -> Document | None:
+    document = ask_module(words, place)
+    return document and check_document("module", document, place)
 
 
 def _find_in(index: IndexFiles, place: str) -> Document | None:
@@ -162,6 +168,6 @@ def _find_in(index: IndexFiles, place: str) -> Document | None:
     return index.find(namespace, name)
 
 
-def refspecs(branch: str, commit: str, tag: str) -> Mapping[str, str]:
-    """What is pushed, by the refs of the remote."""
-    return {f"refs/heads/{branch}": commit, f"refs/tags/{tag}": f"refs/tags/{tag}"}
+def refspecs(branch: str, commit: str, tag: str) -> list[str]:
+    """What is pushed where."""
+    return [f"{commit}:refs/heads/{branch}", f"refs/tags/{tag}:refs/tags/{tag}"]

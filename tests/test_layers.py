@@ -155,9 +155,10 @@ LIBRARIES = {
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.publish cli.user contract image image_label"
-    " image_search index jobs push release releasing required_package restored_entry retention"
-    " verification version_promise wheels.access wheels.layer wheels.platform wheels.pylock"
+    "packaging": "base_reading builders.built_wheel cli.publish cli.release_push cli.user"
+    " contract image image_label image_search index jobs push release releasing"
+    " required_package restored_entry retention verification version_promise"
+    " wheels.access wheels.layer wheels.platform wheels.pylock"
     " wheels.source_search wheels.sources wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",

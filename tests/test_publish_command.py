@@ -14,6 +14,7 @@ from tests.support.doctor import root_only
 from tests.support.git import Author, make_bare, write_hook
 from tests.support.servers import ssh_command
 from tests.support.site import PROJECT, SCRIPT, GitSite
+from tests.support.ssh_keys import allow, make_key
 from tests.support.tiny_site import MODULE, make_site
 from tests.test_ssh_modules import serve_ssh
 
@@ -189,6 +190,29 @@ def test_a_push_that_is_refused_leaves_no_tag(tmp_path: Path) -> None:
     assert "error: the server did not take the push" in said
     assert tags(author) == []
     assert author.git("ls-remote", "origin", "master").split()[0] != author.git("rev-parse", "HEAD")
+
+
+def test_a_connection_that_breaks_once_all_is_in_is_no_refusal(tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "upper.git")
+    author = Author(tmp_path / "upper", bare)
+    author.commit(PROJECT)
+    write_hook(bare, "post-receive", "#!/bin/sh\nkill -9 $PPID\n")
+    said = publish(author, "--yes", "--wait", "0", expect=1)
+    assert "error: upper 1.0.0 is not published yet" in said
+    assert tags(author) == ["publish/1.0.0"]
+
+
+def test_a_signed_tag_by_the_form_of_the_site(tmp_path: Path) -> None:
+    allowed = allow(tmp_path / "allowed", ada=make_key(tmp_path / "ada"))
+    settings = {"signed_tags": str(allowed), "tags": ["release-{version}"]}
+    site = make_site(tmp_path / "site", publish=settings)
+    author = site.author(MODULE)
+    author.git("config", "gpg.format", "ssh")
+    author.git("config", "user.signingKey", str(tmp_path / "ada"))
+    author.commit(PROJECT)
+    said = publish(author, "--yes", "--sign", "--tag-pattern", "release-{version}")
+    assert said.endswith("upper 1.0.0 is published\n")
+    assert tags(author) == ["release-1.0.0"]
 
 
 def test_a_publish_that_fails_is_told_with_its_tag(site: GitSite, author: Author) -> None:

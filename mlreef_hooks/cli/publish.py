@@ -1,8 +1,7 @@
 """`mlreef-hooks publish`: the author's next release, asked for, tagged, pushed and followed."""
 
-import shlex
 import sys
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,24 +11,23 @@ from packaging.version import Version
 from mlreef_hooks import report
 from mlreef_hooks.cli import check as checks
 from mlreef_hooks.cli.configuration import load_config, user_caches
+from mlreef_hooks.cli.release_push import Release, make_release
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.own_clone import OwnClone
 from mlreef_hooks.plain_text import plain, plain_lines
-from mlreef_hooks.release import read_outcome, read_version, tag_of, write_notes
+from mlreef_hooks.release import read_version, tag_of, write_notes
 from mlreef_hooks.releasing import (
     Draft,
     choose_branch,
     choose_index,
     choose_module,
     choose_tags,
-    is_published,
-    refspecs,
 )
 from mlreef_hooks.validation import Validation
 from mlreef_hooks.version_promise import PARTS, Part
 
-_EVERY = 0.5  # seconds between two looks at the index
 _SHOWN_FILES = 5
 
 
@@ -55,17 +53,12 @@ class Wishes:
     @property
     def asks(self) -> bool:
         """True where the author can be asked."""
-        return sys.stdin.isatty() and sys.stdout.isatty() and not self.yes
+        return sys.stdin.isatty() and sys.stdout.isatty() and not self.takes
 
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """A release that only has to be made."""
-
-    draft: Draft
-    version: Version
-    tag: str
-    notes: str
+    @property
+    def takes(self) -> bool:
+        """True where what is not said is taken as it is proposed."""
+        return self.yes or self.dry_run
 
 
 @click.command("publish")
@@ -120,7 +113,7 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
         return 0
     if wishes.asks and not click.confirm(f"publish it as {release.tag}?", default=True):
         return 1
-    return _make(release, wishes)
+    return make_release(release, sign=wishes.sign, seconds=wishes.wait)
 
 
 def _refuse_changes(clone: OwnClone) -> None:
@@ -137,8 +130,7 @@ def _refuse_changes(clone: OwnClone) -> None:
         click.echo(f"warning: not in git, so not published: {names}", err=True)
 
 
-def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Config) -> Draft:
-    manifests = validation.manifests
+def _choose_manifest(manifests: Sequence[ModuleManifest], wishes: Wishes) -> ModuleManifest:
     manifest = choose_module(manifests, wishes.module)
     if manifest is None:
         names = [each.name for each in manifests]
@@ -148,9 +140,14 @@ def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Conf
         manifest = choose_module(manifests, click.prompt("module", type=click.Choice(names)))
     if manifest is None:
         raise PublishError("the repository has no module", "mlreef-hooks check shows why")
+    return manifest
+
+
+def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Config) -> Draft:
+    manifest = _choose_manifest(validation.manifests, wishes)
     remote = clone.remote(wishes.remote)
     refs = clone.ask_remote(remote)
-    several = len(manifests) > 1
+    several = len(validation.manifests) > 1
     return Draft(
         clone=clone,
         remote=remote,
@@ -167,16 +164,9 @@ def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Conf
 
 def _prepare(draft: Draft, wishes: Wishes) -> Release:
     """The release with all that was asked, shown as it will be."""
-    if wishes.version is None and not wishes.asks and not (wishes.yes or wishes.bump):
-        raise PublishError("nobody can be asked for the version", "give --version, --bump or --yes")
     version = _choose_version(draft, wishes)
-    compared = draft.compare(version)
-    if compared is None:
-        click.echo(f"{draft.manifest.name} {version}: there is none before it to compare with")
-    else:
-        same = [f"nothing changed for users since {compared.since}"]
-        click.echo("\n".join(report.changed(compared) or same))
     tag = tag_of(draft.published.pattern, draft.manifest.name, version)
+    compared = draft.compare(version)
     problem = compared.problem(tag, draft.config.rules) if compared else None
     if problem is not None:
         click.echo("\n".join(report.findings([problem])))
@@ -190,14 +180,27 @@ def _prepare(draft: Draft, wishes: Wishes) -> Release:
 
 
 def _choose_version(draft: Draft, wishes: Wishes) -> Version:
+    """The version, once it is shown what changed."""
+    if wishes.version is None and not (wishes.asks or wishes.takes or wishes.bump):
+        raise PublishError("nobody can be asked for the version", "give --version, --bump or --yes")
     if wishes.version is not None:
-        return read_version(wishes.version, draft.versions)
-    proposed = draft.propose(wishes.bump)
-    if not wishes.asks or wishes.bump:
-        return proposed
+        version = read_version(wishes.version, draft.versions)
+    else:
+        version = draft.propose(wishes.bump)
+    click.echo(_changes(draft, version))
+    if not wishes.asks or wishes.version or wishes.bump:
+        return version
     last = max(draft.versions, default=None)
     asked = f"version (the last one is {last})" if last else "version"
-    return read_version(click.prompt(asked, default=str(proposed)), draft.versions)
+    return read_version(click.prompt(asked, default=str(version)), draft.versions)
+
+
+def _changes(draft: Draft, version: Version) -> str:
+    compared = draft.compare(version)
+    if compared is None:
+        return f"{draft.manifest.name} {version}: there is none before it to compare with"
+    same = [f"nothing changed for users since {compared.since}"]
+    return "\n".join(report.changed(compared) or same)
 
 
 def _choose_notes(draft: Draft, version: Version, wishes: Wishes) -> str:
@@ -205,73 +208,10 @@ def _choose_notes(draft: Draft, version: Version, wishes: Wishes) -> str:
         return wishes.notes
     if wishes.notes_file is not None:
         return wishes.notes_file.read_text(encoding="utf-8", errors="replace")
-    if not wishes.asks and not wishes.yes and not wishes.dry_run:
+    if not (wishes.asks or wishes.takes):
         raise PublishError(
             "nobody can be asked for the notes", "give --notes, --notes-file or --yes"
         )
     subjects = draft.clone.subjects(draft.last_commit(version))
     notes = write_notes(draft.manifest.name, version, subjects)
     return (click.edit(notes) or notes) if wishes.edit and sys.stdin.isatty() else notes
-
-
-def _make(release: Release, wishes: Wishes) -> int:
-    """Tag and push; the exit status. What the server did not take leaves no tag behind."""
-    draft, said = release.draft, list[str]()
-
-    def show(line: str) -> None:
-        said.append(line)
-        click.echo(line)
-
-    draft.clone.tag(release.tag, draft.head, release.notes, sign=wishes.sign)
-    pushed = refspecs(draft.branch, draft.head, release.tag)
-    if not draft.clone.push(draft.remote, [f"{what}:{ref}" for ref, what in pushed.items()], show):
-        draft.clone.delete_tag(release.tag)
-        raise PublishError(
-            "the server did not take the push; nothing was published, and the tag is gone again",
-            "see above; git pull first where the branch has moved on",
-        )
-    lines = [line.removeprefix("remote: ") for line in said if line.startswith("remote: ")]
-    return _follow(release, read_outcome(lines, draft.manifest.name, release.version), wishes.wait)
-
-
-def _follow(release: Release, state: str, seconds: int) -> int:
-    """The exit status of a push that went in; where it goes on without us, the index is looked at
-    until the version is there.
-    """
-    draft = release.draft
-    name = f"{draft.manifest.name} {release.version}"
-    if state == "failed":
-        raise PublishError(
-            f"{name} was not published; its tag is on the server",
-            f"correct it, and take the next version, or delete the tag there: {_deletion(release)}",
-        )
-    if state == "silent":
-        raise PublishError(
-            f"the server took {plain(release.tag)} and said nothing of a publish",
-            "ask its administrator for the hook and the form of publish tags, see --tag-pattern;"
-            f" or take it back: {_deletion(release)}",
-        )
-    if state == "waits" and not _appears(release, seconds):
-        raise PublishError(
-            f"{name} is not published yet", "mlreef-hooks show tells once it is, or the next push"
-        )
-    click.echo(f"{name} is published")
-    return 0
-
-
-def _deletion(release: Release) -> str:
-    tag = shlex.quote(plain(release.tag))
-    return f"git push {shlex.quote(plain(release.draft.remote))} :{tag}; git tag --delete {tag}"
-
-
-def _appears(release: Release, seconds: int) -> bool:
-    """True once the index has the version, within so many seconds."""
-    draft, end = release.draft, time.monotonic() + seconds
-    if draft.index is None:
-        return False
-    click.echo(f"waiting for the index, at most {seconds} s; Ctrl-C does not stop the server")
-    while not is_published(draft.look(), release.version, draft.head):
-        if time.monotonic() >= end:
-            return False
-        time.sleep(_EVERY)
-    return True
