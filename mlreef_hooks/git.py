@@ -127,6 +127,34 @@ def run_git(
         raise _not_installed() from None
 
 
+def run_own(folder: Path, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """What git did in a clone of the user's own, as they would run it themselves: with their
+    settings, keys and network.
+    """
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *words],
+            env=_own_environment(), input=stdin, capture_output=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise _not_installed() from None
+
+
+def push_own(folder: Path, words: Sequence[str], show: Callable[[bytes], None]) -> int:
+    """The exit status of a push of the user's own; `show` gets each line of it as it comes."""
+    command = ["-C", str(folder), *words]
+    with _start(
+        command, _own_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    ) as process:
+        for line in process.stdout or ():
+            show(line)
+    return process.returncode
+
+
+def _own_environment() -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C"}
+
+
 def git_version() -> tuple[int, ...]:
     """git's version as numbers, such as (2, 39, 5); PublishError where there is none."""
     found = re.search(rb"[0-9]+(\.[0-9]+)*", run_git("version").stdout)
@@ -161,12 +189,16 @@ def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 
 def _start(
-    words: Sequence[str], environment: Mapping[str, str], *, stdin: int
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: int,
+    stderr: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             ["git", *words],
-            env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr,
         )  # fmt: skip
     except FileNotFoundError:
         raise _not_installed() from None

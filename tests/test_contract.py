@@ -1,5 +1,6 @@
 """The contract between versions: what a number promises, and what becomes of one that breaks it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,17 @@ def test_a_push_tells_what_changed_and_the_index_keeps_it(tmp_path: Path) -> Non
          "breaking": False},
     ]  # fmt: skip
     assert "change" not in publish(author, {"README.md": "more"}, "1.0.2")
+
+
+def test_a_mistake_of_ours_keeps_no_version_from_being_published(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    author = author_of(site)
+    (path,) = site.index.rglob("modules/text/upper.json")
+    document = json.loads(path.read_bytes())
+    document["versions"][0]["metrics"] = [{}]  # fits the schema, and nothing of ours writes it
+    path.write_text(json.dumps(document))
+    assert "success: upper 1.0.1 is published" in publish(author, {}, "1.0.1")
+    assert "KeyError" in (site.state / "logs" / "errors.log").read_text()
 
 
 def test_a_site_that_wants_no_breach_publishes_none(tmp_path: Path) -> None:

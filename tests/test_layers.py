@@ -19,41 +19,35 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_images config_table config_visibility errors job manifest plain_text"
-    " problems push tree tree_entry visibility wheels.place"
-    " pipeline",
-    "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
-    " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation"
-    " pipeline_order pipeline_toml",
-    "writing": "base_facts base_reading change code_layers columns command_line contract"
-    " gate_report image image_label image_name image_plan index index_check index_claims oci"
-    " provenance parameter_changes provenance_check registry_url report retention sbom"
-    " version_changes version_promise wheels.facts wheels.lock wheels.platform"
-    " index_lines index_search published_changes"
-    " image_progress run_filters run_metrics run_record run_values"
-    " wheels.pylock wheels.sources wheels.wanted"
-    " exports.* pipeline_check",
-    "edges": "account alternates base_image base_sources bases build_cache builders.*"
+    "values": "config config_images config_table config_visibility errors job manifest pipeline"
+    " plain_text problems push tree tree_entry visibility wheels.place",
+    "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
+    " missing_imports module_keys module_toml pipeline_order pipeline_toml required_package"
+    " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
+    " validation",
+    "writing": "base_facts base_reading change code_layers columns command_line contract exports.*"
+    " gate_report image image_label image_name image_plan image_progress index index_check"
+    " index_claims index_lines index_search oci parameter_changes pipeline_check provenance"
+    " provenance_check published_changes registry_url release report retention run_filters"
+    " run_metrics run_record run_values sbom version_changes version_promise wheels.facts"
+    " wheels.lock wheels.platform wheels.pylock wheels.sources wheels.wanted",
+    "edges": "account alternates answer_cache base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
-    " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
-    " file_hashes image_copies image_search run_plot run_store"
-    " index_attachments index_audience index_document index_files index_repair installation"
+    " export_files file_hashes folder_memory gate_setting git git_settings gitolite_setup"
+    " hook_files hook_place hook_setting image_copies image_search index_attachments"
+    " index_audience index_document index_files index_http index_repair index_ssh installation"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
-    " registry_login registry_referrers registry_session repository servers.*"
-    " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
-    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
-    " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
-    " wheels.wheel_file working_tree"
-    " answer_cache index_http index_ssh web_files web_login"
-    " export_files pipeline_outputs step_cache",
+    " object_store oci_layout own_clone pipeline_outputs process push_option_setting registry"
+    " registry_blobs registry_http registry_login registry_referrers registry_session repository"
+    " run_plot run_store servers.* service_files ssh_signature state_files step_cache"
+    " waiting_room web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker"
+    " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.unfinished"
+    " wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
     "flow": "attestation audience checking collection contract_check doctor.* edge gate"
-    " gate_placement image_collection image_place intake placement plan publish reader_index"
-    " receive reindexing restored_entry site sweep verification withdrawal work"
-    " index_sources recorded_run"
-    " pipeline_run",
+    " gate_placement image_collection image_place index_sources intake pipeline_run placement plan"
+    " publish reader_index receive recorded_run reindexing releasing restored_entry site sweep"
+    " verification withdrawal work",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -67,15 +61,16 @@ MAY_IMPORT = {
 PURE = ("values", "reading", "writing")
 # An edge that builds on others: each still owns one outside thing.
 EDGES = {
+    "answer_cache": "durable_files",
     "base_sources": "bases container engine oci_layout registry",
     "bases": "durable_files oci_layout",
     "build_cache": "durable_files",
+    "builders.built_wheel": "bases container wheels.layer",
     "builders.docker_engine": "builders.pip_failure builders.pip_install builders.start_check"
     " container durable_files engine engine_image",
     "builders.into_engine": "bases builders.start_check builders.stored_image engine engine_image"
     " engine_pool oci_layout",
     "builders.into_registry": "build_cache builders.stored_image oci_layout registry",
-    "builders.built_wheel": "bases container wheels.layer",
     "builders.layers": "bases build_cache builders.built_wheel builders.pip_install"
     " builders.source_wheels builders.stored_image builders.wheel_layers durable_files oci_layout"
     " wheels.resolution",
@@ -94,10 +89,10 @@ EDGES = {
     "edge_mark": "durable_files",
     "engine": "container container_watch engine_api engine_image process",
     "engine_api": "engine_ssh",
+    "engine_collection": "engine engine_image",
     "engine_image": "process",
     "engine_pool": "durable_files engine",
     "event_log": "durable_files",
-    "engine_collection": "engine engine_image",
     "export_files": "durable_files index_audience",
     "folder_memory": "durable_files",
     "gate_setting": "git_settings",
@@ -107,55 +102,55 @@ EDGES = {
     "hook_files": "durable_files edge_mark hook_place waiting_room",
     "hook_place": "servers.folders servers.gitea servers.table",
     "hook_setting": "git git_settings",
+    "image_copies": "engine registry",
+    "image_search": "engine oci_layout registry",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
-    "answer_cache": "durable_files",
-    "index_http": "web_files",
-    "web_files": "answer_cache registry_http servers.web",
     "index_files": "durable_files index_attachments index_audience index_document",
+    "index_http": "web_files",
+    "index_repair": "durable_files index_audience index_document index_files",
     "installation": "account durable_files service_files",
     "job_log": "durable_files",
     "job_table": "durable_files",
     "jobs": "job_table process",
-    "image_copies": "engine registry",
-    "image_search": "engine oci_layout registry",
-    "index_repair": "durable_files index_audience index_document index_files",
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
+    "own_clone": "git",
     "pipeline_outputs": "durable_files wheels.unfinished",
     "push_option_setting": "git_settings",
-    "registry_referrers": "registry",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
     "registry_login": "docker_credentials registry_http",
+    "registry_referrers": "registry",
     "registry_session": "docker_credentials registry_http registry_login",
     "repository": "committed_tree git git_objects lfs_store object_store tree_listing",
-    "servers.people": "account",
+    "run_plot": "durable_files",
+    "run_store": "durable_files process",
+    "servers.anonymous_fetch": "servers.web",
+    "servers.forge": "servers.web",
     "servers.forgejo": "servers.gitea",
     "servers.gitea": "servers.folders",
+    "servers.gitea_api": "servers.forge servers.web",
     "servers.gitlab": "git_settings servers.folders",
+    "servers.gitlab_api": "servers.forge servers.web",
     "servers.gitolite": "servers.folders",
+    "servers.gitolite_access": "account servers.web",
+    "servers.people": "account",
     "servers.plain": "servers.folders",
     "servers.soft_serve": "servers.folders",
     "servers.table": "servers.folders servers.forgejo servers.gitea servers.gitlab"
     " servers.gitolite servers.plain servers.soft_serve",
-    "servers.anonymous_fetch": "servers.web",
-    "servers.forge": "servers.web",
-    "servers.gitea_api": "servers.forge servers.web",
-    "servers.gitlab_api": "servers.forge servers.web",
-    "servers.gitolite_access": "account servers.web",
     "servers.visibility": "servers.anonymous_fetch servers.gitea_api servers.gitlab_api"
     " servers.gitolite_access servers.web",
     "servers.web": "registry_http",
-    "state_files": "durable_files job_log wheels.unfinished",
-    "run_plot": "durable_files",
-    "run_store": "durable_files process",
     "service_files": "account durable_files",
+    "state_files": "durable_files job_log wheels.unfinished",
     "step_cache": "durable_files file_hashes wheels.unfinished",
     "waiting_room": "durable_files",
+    "web_files": "answer_cache registry_http servers.web",
     "wheels.download": "durable_files wheels.access wheels.unfinished",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
     "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
@@ -169,16 +164,15 @@ EDGES = {
 LIBRARIES = {
     "click": "cli.*",
     "docker": "engine_api engine_ssh",
-    "jsonschema_rs": "index_check",
     "dulwich": "object_store",
-    "matplotlib": "run_plot",
     "installer": "wheels.layer wheels.wheel_file",
-    "packaging": "base_reading builders.built_wheel cli.user contract image image_label"
-    " image_search index jobs push required_package restored_entry retention verification"
-    " version_promise wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
-    " wheels.sources wheels.wanted"
-    " published_changes"
-    " exports.trs",
+    "jsonschema_rs": "index_check",
+    "matplotlib": "run_plot",
+    "packaging": "base_reading builders.built_wheel cli.publish cli.release_push cli.user contract"
+    " exports.trs image image_label image_search index jobs published_changes push release"
+    " releasing required_package restored_entry retention verification version_promise"
+    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search wheels.sources"
+    " wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
@@ -189,8 +183,8 @@ OUTSIDE = {
     "http": "registry_http servers.web web_files wheels.access",
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http servers.web web_files wheels.access",
-    "subprocess": "base_image index_ssh cli.hand_over cli.worker docker_credentials doctor.hook"
-    " engine_ssh git gitolite_setup servers.gitolite_access servers.people service_files"
+    "subprocess": "base_image cli.hand_over cli.worker docker_credentials doctor.hook engine_ssh"
+    " git gitolite_setup index_ssh servers.gitolite_access servers.people service_files"
     " ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -111,7 +111,7 @@ def plain() -> Iterator[Served]:
         give(site.repositories, GIT)
         for name in VISIBILITIES:
             (site.repositories / f"text/{name}.git").chmod(0o755 if name == "shared" else 0o700)
-        with _sshd(folder, site, {"ada": str(GIT), "eve": str(STRANGER), "bob": "bob"}) as port:
+        with serve_ssh(folder, site, {"ada": str(GIT), "eve": str(STRANGER), "bob": "bob"}) as port:
             yield Served(folder=folder, site=site, login="root", port=port)
 
 
@@ -126,7 +126,8 @@ def _program(folder: Path, config: Path) -> Path:
 
 
 @contextmanager
-def _sshd(folder: Path, site: GitSite, users: Mapping[str, str]) -> Iterator[int]:
+def serve_ssh(folder: Path, site: GitSite, users: Mapping[str, str]) -> Iterator[int]:
+    """The port of an OpenSSH server, at which each user has a key and is `known` by a name."""
     port = free_port()
     variables = git_environment(folder / "home")
     variables["PATH"] = f"{_program(folder, site.config)}:{variables['PATH']}"

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "reindex": "upkeep:reindex",
     "gc": "upkeep:gc",
     "check": "author:check",
+    "publish": "publish:publish",
     "list": "user:list_modules",
     "search": "search:search",
     "show": "user:show",

@@ -29,9 +29,13 @@ def open_index(config: Config, place: str | None) -> Modules:
 
     PublishError where there is none.
     """
-    reader = Reader(settings=config.index, caches=user_caches() / "index", warn=_warn)
     own = config.index.read or [str(config.index_path)]
-    return open_indexes([place] if place else own, reader)
+    return open_indexes([place] if place else own, reader_of(config))
+
+
+def reader_of(config: Config) -> Reader:
+    """Who runs this command, as a reader of indexes."""
+    return Reader(settings=config.index, caches=user_caches() / "index", warn=_warn)
 
 
 def _warn(text: str) -> None:
