@@ -22,7 +22,7 @@ LAYERS = {
     " problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " requirements rule_page source.* toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
