@@ -7,6 +7,7 @@ from mlreef_hooks.errors import PublishError
 
 _STEP = 20  # milliseconds; a burst of saves ends when nothing happened for so long
 _BURST = 200  # milliseconds, at most: a file that is written all the time is no burst
+_CHECK = "mend that (fs.inotify.max_user_watches may be too low), or check without --watch"
 _NO_WATCHER = "pip install 'mlreef-hooks[watch]'"
 
 
@@ -21,17 +22,13 @@ def saved_files(folder: Path) -> Iterator[set[str]]:
         raise PublishError("--watch needs the package watchfiles", _NO_WATCHER) from None
     root = folder.resolve()
     try:
-        watcher = RustNotify([str(root)], False, False, 0, True, True)
-    except OSError as error:
-        hint = "raise fs.inotify.max_user_watches, or check without --watch"
-        raise PublishError(f"{folder} cannot be watched: {error}", hint) from None
-    with watcher:
-        yield set()
-        while True:
-            changes = watcher.watch(_BURST, _STEP, 0, None)
-            if isinstance(changes, str):  # a signal
-                raise KeyboardInterrupt
-            paths = {str(Path(path).relative_to(root)) for _, path in changes}
-            saved = {path for path in paths if ".git" not in Path(path).parts}
-            if saved:
-                yield saved
+        with RustNotify([str(root)], False, False, 0, True, False) as watcher:
+            yield set()
+            while not isinstance(changes := watcher.watch(_BURST, _STEP, 0, None), str):
+                paths = {str(Path(path).relative_to(root)) for _, path in changes}
+                saved = {path for path in paths if ".git" not in Path(path).parts}
+                if saved:
+                    yield saved
+    except (OSError, RuntimeError) as error:  # such as a name that is not UTF-8
+        raise PublishError(f"{folder} cannot be watched: {error}", _CHECK) from None
+    raise KeyboardInterrupt  # its word for a signal
