@@ -135,7 +135,7 @@ def test_a_name_that_is_no_text_ends_it_with_a_reason(author: Author) -> None:
     assert next(saves) == set()
     (author.folder / "\udcff.txt").write_text("")
     with pytest.raises(PublishError, match="cannot be watched"):
-        [*saves]
+        list(saves)
 
 
 def test_the_watcher_is_imported_only_where_somebody_watches() -> None:
