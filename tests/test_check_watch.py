@@ -111,10 +111,9 @@ def test_what_git_keeps_for_itself_is_no_save(author: Author) -> None:
     saves = saved_files(author.folder)
     assert next(saves) == set()
     (author.folder / ".git" / "index.lock").write_text("")
-    (author.folder / "data").mkdir()
-    (author.folder / "data" / "a.txt").write_text("")
+    (author.folder / "a.txt").write_text("")
     seen: set[str] = set()
-    while "data/a.txt" not in seen:
+    while "a.txt" not in seen:
         seen |= next(saves)
     assert not [path for path in seen if ".git" in path]
 
