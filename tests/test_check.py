@@ -135,6 +135,7 @@ def test_the_json_of_a_good_project(tmp_path: Path, capsys: pytest.CaptureFixtur
         "kind": "data-operation",
         "author": None,
         "visibility": None,
+        "tags": [],
         "inputs": ["IMAGE"],
         "outputs": ["IMAGE"],
         "entry_point": "turn.py",

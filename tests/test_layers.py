@@ -23,8 +23,8 @@ LAYERS = {
     " plain_text problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
     " missing_imports module_keys module_toml pipeline_order pipeline_toml required_package"
-    " requirement_lines requirements source.* toml_lines tree_listing tree_rules tree_summary"
-    " validation",
+    " requirement_lines requirement_pinning requirements rule_page source.* toml_lines"
+    " tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading change code_layers columns command_line contract exports.*"
     " gate_report image image_label image_name image_plan image_progress index index_check"
     " index_claims index_lines index_search oci parameter_changes pipeline_check provenance"
@@ -35,16 +35,17 @@ LAYERS = {
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " export_files file_hashes folder_memory gate_setting git git_settings gitolite_setup"
-    " hook_files hook_place hook_setting image_copies image_search index_attachments"
+    " hook_files hook_place hook_setting ignored_files image_copies image_search index_attachments"
     " index_audience index_document index_files index_http index_repair index_ssh installation"
-    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " object_store oci_layout own_clone pipeline_outputs process push_option_setting registry"
-    " registry_blobs registry_http registry_login registry_referrers registry_session repository"
-    " run_plot run_store servers.* service_files ssh_signature state_files step_cache"
-    " waiting_room web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker"
-    " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.unfinished"
-    " wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
-    "flow": "attestation audience checking collection contract_check doctor.* edge gate"
+    " installed_packages interruption job_log job_records job_table jobs layout_collection"
+    " lfs_store module_run object_store oci_layout own_clone pipeline_outputs process"
+    " project_files push_option_setting registry registry_blobs registry_http registry_login"
+    " registry_referrers registry_session repository run_plot run_store saves servers.*"
+    " service_files ssh_signature state_files step_cache waiting_room web_files web_login"
+    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
+    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
+    " wheels.wheel_file working_tree",
+    "flow": "attestation audience checking collection contract_check doctor.* edge fixing gate"
     " gate_placement image_collection image_place index_sources intake pipeline_run placement plan"
     " publish reader_index receive recorded_run reindexing releasing restored_entry site sweep"
     " verification withdrawal work",
@@ -102,6 +103,7 @@ EDGES = {
     "hook_files": "durable_files edge_mark hook_place waiting_room",
     "hook_place": "servers.folders servers.gitea servers.table",
     "hook_setting": "git git_settings",
+    "ignored_files": "git",
     "image_copies": "engine registry",
     "image_search": "engine oci_layout registry",
     "index_attachments": "durable_files",
@@ -110,6 +112,7 @@ EDGES = {
     "index_http": "web_files",
     "index_repair": "durable_files index_audience index_document index_files",
     "installation": "account durable_files service_files",
+    "installed_packages": "requirement_pinning",
     "job_log": "durable_files",
     "job_table": "durable_files",
     "jobs": "job_table process",
@@ -120,6 +123,7 @@ EDGES = {
     "oci_layout": "durable_files process",
     "own_clone": "git",
     "pipeline_outputs": "durable_files wheels.unfinished",
+    "project_files": "durable_files",
     "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
     "registry_blobs": "registry_http registry_session",
@@ -170,13 +174,14 @@ LIBRARIES = {
     "matplotlib": "run_plot",
     "packaging": "base_reading builders.built_wheel cli.publish cli.release_push cli.user contract"
     " exports.trs image image_label image_search index jobs published_changes push release"
-    " releasing required_package restored_entry retention verification version_promise"
-    " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search wheels.sources"
-    " wheels.wanted",
+    " releasing required_package requirement_pinning restored_entry retention verification"
+    " version_promise wheels.access wheels.layer wheels.platform wheels.pylock"
+    " wheels.source_search wheels.sources wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
     "uv": "wheels.resolution",
+    "watchfiles": "saves",
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
@@ -184,8 +189,8 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http servers.web web_files wheels.access",
     "subprocess": "base_image cli.hand_over cli.worker docker_credentials doctor.hook engine_ssh"
-    " git gitolite_setup index_ssh servers.gitolite_access servers.people service_files"
-    " ssh_signature wheels.bytecode wheels.resolution",
+    " git gitolite_setup index_ssh installed_packages servers.gitolite_access servers.people"
+    " service_files ssh_signature wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {
     "fcntl", "glob", "http", "os", "pwd", "random", "shutil", "signal", "socket", "sqlite3",

@@ -21,6 +21,7 @@ TAG_RULES = {  # what is wrong with a tag, or with what is published already, on
     "tag-moved",
     "tag-signature",
     "version-taken",
+    "version-breaking",
     "module-taken",
     "image-open",
     "module-unknown",

@@ -11,6 +11,8 @@ from packaging.version import Version
 from mlreef_hooks import report
 from mlreef_hooks.cli import check as checks
 from mlreef_hooks.cli.configuration import load_config, user_caches
+from mlreef_hooks.cli.formats.found import Found
+from mlreef_hooks.cli.formats.text import as_text
 from mlreef_hooks.cli.release_push import Release, make_release
 from mlreef_hooks.cli.user import index_option, reader_of
 from mlreef_hooks.config import Config
@@ -100,7 +102,7 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
     clone = OwnClone(path or Path())
     _refuse_changes(clone)
     validation = checks.validate_revision(clone.folder, "HEAD", config)
-    click.echo(checks.as_text(validation))
+    click.echo(as_text(Found(validation=validation)))
     if not validation.publishable:
         return 1
     release = _prepare(_draft(clone, validation, wishes, config), wishes)
