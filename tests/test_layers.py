@@ -19,21 +19,23 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest plain_text"
-    " problems push tree tree_entry visibility wheels.place",
+    " picture problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading code_layers columns command_line gate_report image"
+    " picture_rule presentation requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
+    "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
+    " code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
+    " catalog.files"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
     " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
-    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
+    " index_scan interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
     " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
     " registry_login registry_referrers registry_session repository servers.*"
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
@@ -41,7 +43,7 @@ LAYERS = {
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
-    " image_collection image_place intake placement plan publish reader_index receive reindexing"
+    " catalog.update image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
@@ -77,6 +79,7 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
+    "catalog.files": "durable_files",
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects lfs_tree object_store tree_listing",
     "container_watch": "container engine_api",
@@ -150,9 +153,12 @@ EDGES = {
 LIBRARIES = {
     "click": "cli.*",
     "docker": "engine_api engine_ssh",
+    "jinja2": "catalog.pages",
     "jsonschema_rs": "index_check",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
+    "markdown_it": "catalog.readme",
+    "markupsafe": "catalog.pages",
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
     " jobs push required_package restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"

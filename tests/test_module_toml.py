@@ -49,6 +49,7 @@ requirements = "src/requirements.txt"
 base = "gpu"
 inputs = ["IMAGE", "video"]
 outputs = ["TIME_SERIES"]
+picture = "docs/preview.png"
 
 [module.environment]
 A = "1"
@@ -73,6 +74,7 @@ MODULE = ModuleTable(
     outputs=("TIME_SERIES",),
     environment={"A": "1", "_b2": "x\ny"},
     resources=Resources(gpu=True, memory="512m"),
+    picture="docs/preview.png",
 )
 
 
@@ -91,7 +93,7 @@ def test_every_key_is_read_with_its_line(content: bytes) -> None:
     module = read_one(content)
     assert module == MODULE
     assert module.lines.keys() == READERS.keys()
-    assert (module.lines["name"], module.lines["kind"], module.lines["resources"]) == (2, 8, 22)
+    assert (module.lines["name"], module.lines["kind"], module.lines["resources"]) == (2, 8, 23)
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "[module]\n", "module = {}\n"])
@@ -164,6 +166,7 @@ TAKEN = {  # the values above that a key takes
     "entry_point": {'"\\u0000\\u202e\\u001b[31m"'},
     "requirements": {'"\\u0000\\u202e\\u001b[31m"'},
     "base": {'"\\u0000\\u202e\\u001b[31m"'},
+    "picture": {'"\\u0000\\u202e\\u001b[31m"'},
 }
 
 

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "user:show",
     "run": "user:run",
     "verify": "verify:verify",
+    "catalog": "catalog:catalog",
     "modules": "modules:modules",
     "documents": "documents:documents",
 }
