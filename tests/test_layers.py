@@ -22,11 +22,13 @@ LAYERS = {
     " picture problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " picture_rule presentation requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
-    " code_layers columns command_line gate_report image"
+    " picture_rule presentation requirements source.* toml_lines tree_listing tree_rules"
+    " tree_summary validation",
+    "writing": "base_facts base_reading change code_layers columns command_line gate_report image"
+    " catalog.form catalog.pages catalog.readme catalog.rows"
     " image_label image_name image_plan index index_check index_claims oci provenance"
-    " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
+    " parameter_changes provenance_check registry_url report retention sbom version_changes"
+    " wheels.facts wheels.lock wheels.platform"
     " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " catalog.files"
