@@ -37,16 +37,16 @@ LAYERS = {
     " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
-    " index_scan interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " object_store oci_layout process push_option_setting registry registry_blobs registry_http"
-    " registry_login registry_referrers registry_session repository servers.*"
+    " index_scan interruption job_log job_records job_table jobs layout_collection lfs_store"
+    " module_run object_store oci_layout process push_option_setting registry registry_blobs"
+    " registry_http registry_login registry_referrers registry_session repository servers.*"
     " service_files ssh_signature state_files waiting_room wheels.access wheels.bytecode"
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
     "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
-    " catalog.update image_collection image_place intake placement plan publish reader_index receive reindexing"
-    " restored_entry site sweep verification withdrawal work",
+    " catalog.update image_collection image_place intake placement plan publish reader_index"
+    " receive reindexing restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
 }
 MAY_IMPORT = {

@@ -27,10 +27,12 @@ from mlreef_hooks.catalog.rows import (
     key_of,
     row_of,
 )
+from mlreef_hooks.change import Change
 from mlreef_hooks.columns import size
 from mlreef_hooks.index import Document, deprecation, newest
 from mlreef_hooks.picture import Picture
 from mlreef_hooks.plain_text import plain_lines
+from mlreef_hooks.version_changes import changes_between
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -73,9 +75,18 @@ def module_page(document: Document, shown: Shown, audience: str) -> str:
         job=job_of(version),
         readme=Markup(readme_html(shown.readme, shown.form)),  # noqa: S704 # it has escaped all
         shown=shown,
-        versions=document["versions"][:_VERSIONS],
+        versions=_with_changes(document["versions"][: _VERSIONS + 1])[:_VERSIONS],
         older=max(len(document["versions"]) - _VERSIONS, 0),
     )  # fmt: skip
+
+
+def _with_changes(versions: Sequence[Document]) -> list[tuple[Document, Sequence[Change]]]:
+    """Versions, the highest first, each with what changed since the one below it."""
+    below: list[Document | None] = [*versions[1:], None]
+    return [
+        (version, changes_between(before, version) if before else ())
+        for version, before in zip(versions, below, strict=True)
+    ]
 
 
 def listing_page(listing: Listing, number: int, rows: Mapping[str, Row], audience: str) -> str:

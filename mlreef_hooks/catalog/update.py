@@ -125,16 +125,16 @@ class _Update:
         for start in range(0, len(keys), _BATCH):
             files = dict[str, Mapping[str, bytes]]()
             for key in keys[start : start + _BATCH]:
-                document = self._read(changed[key], found[changed[key]])
-                if document is not None:
-                    files[key], row = self._make_module(document)
+                made = self._make_module(changed[key], found[changed[key]])
+                if made is not None:
+                    files[key], row = made
                     modules[key] = found[changed[key]].stamp, row
             self._files.put_modules(files)
-        for key in self._files.module_keys() - modules.keys() & changed.keys():
+        for key in self._files.module_keys() & (changed.keys() - modules.keys()):
             self._files.remove_module(key)
         return modules
 
-    def _read(self, place: tuple[str, str], found: Found) -> Document | None:
+    def _read(self, place: Place, found: Found) -> Document | None:
         """A module's document; None where it has no version, or is not to be believed."""
         namespace, name = place
         try:
@@ -151,8 +151,19 @@ class _Update:
             return None
         return document if document["versions"] else None
 
-    def _make_module(self, document: Document) -> tuple[dict[str, bytes], Row]:
-        """The files of a module, by their names, and its row."""
+    def _make_module(self, place: Place, found: Found) -> tuple[dict[str, bytes], Row] | None:
+        """The files of a module, by their names, and its row; None where there is nothing to show.
+
+        An index may have come from anybody, and one strange document must not hide the others.
+        """
+        document = self._read(place, found)
+        try:
+            return None if document is None else self._present(document)
+        except (LookupError, TypeError, ValueError) as error:
+            self._broken.append(f"{'/'.join(place)} cannot be shown: {error!r}")
+            return None
+
+    def _present(self, document: Document) -> tuple[dict[str, bytes], Row]:
         version = newest(document["versions"])
         files = dict[str, bytes]()
         readme, picture = (self._attached(document, version, key) for key in (README, PICTURE))
