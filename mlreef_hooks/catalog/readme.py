@@ -36,12 +36,17 @@ def _markdown() -> MarkdownIt:
     return markdown.enable(["table", "strikethrough"])
 
 
+def _said(tokens: Tokens) -> str:
+    """What can be read of them."""
+    return plain("".join(token.content for token in tokens))
+
+
 class _Renderer(RendererHTML):
     """Renders one README; `env` holds what its end tags are."""
 
     def heading_open(self, tokens: Tokens, index: int, options: Any, env: Any) -> str:
         """A heading at most one level below the one before it; none where it says nothing."""
-        if not plain(tokens[index + 1].content):
+        if not _said(tokens[index + 1].children or ()):
             env["heading"] = "p"
         else:
             env["level"] = min(int(tokens[index].tag[1]) + _SECTION, env["level"] + 1, 6)
@@ -59,8 +64,7 @@ class _Renderer(RendererHTML):
         if env["link"] == "span":
             return "<span>"
         end = next(i for i in range(index, len(tokens)) if tokens[i].type == "link_close")
-        said = plain("".join(token.content for token in tokens[index + 1 : end]))
-        named = "" if said else html.escape(url)
+        named = "" if _said(tokens[index + 1 : end]) else html.escape(url)
         return f'<a href="{html.escape(url)}" rel="nofollow noopener noreferrer">{named}'
 
     def link_close(self, tokens: Tokens, index: int, options: Any, env: Any) -> str:
@@ -90,7 +94,7 @@ class _Renderer(RendererHTML):
 
     def th_open(self, tokens: Tokens, index: int, options: Any, env: Any) -> str:
         """The head of a column; one that says nothing is none."""
-        env["head"] = 'th scope="col"' if plain(tokens[index + 1].content) else "td"
+        env["head"] = 'th scope="col"' if _said(tokens[index + 1].children or ()) else "td"
         return f"<{env['head']}>"
 
     def th_close(self, tokens: Tokens, index: int, options: Any, env: Any) -> str:
