@@ -13,10 +13,11 @@ from tests.index_entries import PARAMETERS, make_entry
 from tests.support.trees import png
 
 SCRIPT = "<script>window.done = 1</script>"
+LONG = "w" * 3000
 # Each says that it was there by one of its words, and runs `done` where a page lets it.
-HOSTILE = {
+HOSTILE: dict[str, Any] = {
     "title": f"Evil </title></h1>{SCRIPT} {{{{ 7 * 7 }}}} \u202egnp.exe",
-    "description": f'"><img src=x onerror="window.done = 1">{"w" * 3000}{{% include "x" %}}{SCRIPT}',
+    "description": f'"><img src=x onerror="window.done = 1">{LONG}{{% include "x" %}}{SCRIPT}',
     "author": f"</bdi>{SCRIPT}",
     "licenses": "' onmouseover='window.done = 1",
 }
@@ -90,7 +91,8 @@ def fill_index(root: Path, many: int = 0) -> IndexFiles:
     )  # fmt: skip
     add_module(
         index, version="2.0", name="wine", namespace="tables", kind="model",
-        title="Wine Classifier", inputs=("TABULAR",), outputs=("MODEL",), resources=Resources(gpu=True),
+        title="Wine Classifier", inputs=("TABULAR",), outputs=("MODEL",),
+        resources=Resources(gpu=True),
     )  # fmt: skip
     add_module(
         index, version="6.6", name="evil", namespace="zoo", notes=SCRIPT, readme=README,
