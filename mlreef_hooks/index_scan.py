@@ -16,7 +16,7 @@ Modules = dict[tuple[str, str], "Found"]  # by namespace and name
 class Found:
     """A module's document; `stamp` is another one whenever it was replaced."""
 
-    path: Path
+    path: str
     stamp: str
 
 
@@ -39,14 +39,14 @@ def _folders(root: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if name not in RESERVED]
 
 
-def _modules(folder: Path, namespace: str) -> Iterator[tuple[tuple[str, str], Found]]:
+def _modules(folder: Path | str, namespace: str) -> Iterator[tuple[tuple[str, str], Found]]:
     with suppress(PermissionError, FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 inner = f"{namespace}/{entry.name}" if namespace else entry.name
-                yield from _modules(Path(entry.path), inner)
+                yield from _modules(entry.path, inner)
             elif entry.name.endswith(_END) and entry.is_file(follow_symlinks=False):
                 facts = entry.stat(follow_symlinks=False)
                 stamp = f"{facts.st_mtime_ns:x}-{facts.st_size:x}-{facts.st_ino:x}"
                 name = entry.name.removesuffix(_END)
-                yield (namespace, name), Found(path=Path(entry.path), stamp=stamp)
+                yield (namespace, name), Found(path=entry.path, stamp=stamp)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.catalog.rows import Row
+from mlreef_hooks.catalog.rows import SEARCH, Row
 from mlreef_hooks.durable_files import beside_of, locked, make_folder, open_own, sync_folder
 
 NOTE = ".catalog.json"
@@ -41,18 +41,21 @@ class SiteFiles:
         """What it was made from; nothing where that is not known."""
         try:
             said: Any = json.loads((self._root / NOTE).read_bytes())
-            modules = {
-                key: (str(stamp), dict(row)) for key, (stamp, row) in said["modules"].items()
-            }
+            rows = {row["key"]: row for row in json.loads((self._root / SEARCH).read_bytes())}
+            stamps = said["modules"].items()
+            modules = {key: (str(stamp), rows[key]) for key, stamp in stamps if key in rows}
             return Made(edition=str(said["edition"]), modules=modules, pages=dict(said["pages"]))
-        except (FileNotFoundError, NotADirectoryError):
-            return Made()
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return Made()
 
     def note(self, made: Made) -> None:
-        """Keep what it was made from; last of all, so that what was not finished is done again."""
-        self.put({NOTE: json.dumps(vars(made), separators=(",", ":")).encode()})
+        """Keep what it was made from; last of all, so that what was not finished is done again.
+
+        The rows are not written twice: the search has them.
+        """
+        stamps = {key: stamp for key, (stamp, _) in made.modules.items()}
+        said = {"edition": made.edition, "modules": stamps, "pages": dict(made.pages)}
+        self.put({NOTE: json.dumps(said, separators=(",", ":")).encode()})
 
     def put(self, contents: Mapping[str, bytes]) -> None:
         """Write files by their places, each whole or not at all."""

@@ -41,7 +41,6 @@ POLICY = (
 STATIC = ("catalog.css", "catalog.js", "icon.svg")
 FIRST = "index.html"
 NAMESPACES = "-/namespaces.html"
-SEARCH = "-/search.json"
 _VERSIONS = 200  # on a page, the newest ones
 
 

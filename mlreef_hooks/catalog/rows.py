@@ -11,6 +11,7 @@ from mlreef_hooks.plain_text import plain
 
 Row = dict[str, Any]
 PAGE = 100  # modules
+SEARCH = "-/search.json"  # all rows of a site
 _KEY_LENGTH = 200  # of a file's name; systems have 255 bytes
 _TITLE, _TEXT, _TAG, _TAGS = 120, 300, 40, 20  # what a row holds of each
 KIND_TITLES: Mapping[str, str] = {

@@ -13,7 +13,6 @@ from mlreef_hooks.catalog.files import Made, SiteFiles, is_stale, mark_stale, si
 from mlreef_hooks.catalog.pages import (
     FIRST,
     NAMESPACES,
-    SEARCH,
     Shown,
     edition,
     listing_page,
@@ -22,7 +21,7 @@ from mlreef_hooks.catalog.pages import (
     search_data,
     static_files,
 )
-from mlreef_hooks.catalog.rows import Row, key_of, listings_of, row_of
+from mlreef_hooks.catalog.rows import SEARCH, Row, key_of, listings_of, row_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, newest
 from mlreef_hooks.index_attachments import read_attached
@@ -138,10 +137,10 @@ class _Update:
         """A module's document; None where it has no version, or is not to be believed."""
         namespace, name = place
         try:
-            document = read_if_allowed(found.path)
+            document = read_if_allowed(Path(found.path))
             if document is None:
                 return None
-            check_document("module", document, str(found.path))
+            check_document("module", document, found.path)
         except PublishError as error:
             self._broken.append(error.message)
             return None
