@@ -12,6 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from mlreef_hooks.catalog.update import update_catalog
+from mlreef_hooks.command_line import parse_values
+from tests.index_entries import PARAMETERS
 from tests.support.browser import DARK, LIGHT, NARROW, WIDE, Reader, chromium, web_server
 from tests.support.catalogue import fill_index
 
@@ -151,15 +153,21 @@ def test_the_form_makes_the_command_line_and_the_job(reader: Open, tmp_path: Pat
     form.get_by_label("output-path").fill("it's")
     form.get_by_label("mode").select_option("salt")
     form.get_by_label("size").fill("3\n4")
+    form.get_by_label("pair").fill("1 2\n3 x")
     form.get_by_label("shuffle").select_option("false")
     expect(page.locator("#form-status")).to_have_text("Ready to run")
     assert words(page) == [
         *run, "--input", "my photos", "--output", "it's", "-p", "mode=salt", "-p", "size=[3,4]",
-        "-p", "shuffle=false",
+        "-p", 'pair=[[1,2],[3,"x"]]', "-p", "shuffle=false",
     ]  # fmt: skip
+    pairs = words(page)[8::2]
+    assert parse_values([each.to_json() for each in PARAMETERS], pairs) == {
+        "mode": "salt", "size": [3, 4], "pair": [[1, 2], [3, "x"]], "shuffle": False,
+    }  # fmt: skip
     said = {
         "input-path": {"class": "Directory", "location": "my%20photos"},
-        "mode": "salt", "size": [3, 4], "shuffle": False,
+        "mode": "salt", "size": ["3", "4"], "pair": [["1", "2"], ["3", "x"]],
+        "shuffle": "--no-shuffle",
     }  # fmt: skip
     assert job(page) == said
     with page.expect_download() as download:

@@ -12,15 +12,7 @@ from typing import Any
 from mlreef_hooks.index import Document
 from mlreef_hooks.manifest import REQUIRED_PATHS
 
-_CONTROLS = {
-    "integer": "number",
-    "float": "number",
-    "boolean": "select",
-    "list": "lines",
-    "tuple": "lines",
-    "dictionary": "json",
-    "object": "json",
-}
+_NUMBERS = ("integer", "float")
 _SHOWN = 200  # characters of a default
 _CHOICES = 200
 _PATHS = dict(zip(REQUIRED_PATHS, ("--input", "--output"), strict=True))
@@ -28,18 +20,30 @@ _EXAMPLES = {"input-path": "INPUT", "output-path": "OUTPUT"}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of the values that can be chosen: `value` as JSON, `text` for people and for `run`, and
+    `job` as the JSON of a CWL job.
+    """
+
+    value: str
+    text: str
+    job: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Field:
     """One parameter in a form. `control` is `text`, `number`, `select`, `lines` (a value a line),
-    `json`, `input` (a path) or `output`; `default` is the value without it, as text.
+    `tuples` (several values a line), `input` (a path) or `output`; `default` is the value without
+    it, as text; `needed` where there is none.
     """
 
     name: str
     type: str
     control: str
-    required: bool
+    needed: bool
     default: str
     description: str
-    choices: Sequence[tuple[str, str]]  # the JSON of each, and its text
+    choices: Sequence[Choice]
 
 
 def fields_of(version: Document) -> list[Field]:
@@ -49,23 +53,33 @@ def fields_of(version: Document) -> list[Field]:
 
 
 def _field(parameter: Document) -> Field:
-    choices = parameter["choices"]
-    control = _CONTROLS.get(parameter["type"], "text")
-    if choices is not None and control != "lines":
-        control = "select"
-    elif parameter["type"] == "boolean":
-        choices = [True, False]
-    if role := _role(parameter):
-        control = role.removesuffix("-path")
+    choices = [True, False] if parameter["type"] == "boolean" else parameter["choices"]
     return Field(
         name=parameter["name"],
         type=parameter["type"],
-        control=control,
-        required=parameter["required"],
+        control=_control(parameter),
+        needed=_is_needed(parameter),
         default=_text(parameter["default"])[:_SHOWN],
         description=parameter["description"],
-        choices=[(json.dumps(each), _text(each)) for each in (choices or [])[:_CHOICES]],
+        choices=[
+            Choice(value=_json(each), text=_text(each), job=_json(job_value(parameter, each)))
+            for each in (choices or [])[:_CHOICES]
+        ],
     )
+
+
+def _control(parameter: Document) -> str:
+    if role := _role(parameter):
+        return role.removesuffix("-path")
+    if _is_list(parameter):
+        return "tuples" if _is_nested(parameter) else "lines"
+    if parameter["choices"] is not None or parameter["type"] == "boolean":
+        return "select"
+    return "number" if parameter["type"] in _NUMBERS else "text"
+
+
+def _is_needed(parameter: Document) -> bool:
+    return bool(parameter["required"]) and parameter["default"] is None
 
 
 def _role(parameter: Document) -> str | None:
@@ -73,11 +87,39 @@ def _role(parameter: Document) -> str | None:
     return word if word in _PATHS else None
 
 
+def _is_list(parameter: Document) -> bool:
+    several = parameter.get("nargs") not in (None, 0) or parameter.get("repeated")
+    return parameter["type"] in ("list", "tuple") and bool(several)
+
+
+def _is_nested(parameter: Document) -> bool:
+    return bool(parameter.get("repeated")) and parameter.get("nargs") is not None
+
+
+def job_value(parameter: Document, value: Any) -> Any:
+    """A value as the CWL export of a module takes it: a number, a switch's word, else texts."""
+    negative = parameter.get("negative")
+    if parameter.get("nargs") == 0:
+        option = parameter.get("option", f"--{parameter['name']}")
+        return (option if value else negative) if negative else bool(value)
+    if value is False and negative is not None:
+        return negative
+    if _is_list(parameter):
+        items = value if isinstance(value, list) else [value]
+        return [[*map(_text, each)] if isinstance(each, list) else _text(each) for each in items]
+    is_number = parameter["type"] in _NUMBERS and isinstance(value, int | float)
+    return value if is_number else _text(value)
+
+
 def _text(value: Any) -> str:
     """A value as somebody would write it."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def run_line(document: Document, version: Document) -> str:
@@ -88,29 +130,25 @@ def run_line(document: Document, version: Document) -> str:
         if role := _role(parameter):
             words += [_PATHS[role], _EXAMPLES[role]]
     for parameter in _to_give(version):
-        words += ["-p", f"{parameter['name']}={_proposal(parameter)}"]
+        words += ["-p", f"{parameter['name']}={_text(_proposal(parameter))}"]
     return " ".join(map(shlex.quote, words))
 
 
 def _to_give(version: Document) -> Iterator[Document]:
     for parameter in version["parameters"]:
-        if parameter["required"] and not _role(parameter):
+        if _is_needed(parameter) and not _role(parameter):
             yield parameter
 
 
-def _proposal(parameter: Document) -> str:
-    choices = parameter["choices"] or [None]
-    said = _text(parameter["default"] if parameter["default"] is not None else choices[0])
-    return said or "VALUE"
+def _proposal(parameter: Document) -> Any:
+    return next(iter(parameter["choices"] or []), "VALUE")
 
 
 def job_of(version: Document) -> str:
-    """The input object of a CWL job for the same try, as JSON."""
-    job: dict[str, Any] = {}
-    for parameter in version["parameters"]:
-        if _role(parameter) == "input-path":
-            job[parameter["name"]] = {"class": "Directory", "location": _EXAMPLES["input-path"]}
+    """The input object of a CWL job for the same try, as JSON; the output is the runner's."""
+    place = {"class": "Directory", "location": _EXAMPLES["input-path"]}
+    reads = any(_role(parameter) == "input-path" for parameter in version["parameters"])
+    job: dict[str, Any] = {"input-path": place} if reads else {}
     for parameter in _to_give(version):
-        default = parameter["default"]
-        job[parameter["name"]] = _proposal(parameter) if default is None else default
+        job[parameter["name"]] = job_value(parameter, _proposal(parameter))
     return json.dumps(job, indent=2, ensure_ascii=False)

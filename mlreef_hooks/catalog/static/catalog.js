@@ -207,27 +207,27 @@ function quoted(word) {
   return /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
-// The value of a field for the job, and its text for the command line; null where it is empty.
+// The value of a field for the job, as the CWL of a module takes it, and its text for the command
+// line; null where it is empty.
 function valueOf(field) {
   const { type, control } = field.dataset;
   const text = field.value;
   if (!text.trim()) return null;
   if (control === "select") {
+    const chosen = field.selectedOptions[0];
     const value = JSON.parse(text);
-    return { value, text: typeof value === "string" ? value : text };
+    return { value: JSON.parse(chosen.dataset.job), text: typeof value === "string" ? value : text };
   }
   if (control === "lines") {
-    const value = text.split("\n").filter((line) => line.trim()).map(guessed);
-    return { value, text: JSON.stringify(value) };
+    const value = text.split("\n").filter((line) => line.trim());
+    return { value, text: JSON.stringify(value.map(guessed)) };
   }
-  if (control === "json") {
-    try {
-      return { value: JSON.parse(text), text };
-    } catch {
-      fault("Write JSON.");
-    }
+  if (control === "tuples") {
+    const value = text.split("\n").filter((line) => line.trim()).map((line) => line.trim().split(/\s+/));
+    return { value, text: JSON.stringify(value.map((words) => words.map(guessed))) };
   }
-  return { value: READ[type] ? READ[type](text.trim()) : text, text: READ[type] ? text.trim() : text };
+  if (control === "number") return { value: READ[type](text.trim()), text: text.trim() };
+  return { value: text, text };
 }
 
 function guessed(line) {
@@ -268,7 +268,7 @@ function moduleForm(form) {
       if (control === "input" || control === "output") {
         const path = found ? found.text : control.toUpperCase();
         words.push(`--${control}`, path);
-        if (control === "input") values[field.name] = { class: "Directory", location: encodeURI(path) };
+        if (control === "input") values["input-path"] = { class: "Directory", location: encodeURI(path) };
       } else if (found && !message) {
         words.push("-p", `${field.name}=${found.text}`);
         values[field.name] = found.value;
