@@ -128,6 +128,7 @@ class IndexFiles:
         if os.path.lexists(self._note):
             with suppress(OSError), locked(self._lock, wait=False):
                 self._complete()
+            self._tell_changed()
 
     # writing
 
@@ -258,6 +259,11 @@ class IndexFiles:
         finally:
             self._together -= 1
             self._tell_changed()
+
+    def tell_again(self) -> None:
+        """Tell of a change whose writer was killed before it could."""
+        self._changes += 1
+        self._tell_changed()
 
     def _tell_changed(self) -> None:
         if self._changes and not self._together:

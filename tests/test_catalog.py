@@ -345,3 +345,6 @@ def test_a_catalogue_that_cannot_be_written_holds_up_no_push(tmp_path: Path) -> 
     assert "FileExistsError" in (site.state / "logs/errors.log").read_text()
     done = site.command("catalog", expect=1)
     assert "error: the catalogue cannot be written" in done.stderr
+    (tmp_path / "file").unlink()
+    site.command("sweep")
+    assert list((tmp_path / "file").rglob("text--upper"))
