@@ -98,7 +98,12 @@ class BaseImages:
         """The manifest of the image, which is in the layouts now, as its source has it now."""
         self.say(f"fetching the base image {image}")
         for source in self.sources():
-            manifest = source.fetch(image, self.layouts)
+            try:
+                manifest = source.fetch(image, self.layouts)
+            except PublishError as error:
+                message = f"the base image {image} cannot be fetched: {error.message}"
+                hint = f"{error.hint}; or makes one: mlreef-hooks base"
+                raise PublishError(message, hint, passing=error.passing) from error
             if manifest is not None:
                 return store_base(self.layouts, image, manifest)
         raise PublishError(

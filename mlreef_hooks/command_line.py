@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mlreef_hooks.errors import PublishError
@@ -10,6 +10,7 @@ from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, python_name
 from mlreef_hooks.problems import did_you_mean
 
 Parameter = Mapping[str, Any]  # as in the index
+SEE = "see the parameters with mlreef-hooks show"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SEVERAL = ("list", "tuple")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # what argparse takes for a negative number
@@ -21,6 +22,16 @@ def parse_values(parameters: Sequence[Parameter], pairs: Sequence[str]) -> dict[
     A list is written by its name several times, or once as a JSON array. PublishError that lists
     everything that is wrong: unknown names, values of another type, values that are no choice.
     """
+    values, faults = read_pairs(parameters, pairs)
+    if faults:
+        raise PublishError("; ".join(faults), SEE)
+    return values
+
+
+def read_pairs(
+    parameters: Sequence[Parameter], pairs: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that are right, and what is wrong with the others."""
     by_name = {python_name(parameter["name"]): parameter for parameter in parameters}
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -30,14 +41,18 @@ def parse_values(parameters: Sequence[Parameter], pairs: Sequence[str]) -> dict[
         if not equals:
             faults.append(f"{pair}: write name=value")
         elif parameter is None:
-            known = [each["name"] for each in parameters]
-            faults.append(f"{name}: no such parameter, {did_you_mean(name, known)}")
+            faults.append(unknown(name, parameters))
         else:
             _add(parameter, text, values, faults)
-    faults += [fault for each in parameters if (fault := _miscounted(each, values))]
-    if faults:
-        raise PublishError("; ".join(faults), "see the parameters with mlreef-hooks show")
-    return values
+    faults += [fault for each in parameters if (fault := miscounted(each, values))]
+    return values, faults
+
+
+def unknown(name: str, parameters: Sequence[Parameter]) -> str:
+    """What is said of a parameter that is not there."""
+    known = [each["name"] for each in parameters]
+    like = did_you_mean(name, known) if known else "the module has none"
+    return f"{name}: no such parameter, {like}"
 
 
 def _add(parameter: Parameter, text: str, values: dict[str, Any], faults: list[str]) -> None:
@@ -49,7 +64,7 @@ def _add(parameter: Parameter, text: str, values: dict[str, Any], faults: list[s
         return
     several = parameter["type"] in _SEVERAL
     chosen = read if several else [read]
-    if choices is not None and not all(_is_choice(each, choices) for each in chosen):
+    if choices is not None and not all(is_choice(each, choices) for each in chosen):
         faults.append(f"{name}: {text!r} is not one of {', '.join(map(_text, choices))}")
     elif several:
         values[name] = [*values.get(name, []), *read]
@@ -59,13 +74,13 @@ def _add(parameter: Parameter, text: str, values: dict[str, Any], faults: list[s
         values[name] = read
 
 
-def _is_choice(value: Any, choices: Sequence[Any]) -> bool:
+def is_choice(value: Any, choices: Sequence[Any]) -> bool:
     """True for a choice, or the text of one: the items of a list are written as text."""
     same = (each for each in choices if isinstance(each, bool) == isinstance(value, bool))
     return value in same or value in map(_text, choices)
 
 
-def _miscounted(parameter: Parameter, values: Mapping[str, Any]) -> str | None:
+def miscounted(parameter: Parameter, values: Mapping[str, Any]) -> str | None:
     """The fault of a list that has another length than the module takes."""
     wanted, given = parameter.get("nargs"), values.get(parameter["name"])
     if not isinstance(given, list) or not isinstance(wanted, int) or parameter.get("repeated"):
@@ -105,24 +120,34 @@ def complete_values(
     Defaults of optional parameters are left to the module. PublishError that lists what is missing,
     or a path that is given twice.
     """
-    complete, missing = dict(values), []
+    complete, missing = dict(values), missing_parameters(parameters, values, paths)
     twice = [name for name in values if _dashed(name) in paths]
     if twice:
         raise PublishError(f"{twice[0]} is given twice", f"leave out -p {twice[0]}=...")
+    if missing:
+        raise PublishError("parameters are missing", "give " + " and ".join(missing))
     for parameter in parameters:
         name = parameter["name"]
         path = paths.get(_dashed(name))
-        if name in complete:
-            continue
-        if path is not None:
+        if name not in complete and path is not None:
             complete[name] = path
-        elif parameter["required"] and parameter["default"] is not None:
+        elif name not in complete and parameter["required"]:
             complete[name] = parameter["default"]
-        elif parameter["required"]:
-            missing.append(_how_to_give(name))
-    if missing:
-        raise PublishError("parameters are missing", "give " + " and ".join(missing))
     return complete
+
+
+def missing_parameters(
+    parameters: Sequence[Parameter], given: Collection[str], paths: Collection[str]
+) -> list[str]:
+    """How to give each required parameter that is not given, has no default and is none of the
+    `paths`.
+    """
+    return [
+        _how_to_give(each["name"])
+        for each in parameters
+        if each["required"] and each["default"] is None
+        if each["name"] not in given and _dashed(each["name"]) not in paths
+    ]
 
 
 def _how_to_give(name: str) -> str:

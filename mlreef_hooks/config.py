@@ -110,9 +110,19 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """`[index]`: the folder of the module index; empty for `index` below the state folder."""
+    """`[index]`: the folder of the module index; empty for `index` below the state folder.
+
+    Who reads modules elsewhere names the places in `read`: then nothing is read in that folder but
+    by what writes it. `netrc` has passwords of web servers; `token` is for those of `read` alone.
+    A question takes `seconds` at most.
+    """
 
     path: str = path_key()
+    read: tuple[str, ...] = ()
+    netrc: str = path_key()
+    token: str = path_key()
+    ca_bundle: str = path_key()
+    seconds: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)

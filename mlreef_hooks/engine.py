@@ -97,11 +97,13 @@ class Engine:
             found = {name for image in self._api.images() for name in image["RepoTags"] or ()}
         return found - {_NAMELESS}
 
-    def pull(self, name: str) -> EngineImage:
-        """The image, fetched from its registry."""
+    def pull(
+        self, name: str, on_event: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> EngineImage:
+        """The image, fetched from its registry; `on_event` gets what the engine tells meanwhile."""
         try:
             with translated(self.url):
-                read_events(self._api.pull(name, stream=True, decode=True))
+                read_events(self._api.pull(name, stream=True, decode=True), on_event)
         except EngineGoneError:
             raise
         except PublishError as error:

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -129,10 +129,14 @@ def reason(error: BaseException) -> str:
     return said
 
 
-def read_events(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+def read_events(
+    events: Iterable[Mapping[str, Any]], on_event: Callable[[Mapping[str, Any]], None] | None = None
+) -> Mapping[str, Any]:
     """What the engine told in an answer that it streams; DockerException where that is an error."""
     facts: dict[str, Any] = {}
     for event in events:
+        if on_event:
+            on_event(event)
         if "error" in event:
             raise DockerException(str(event["error"]))
         facts |= event.get("aux") or {}

@@ -10,8 +10,10 @@ from functools import cached_property
 
 from mlreef_hooks import report
 from mlreef_hooks.config import Config
+from mlreef_hooks.contract import compare
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_report import bad_tag, bad_tree, conflict, let_through, refused
+from mlreef_hooks.index import Document, manifest_facts
 from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.intake import publish_tags, read_request
@@ -148,7 +150,20 @@ class _Look:
         try:
             check_tag(request, published)
             check_claims(request, manifest.name, document, lambda: neighbour)
-            is_listed(request, document)
+            if is_listed(request, document):
+                return []
         except PublishError as error:
             return conflict(error)
-        return []
+        return self._breach(request, manifest, document)
+
+    def _breach(
+        self, request: PublishRequest, manifest: ModuleManifest, document: Document | None
+    ) -> list[str]:
+        """What a version breaks that promises to break nothing, where the site does not want it."""
+        if request.version is None:
+            return []
+        found = compare(document, request.version, manifest.kind, manifest_facts(manifest))
+        problem = found.problem(request.tag, self.config.rules) if found else None
+        if found is None or problem is None or problem.severity != "error":
+            return []
+        return [*report.changed(found), *report.findings([problem])]

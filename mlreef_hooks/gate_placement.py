@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.config import Server
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_setting import decide_gate, forget_gate
 from mlreef_hooks.hook_files import GATE, install_hook, read_hook, remove_hook
 from mlreef_hooks.hook_place import own_place
@@ -26,6 +27,11 @@ class GatePlacement:
         """
         place = own_place(GATE, git_dir, self.settings)
         if decide_gate(git_dir, self.wanted, dry_run=self.dry_run):
+            if place.shared:
+                raise PublishError(
+                    f"{git_dir} has no hooks of its own, so it cannot have the gate",
+                    "leave it without: mlreef-hooks install --no-gate",
+                )
             return f", the gate {install_hook(git_dir, self.text, place, dry_run=self.dry_run)}"
         return _remove(git_dir, self.settings, dry_run=self.dry_run)
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlreef_hooks.config import Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.servers.folders import link_target
+from mlreef_hooks.servers.gitea import hooks_of
 from mlreef_hooks.servers.table import kind_of
 
 _OURS = "mlreef"  # what our hook is called beside others
@@ -42,7 +43,7 @@ def hook_place(name: str, git_dir: Path, settings: Server) -> HookPlace:
 
 def own_place(name: str, git_dir: Path, settings: Server) -> HookPlace:
     """Where the hook called `name` is one repository's own, whatever its server links into it: a
-    repository decides for itself whether it has it.
+    repository decides for itself whether it has it. Where that is a shared place, it cannot.
     """
     return _OWN_PLACES.get(kind_of(git_dir, settings), in_repository)(name, git_dir)
 
@@ -51,7 +52,7 @@ def other_places(name: str, git_dir: Path, place: HookPlace) -> Iterator[HookPla
     """The places in the repository itself where our hook may be left of another installation."""
     found = [
         in_repository(name, git_dir),
-        _beside_others(name, git_dir),
+        _in_folder(name, git_dir / "hooks"),
         _by_gitaly(name, git_dir, Server()),
         _by_setting(name, git_dir),
     ]
@@ -66,9 +67,13 @@ def in_repository(name: str, git_dir: Path) -> HookPlace:
 
 def _beside_others(name: str, git_dir: Path) -> HookPlace:
     """Gitea, Forgejo and soft-serve run all that is in a folder, and write only their own there."""
-    runner = git_dir / "hooks" / name
-    hook = runner.with_name(f"{name}.d") / _OURS
-    return HookPlace(path=hook, seen=hook, runner=runner)
+    hooks, own = hooks_of(git_dir), git_dir / "hooks"
+    return replace(_in_folder(name, hooks), shared=hooks != own)
+
+
+def _in_folder(name: str, hooks: Path) -> HookPlace:
+    hook = hooks / f"{name}.d" / _OURS
+    return HookPlace(path=hook, seen=hook, runner=hooks / name)
 
 
 def _by_gitaly(name: str, git_dir: Path, settings: Server) -> HookPlace:

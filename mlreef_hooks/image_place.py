@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mlreef_hooks.audience import ModuleAudience
 from mlreef_hooks.config_images import Registry
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.image import image_reference
+from mlreef_hooks.image import BuiltImage, image_reference
 from mlreef_hooks.site import Site
 from mlreef_hooks.visibility import PRIVATE
 
@@ -24,15 +24,16 @@ class ImagePlace:
     prefix: str
     visibility: str
 
-    def check(self, visibility: str, site: Site, sent: str = "") -> None:
+    def check(self, visibility: str, site: Site, sent: BuiltImage | None = None) -> None:
         """PublishError that may pass where the module has become private meanwhile, and its images
-        belong elsewhere, or may do so. It names the image that was `sent` by then.
+        belong elsewhere, or may do so. The image that was `sent` by then is taken back, and named
+        where its registry keeps it.
         """
         if visibility == PRIVATE != self.visibility and _matters(site.config.registry):
             message = "the repository became private while the image was made"
             hint = "it is made again, for a place of its own"
-            if sent:
-                message += f", and {sent} was sent by then"
+            if sent and not site.take_back(sent.reference, sent.digest):
+                message += f", and {sent.reference} was sent by then"
                 hint += "; the administrator deletes that in the registry, or closes it"
             raise PublishError(message, hint, passing=True)
 

@@ -4,7 +4,7 @@ Formats are fixed by `schemas/*.json` (JSON Schema 2020-12), which every index c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.version import Version
@@ -21,6 +21,8 @@ LISTING_FIELDS = (
     "namespace", "name", "kind", "version", "title", "description", "inputs", "outputs",
     "visibility", "yanked", "updated_at",
 )  # fmt: skip
+# What a search asks for as well; lines of older programs have none of them.
+_FOUND_BY = ("repository", "author", "tags")
 # Of a version; all others never change.
 LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
@@ -46,6 +48,7 @@ class IndexEntry:
 
     `image` is None in the label of the image itself, which cannot know its own digest;
     `published_at` (RFC 3339) and `published_by` are empty there, for they are no part of the bytes.
+    Nor is `compared`: what it says of the version before depends on what was published.
     """
 
     request: PublishRequest
@@ -56,6 +59,7 @@ class IndexEntry:
     image: BuiltImage | None = None
     published_at: str | None = None
     published_by: str | None = None
+    compared: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> Document:
         """The module's document with this one version, or this edge."""
@@ -81,34 +85,44 @@ class IndexEntry:
             "yanked": False,
             "yank_reason": None,
             **self._release(),
+            **self.compared,
         }
         return {**header, "versions": [version]}
 
     def _release(self) -> Document:
         """What the index says of a version and of an edge."""
-        manifest = self.manifest
-        parameters = [_shown(parameter) for parameter in manifest.parameters]
         return {
             "commit": self.request.commit,
             "published_at": self.published_at,
             "published_by": self.published_by,
             "image": self.image.to_json() if self.image else None,
-            "entry_point": manifest.entry_point,
-            "command": list(entry_command(manifest.entry_point)),
-            "author": plain(manifest.author or "") or None,
-            "licenses": plain(manifest.licenses or "") or None,
-            "inputs": list(manifest.inputs),
-            "outputs": list(manifest.outputs),
-            "parameters": [parameter.to_json() for parameter in parameters],
-            "parameters_schema": parameters_schema(parameters),
-            "metrics": [vars(metric) for metric in manifest.metrics],
-            "requirements": list(manifest.requirements),
+            **manifest_facts(self.manifest),
             "locked": list(self.dependencies.locked),
             "wheels": [dict(wheel) for wheel in self.dependencies.wheels],
-            "environment": dict(manifest.environment),
             "base": {"name": self.dependencies.base_name, "digest": self.dependencies.base_digest},
-            "resources": manifest.resources.to_json(),
         }
+
+
+def manifest_facts(manifest: ModuleManifest) -> Document:
+    """What a version says that its commit alone tells."""
+    parameters = [_shown(parameter) for parameter in manifest.parameters]
+    return {
+        "entry_point": manifest.entry_point,
+        "command": list(entry_command(manifest.entry_point)),
+        "author": plain(manifest.author or "") or None,
+        "licenses": plain(manifest.licenses or "") or None,
+        # Without any there is no such key: an image that was made before there were tags is made
+        # again bit for bit.
+        **({"tags": list(manifest.tags)} if manifest.tags else {}),
+        "inputs": list(manifest.inputs),
+        "outputs": list(manifest.outputs),
+        "parameters": [parameter.to_json() for parameter in parameters],
+        "parameters_schema": parameters_schema(parameters),
+        "metrics": [vars(metric) for metric in manifest.metrics],
+        "requirements": list(manifest.requirements),
+        "environment": dict(manifest.environment),
+        "resources": manifest.resources.to_json(),
+    }
 
 
 def _shown(parameter: Parameter) -> Parameter:
@@ -254,7 +268,10 @@ def listing_line(document: Document) -> Document:
     updated_at = max(each["published_at"] for each in document["versions"])
     facts = {**document, **version, "updated_at": updated_at}
     reason = deprecation(document, version)
-    said = {"deprecated": reason} if reason else {}
+    said = {name: facts[name] for name in _FOUND_BY if facts.get(name)}
+    said |= {"base": facts["base"]["name"], "gpu": facts["resources"]["gpu"]}
+    if reason:
+        said["deprecated"] = reason
     return {name: facts[name] for name in LISTING_FIELDS} | said
 
 

@@ -1,13 +1,15 @@
 """One audience's folder of the index: what follows from its modules' documents, and its modes."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from mlreef_hooks.durable_files import make_folder, remove_file, replace_files
+from mlreef_hooks.durable_files import make_folder, remove_file, replace_file, replace_files
 from mlreef_hooks.index import Document, V, change_listing
 from mlreef_hooks.index_document import encode_document, read_document
+from mlreef_hooks.index_lines import Form, change_line, count_lines, write_lines
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
 SCHEMAS = ("module", "listing", "index")
@@ -58,36 +60,77 @@ class Audience:
         replace_files(new, mode)
 
     def set_line(self, namespace: str, name: str, line: Document | None) -> None:
-        """Let the namespace's listing, and the way in, say this of a module, or nothing of it."""
+        """Let the namespace's listing, and the way in, say this of a module, or nothing of it.
+
+        Nothing else in them is read or written anew, as many modules as there may be.
+        """
         if not self._root.is_dir():
             return
         place = f"listing/{namespace}.json"
-        listing = change_listing(read_document(self._root / place), namespace, name, line)
-        content = encode_document(listing)
-        if listing["modules"]:
-            self.put({place: content})
-        else:
+        before = _read(self._root / place)
+        form = _listing_form(namespace)
+        content = change_line(form, before, name, _entry(line))
+        if content is None:
+            listing = change_listing(read_document(self._root / place), namespace, name, line)
+            content = write_lines(form, map(_entry, listing["modules"]))
+        if not content:
             remove_file(self._root / place, self._root)
-        facts = {**_named(place, content), "modules": len(listing["modules"])}
+        elif content != before:
+            self._replace(place, content)
+        facts = {**_named(place, content), "modules": count_lines(content)} if content else None
         self._set_namespace(namespace, facts)
 
-    def _set_namespace(self, namespace: str, facts: Document) -> None:
-        before = read_document(self._root / "index.json")
-        namespaces = {**(before["namespaces"] if before else {}), namespace: facts}
-        entrance = {
-            "v": V,
-            "schemas": {name: self._put_schema(name) for name in SCHEMAS},
-            "namespaces": {
-                key: namespaces[key] for key in sorted(namespaces) if namespaces[key]["modules"]
-            },
-        }
-        self.put({"index.json": encode_document(entrance)})
+    def _set_namespace(self, namespace: str, facts: Document | None) -> None:
+        place = "index.json"
+        before = _read(self._root / place)
+        form = _entrance_form({name: self._put_schema(name) for name in SCHEMAS})
+        content = change_line(form, before, namespace, _entry(facts, namespace))
+        if content is None:
+            document = read_document(self._root / place) or {"namespaces": {}}
+            named = {**document["namespaces"], namespace: facts}
+            entries = (_entry(named[key], key) for key in sorted(named) if named[key])
+            content = write_lines(form, entries)
+        if content != before or not before:
+            self._replace(place, content or write_lines(form, ()))
+
+    def _replace(self, place: str, content: bytes) -> None:
+        folder_mode, mode = self._modes
+        make_folder((self._root / place).parent, folder_mode)
+        replace_file(self._root / place, content, mode)
 
     def _put_schema(self, name: str) -> Document:
         content = resources.files("mlreef_hooks").joinpath(f"schemas/{name}.json").read_bytes()
         place = f"schema/{name}.json"
         self.put({place: content})
         return _named(place, content)
+
+
+def _listing_form(namespace: str) -> Form:
+    return Form(
+        head=f'{{"v": {V}, "namespace": "{namespace}", "modules": ['.encode(),
+        begin=f'{{"namespace": "{namespace}", "name": "'.encode(),
+        tail=b"]}",
+    )
+
+
+def _entrance_form(schemas: Document) -> Form:
+    head = f'{{"v": {V}, "schemas": {json.dumps(schemas)}, "namespaces": {{'
+    return Form(head=head.encode(), begin=b'"', tail=b"}}")
+
+
+def _entry(document: Document | None, key: str = "") -> bytes:
+    """The line of a document, of which a table has a key; empty where there is none."""
+    if document is None:
+        return b""
+    return (f'"{key}": '.encode() if key else b"") + encode_document(document).rstrip(b"\n")
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file, none where it is not there."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
 
 
 def _named(place: str, content: bytes) -> Document:

@@ -88,9 +88,9 @@ class IndexFiles:
         """
         for visibility in VISIBILITIES:
             folder = self.root / audience_of(visibility, namespace) / "modules" / namespace
-            with suppress(PermissionError):  # of a folder above
-                found = map(read_if_allowed, folder.glob("*.json"))
-                if document := next(filter(None, found), None):
+            # not there, or not for this process; of a large one, only the beginning is read
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                if document := _some_document(folder):
                     return document
         return None
 
@@ -227,7 +227,8 @@ class IndexFiles:
         """The document that an entry goes into; PublishError where it is another repository's."""
         _, document = self._stored(entry["namespace"], entry["name"])
         check_owner(document, entry["repository"], entry["name"])
-        check_namespace(self.neighbour(entry["namespace"]), entry["repository"])
+        if document is None:
+            check_namespace(self.neighbour(entry["namespace"]), entry["repository"])
         return document
 
     @contextmanager
@@ -303,16 +304,23 @@ class IndexFiles:
             files = {**read_attachments(self.root / before, stored), **files}
         self._audience(audience).put(files)
         self._audience(audience).put({module_place(**place): content})
-        self._refresh(**place, audience=audience)
+        self._refresh(**place, audience=audience, others=[] if stored is None else [before])
 
-    def _refresh(self, *, namespace: str, name: str, audience: str) -> None:
-        """Make everything that follows from a module's document in `audience` be so."""
+    def _refresh(
+        self, *, namespace: str, name: str, audience: str, others: Collection[str] | None = None
+    ) -> None:
+        """Make everything that follows from a module's document in `audience` be so.
+
+        `others` are those in which something of it may stand; None where that is not known.
+        """
         self._changes += 1
         document = read_document(self._module_path(audience, namespace, name))
         if document is None:  # its writer did not come to that; what stands elsewhere stays so
             audience, document = self._stored(namespace, name)
         for visibility in VISIBILITIES:
             other = audience_of(visibility, namespace)
+            if others is not None and other not in (*others, audience):
+                continue
             its = document if other == audience else None
             if its is None:
                 remove_file(self._module_path(other, namespace, name), self.root / other)
@@ -333,6 +341,14 @@ class IndexFiles:
     def _module_paths(self, namespace: str, name: str) -> Iterator[Path]:
         for visibility in VISIBILITIES:
             yield self._module_path(audience_of(visibility, namespace), namespace, name)
+        yield self.root / module_place(namespace, name)  # in a copy of one audience
+
+
+def _some_document(folder: Path) -> Document | None:
+    """One of the documents of a folder, None where this process may read none."""
+    with os.scandir(folder) as entries:
+        paths = (Path(each.path) for each in entries if each.name.endswith(".json"))
+        return next(filter(None, map(read_if_allowed, paths)), None)
 
 
 def _asked(entry: Document, ask: Ask | None) -> Document:

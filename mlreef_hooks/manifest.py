@@ -121,6 +121,7 @@ class ModuleManifest:
     of the site. `argparse` is true where the entry point parses its options with argparse, so that
     it answers `--help`; `imports` are those that are sure to be needed and no files of the tree.
     `picture` is the path of a PNG or JPEG in the tree, None where it has none.
+    `tags` are words to find it by.
     """
 
     name: str
@@ -143,6 +144,7 @@ class ModuleManifest:
     argparse: bool
     imports: tuple[ExternalImport, ...] = ()
     picture: str | None = None
+    tags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as the `module` object of `mlreef-hooks check --format json`."""
@@ -152,6 +154,7 @@ class ModuleManifest:
             "description": self.description,
             "kind": self.kind,
             "author": self.author,
+            "tags": list(self.tags),
             "visibility": self.visibility,
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),

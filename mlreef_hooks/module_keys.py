@@ -17,6 +17,9 @@ NAME_HINT = f"write small letters and digits, with single - . _ between them, up
 _TEXT_LENGTH = 10_000
 _QUOTED = 60
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_TAG = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_TAG_LENGTH = 30
+_MOST_TAGS = 20
 _MEMORY = re.compile(r"[1-9][0-9]{0,8}[kmg]")
 
 
@@ -109,6 +112,22 @@ def _read_data_types(setting: Setting) -> tuple[str, ...] | None:
     return None if read and not known else known
 
 
+def _read_tags(setting: Setting) -> tuple[str, ...] | None:
+    example = f'write {setting.name} = ["noise", "augmentation"]'
+    if not isinstance(setting.value, list) or len(setting.value) > _MOST_TAGS:
+        setting.add(f"{setting.name} is not a list of up to {_MOST_TAGS} words", example)
+        return None
+    for tag in setting.value:
+        if not isinstance(tag, str) or len(tag) > _TAG_LENGTH or not _TAG.fullmatch(tag):
+            hint = (
+                "write small letters and digits, with single - . _ between them,"
+                f" up to {_TAG_LENGTH}"
+            )
+            setting.add(f"{_shown(tag)} is not a tag", hint)
+            return None
+    return tuple(dict.fromkeys(setting.value))
+
+
 def _read_environment(setting: Setting) -> dict[str, str] | None:
     if not isinstance(setting.value, dict):
         hint = 'write [module.environment] and NAME = "value"'
@@ -157,6 +176,7 @@ READERS: Mapping[str, Callable[[Setting], Any]] = {
     "kind": partial(_read_word, words=_KIND_WORDS),
     "author": _read_text,
     "licenses": _read_text,
+    "tags": _read_tags,
     "visibility": partial(_read_word, words=_VISIBILITY_WORDS),
     "entry_point": _read_text,
     "requirements": _read_text,

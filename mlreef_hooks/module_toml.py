@@ -31,6 +31,7 @@ class ModuleTable:
     kind: str | None = None
     author: str | None = None
     licenses: str | None = None
+    tags: tuple[str, ...] | None = None
     visibility: str | None = None
     entry_point: str | None = None
     requirements: str | None = None

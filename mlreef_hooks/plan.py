@@ -2,6 +2,7 @@
 
 from mlreef_hooks import report
 from mlreef_hooks.audience import ModuleAudience
+from mlreef_hooks.contract_check import check_contract
 from mlreef_hooks.image import image_reference
 from mlreef_hooks.image_place import place_images
 from mlreef_hooks.manifest import ModuleManifest
@@ -22,9 +23,11 @@ def plan(request: PublishRequest, repository: GitRepository, site: Site) -> None
 def _plan_module(
     request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
 ) -> None:
-    if is_published(request, manifest, repository, site):
+    document = site.index.find(request.repository.namespace, manifest.name)
+    if is_published(request, manifest, document, repository, site):
         site.tell(report.already_published(request, manifest.name))
         return
+    check_contract(request, manifest, document, site)
     base = site.config.base[manifest.base]
     required = manifest.requirements_files
     known = site.build(site.output, manifest, lambda builder: builder.knows(base, required))

@@ -22,8 +22,8 @@ def _error(summary: str, *, adjustable: bool = False) -> Rule:
     return Rule(severity="error", summary=summary, adjustable=adjustable)
 
 
-def _warning(summary: str) -> Rule:
-    return Rule(severity="warning", summary=summary)
+def _warning(summary: str, *, adjustable: bool = False) -> Rule:
+    return Rule(severity="warning", summary=summary, adjustable=adjustable)
 
 
 RULES: Mapping[str, Rule] = {
@@ -34,6 +34,9 @@ RULES: Mapping[str, Rule] = {
     "tag-signature": _error("The tag is not signed by somebody whom the site allows."),
     "tag-moved": _error("The tag was moved, but its version is published and stays as it is."),
     "version-taken": _error("The version is already published from another tag."),
+    "version-breaking": _warning(
+        "The version promises to break nothing, and breaks what worked before.", adjustable=True
+    ),
     "module-taken": _error("The module's name belongs to another repository of the namespace."),
     "image-open": _error("The module is private, and its images would be everybody's."),
     "module-unknown": _error("The tag names no module, or one that `mlreef.toml` does not hold."),

@@ -13,13 +13,14 @@ from mlreef_hooks import report
 from mlreef_hooks.attestation import attest
 from mlreef_hooks.audience import ModuleAudience
 from mlreef_hooks.columns import size
+from mlreef_hooks.contract_check import check_contract, with_changes
 from mlreef_hooks.durable_files import turn_taken
 from mlreef_hooks.edge import NAMES, check_moves, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import Builder, BuiltImage, Dependencies, ImageSpec, timestamp
 from mlreef_hooks.image_place import ImagePlace, place_images
 from mlreef_hooks.image_plan import plan_image
-from mlreef_hooks.index import IndexEntry
+from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.interruption import go_through
 from mlreef_hooks.job import PUBLISHED, Job
@@ -72,15 +73,22 @@ def _publish_module(
         request=job.request, manifest=manifest, repository=repository, site=site
     )
     with _turn(job.request, manifest, site):
-        if is_published(job.request, manifest, repository, site):
+        document = site.index.find(job.request.repository.namespace, manifest.name)
+        if is_published(job.request, manifest, document, repository, site):
             site.tell(report.already_published(job.request, manifest.name))
             return
-        image = _publish_new(job, audience, tree, site, start.at)
+        check_contract(job.request, manifest, document, site)
+        image = _publish_new(job, audience, document, tree, site, start.at)
     site.tell(report.published(job.request, manifest, image, monotonic() - start.ticks))
 
 
 def _publish_new(
-    job: Job, audience: ModuleAudience, tree: SourceTree, site: Site, began: datetime
+    job: Job,
+    audience: ModuleAudience,
+    document: Document | None,
+    tree: SourceTree,
+    site: Site,
+    began: datetime,
 ) -> BuiltImage:
     manifest = audience.manifest
     created = audience.repository.commit_time(job.request.commit)
@@ -96,7 +104,7 @@ def _publish_new(
         return entry, builder.deliver(assembled)
 
     entry, image = site.build(site.output, manifest, build)
-    complete = _complete(entry, image, site)
+    complete = with_changes(_complete(entry, image, site), document, site)
     if complete.request.version is None:
         _move_edge(complete, audience, place, image)
     else:
@@ -111,7 +119,7 @@ def _publish_new(
 def _visibility(audience: ModuleAudience, place: ImagePlace, image: BuiltImage) -> str:
     """Who may read a module now: it may have changed while its image was made and sent."""
     found = audience.ask()
-    place.check(found.word, audience.site, image.reference)
+    place.check(found.word, audience.site, image)
     audience.site.tell(report.untold(found))
     return found.word
 
@@ -206,12 +214,17 @@ def choose_manifest(
 
 
 def is_published(
-    request: PublishRequest, manifest: ModuleManifest, repository: GitRepository, site: Site
+    request: PublishRequest,
+    manifest: ModuleManifest,
+    document: Document | None,
+    repository: GitRepository,
+    site: Site,
 ) -> bool:
-    """True where this is in the index; PublishError or Overtaken where it may not be published."""
+    """True where this is in the index, whose document of the module is given; PublishError or
+    Overtaken where it may not be published.
+    """
     if request.version is not None:
         _check_tag(request, site)
-    document = site.index.find(request.repository.namespace, manifest.name)
     neighbour = partial(site.index.neighbour, request.repository.namespace)
     check_claims(request, manifest.name, document, neighbour)
     if request.version is None:

@@ -50,7 +50,7 @@ class ReaderIndex:
         """The listing lines of the modules that the reader may see."""
         try:
             lines = self.index.lines()
-            documents = [self.index.find(line["namespace"], line["name"]) for line in lines]
+            documents = [self._with_repository(line) for line in lines]
         except PublishError:
             raise _unreadable() from None
         seen = self._seen(documents)
@@ -66,6 +66,10 @@ class ReaderIndex:
             raise _unreadable() from None
         return document if self._seen([document])[0] else None
 
+    def _with_repository(self, line: Document) -> Document | None:
+        """The line, or where an older program wrote it the document, which tells whose it is."""
+        return line if "repository" in line else self.index.find(line["namespace"], line["name"])
+
     def _seen(self, documents: Sequence[Document | None]) -> list[bool]:
         keys = {each["repository"] for each in documents if each}
         # Once for each: how long an answer takes must not tell whether there is such a module.
@@ -79,21 +83,3 @@ class ReaderIndex:
 
 def _unreadable() -> PublishError:
     return PublishError("the index cannot be read now", "tell the administrator", passing=True)
-
-
-def matching(lines: Sequence[Document], words: Sequence[str]) -> list[Document]:
-    """The lines that hold each of the words, in any case, in a name, title, description, kind or
-    data type.
-    """
-    wanted = [word.casefold() for word in words]
-    return [line for line in lines if all(word in _text_of(line) for word in wanted)]
-
-
-def _text_of(line: Document) -> str:
-    parts = (
-        f"{line['namespace']}/{line['name']}",
-        line["title"],
-        line["description"],
-        line["kind"],
-    )
-    return "\n".join((*parts, *line["inputs"], *line["outputs"])).casefold()

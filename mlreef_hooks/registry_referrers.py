@@ -20,6 +20,7 @@ from mlreef_hooks.oci import (
     artifact_manifest,
     decode,
     encode,
+    sha256,
 )
 from mlreef_hooks.registry import Registry
 
@@ -48,17 +49,38 @@ def attach(
             if not registry.put_referrer(repository, manifest)
         ]
         if unlisted:
-            _list(registry, repository, subject.digest.replace(":", "-"), unlisted)
+            _list(registry, repository, _list_of(subject.digest), unlisted)
+
+
+def take_back(open_registry: Callable[[], Registry], image: str, digest: str) -> bool:
+    """True where an image is gone from its repository, and what a tag lists of it; False where the
+    registry deletes nothing.
+
+    A registry that keeps the list itself collects what refers to an image that is gone.
+    """
+    repository = ImageName.parse(image).repository
+    with open_registry() as registry:
+        found = registry.get_manifest(repository, _list_of(digest))
+        referrers = [str(each.get("digest")) for each in _listed(found)]
+        doomed = [digest, *referrers, *([sha256(found[0])] if found else [])]
+        return all(registry.delete_manifest(repository, each) for each in doomed)
+
+
+def _list_of(digest: str) -> str:
+    """The tag of the list of what refers to an image."""
+    return digest.replace(":", "-")
+
+
+def _listed(found: tuple[bytes, str] | None) -> list[dict[str, Any]]:
+    """What a list names, if there is one; it is kept by clients, who may have written anything."""
+    listed = decode(found[0]).get("manifests") if found and found[1] == INDEX else []
+    return [each for each in listed if isinstance(each, dict)] if type(listed) is list else []
 
 
 def _list(
     registry: Registry, repository: str, tag: str, lines: Sequence[Mapping[str, Any]]
 ) -> None:
     """Add referrers to the list that a registry without one of its own has under a tag."""
-    found = registry.get_manifest(repository, tag)
-    listed = decode(found[0]).get("manifests") if found and found[1] == INDEX else []
-    # It is kept by clients, who may have written anything.
-    others = [each for each in listed if isinstance(each, dict)] if type(listed) is list else []
-    others = [each for each in others if each not in lines]
+    others = [each for each in _listed(registry.get_manifest(repository, tag)) if each not in lines]
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, *lines]}
     registry.put_manifest(repository, tag, encode(index), INDEX)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.audience import repository_visibility, visibility_of
+from mlreef_hooks.contract import with_comparison
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_search import ImageSearch
 from mlreef_hooks.index import LIMIT, Document, find_version
@@ -187,7 +188,7 @@ class Reindexer:
             last = [ready[-1][1], *([document] if document else [])]
             visibility = min((each["visibility"] for each in last), key=VISIBILITIES.index)
             try:
-                self.index.add({**entry, "visibility": visibility})
+                self.index.add({**with_comparison(entry, document), "visibility": visibility})
             except PublishError as error:
                 yield _refused(claim, error.message)
                 continue

@@ -4,7 +4,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mlreef_hooks.change import Change
 from mlreef_hooks.columns import COLUMNS, cut, short, size, wrapped
+from mlreef_hooks.contract import RULE, Comparison
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
@@ -15,6 +17,7 @@ from mlreef_hooks.visibility import Visibility
 
 _SHOWN_PROBLEMS = 50
 _SHOWN_OF_BRANCH = 5
+_SHOWN_CHANGES = 10
 _SHOWN_PATH = 200  # characters of a finding's path
 _SHOWN_TEXT = 500  # characters of its message, and of its hint
 STORED = "hint: the push itself is stored; only the publishing did not happen"
@@ -22,7 +25,7 @@ STORED = "hint: the push itself is stored; only the publishing did not happen"
 
 def step(word: str, text: str) -> str:
     """The line of one step, such as `  build   3 of 3 dependency layers reused`."""
-    return "  " + cut(f"{word:<7} {plain(text)}", COLUMNS - 2)
+    return f"  {word:<7} {cut(text, COLUMNS - 10)}".rstrip()
 
 
 def beginning(request: PublishRequest, name: str) -> list[str]:
@@ -75,7 +78,25 @@ def refusal(found: Iterable[Problem], tag: str) -> PublishError:
     )
     if {*rules} == {"module-unknown"}:
         hint = f"push a tag with the right name, and delete {plain(tag)}"
+    if {*rules} == {RULE}:
+        hint = f"push a tag with a higher version, and delete {plain(tag)}"
     return PublishError(f"not published because of {counted(len(rules), 'error')}", hint)
+
+
+def changed(found: Comparison) -> list[str]:
+    """What changed since the version before; nothing where nothing did."""
+    if not found.changes:
+        return []
+    more = len(found.changes) - _SHOWN_CHANGES
+    return [
+        step("change", f"{counted(len(found.changes), 'change')} since {found.since}"),
+        *(_changed(change) for change in found.changes[:_SHOWN_CHANGES]),
+        *([step("", f"and {more} more")] if more > 0 else []),
+    ]
+
+
+def _changed(change: Change) -> str:
+    return step("", change.line())
 
 
 def refusal_of_branch(found: Iterable[Problem], branch: str) -> PublishError:

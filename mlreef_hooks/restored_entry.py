@@ -17,6 +17,8 @@ from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.receive import TAG_DELETED
 
+_OF_THE_SITE = ("deprecated", "since", "changes")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -71,7 +73,7 @@ def _version(claim: Claim, found: FoundImage, said: Document) -> Document:
 
 def _shown(said: Document, **texts: Callable[[str], str]) -> Document:
     """What was said, without what only the site says, its texts without what no reader expects."""
-    kept = {name: value for name, value in said.items() if name != "deprecated"}
+    kept = {name: value for name, value in said.items() if name not in _OF_THE_SITE}
     return kept | {name: clean(str(said.get(name, ""))) for name, clean in texts.items()}
 
 

@@ -11,14 +11,16 @@ from mlreef_hooks.config import Config, Worker
 from mlreef_hooks.durable_files import make_folder, replace_file
 from mlreef_hooks.errors import PublishError
 
-SERVICE, SWEEP, TIMER = (
+SERVICE, SWEEP, TIMER, COVER = (
     "mlreef-hooks.service", "mlreef-hooks-sweep.service", "mlreef-hooks-sweep.timer",
+    "mlreef-hooks-cover.service",
 )  # fmt: skip
 _TEMPLATES = Path(__file__).parent / "systemd"
 _PLACES = {  # template: where it goes
     SERVICE: f"etc/systemd/system/{SERVICE}",
     SWEEP: f"etc/systemd/system/{SWEEP}",
     TIMER: f"etc/systemd/system/{TIMER}",
+    COVER: f"etc/systemd/system/{COVER}",
     "sysusers.conf": "etc/sysusers.d/mlreef-hooks.conf",
     "tmpfiles.conf": "etc/tmpfiles.d/mlreef-hooks.conf",
     "logrotate.conf": "etc/logrotate.d/mlreef-hooks",
@@ -30,9 +32,12 @@ _READ_FIRST = (
 )  # fmt: skip
 
 
-def service_files(config: Config, config_file: Path, program: Path) -> Mapping[str, str]:
+def service_files(
+    config: Config, config_file: Path, program: Path, owner: str
+) -> Mapping[str, str]:
     """The text of each file, by its place below the root of the file system.
 
+    `owner` is the account of the repositories, whose unit is there where the site wants it.
     PublishError where the configuration is not that of a service.
     """
     worker = config.worker
@@ -53,7 +58,15 @@ def service_files(config: Config, config_file: Path, program: Path) -> Mapping[s
         "STATE_MODE": f"{state_mode(config):04o}",
         "INDEX": _quoted(config.index_path),
     }
-    return {place: _filled(template, values) for template, place in _PLACES.items()}
+    root = _quoted(Path(config.server.root))
+    owned = {**values, "ACCOUNT": owner, "FOLDERS": root, "ROOT": root}
+    texts = {
+        place: _filled(template, owned if template == COVER else values)
+        for template, place in _PLACES.items()
+    }
+    if not config.server.cover_new:
+        del texts[_PLACES[COVER]]
+    return texts
 
 
 def state_mode(config: Config) -> int:

@@ -43,7 +43,8 @@ class Site:
     shows the pusher one line, `output` takes what a build prints; `clock` gives the time in UTC;
     `keep_mistake` keeps what only a developer understands. `sign` makes signatures of statements,
     and `attach` sends what a version says of its image along with it; None where the site wants
-    none. `is_open` tells whether everybody may fetch what is at the name of an image.
+    none. `is_open` tells whether everybody may fetch what is at the name of an image; `take_back`
+    takes one out of its registry again, by its name and digest, and tells whether it is gone.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Site:
     keep_mistake: Callable[[Exception], None]
     events: EventLog
     is_open: Callable[[str], bool]
+    take_back: Callable[[str, str], bool]
     sign: Callable[[bytes], bytes] | None = None
     attach: Callable[[Document, Sequence[Artifact]], None] | None = None
 

@@ -145,6 +145,7 @@ def _join(
         environment=table.environment,
         resources=table.resources,
         licenses=table.licenses,
+        tags=table.tags or (),
         argparse=entry_point.argparse,
         imports=entry_point.imports,
     )

@@ -1,6 +1,7 @@
 """What changed from one version of a module to another, and what of it breaks its users.
 
-Both are version objects of the index (docs/index.md), or what one is before it is published.
+Both are version objects of the index (docs/index.md), or what a manifest tells of one before it is
+built: then packages and base are not compared.
 """
 
 import re
@@ -32,7 +33,7 @@ def changes_between(
         *_environment_changes(before["environment"], after["environment"]),
         *_differing("entry-point-moved", before["entry_point"], after["entry_point"]),
         *_differing("licenses-changed", before.get("licenses"), after.get("licenses")),
-        *_base_changes(before["base"], after["base"]),
+        *_base_changes(before.get("base"), after.get("base")),
         *_package_changes(before, after),
     ]
     return tuple(sorted(found, key=lambda change: not change.breaking))
@@ -76,7 +77,9 @@ def _environment_changes(before: Document, after: Document) -> Iterator[Change]:
     yield from _named_changes("environment", before, after, moved="environment-changed")
 
 
-def _base_changes(before: Document, after: Document) -> Iterator[Change]:
+def _base_changes(before: Document | None, after: Document | None) -> Iterator[Change]:
+    if before is None or after is None:
+        return
     if before["name"] != after["name"]:
         yield Change(what="base-changed", before=before["name"], after=after["name"])
     elif before["digest"] != after["digest"]:
@@ -95,10 +98,10 @@ def _package_changes(before: Document, after: Document) -> Iterator[Change]:
     ]
     yield from required
     said = {change.subject for change in required}
-    old, new = _by_name(before["locked"]), _by_name(after["locked"])
-    for change in _named_changes("package", old, new):
-        if change.subject not in said:
-            yield change
+    if "locked" in before and "locked" in after:
+        old, new = _by_name(before["locked"]), _by_name(after["locked"])
+        found = _named_changes("package", old, new)
+        yield from (change for change in found if change.subject not in said)
 
 
 def _by_name(requirements: Sequence[str]) -> dict[str, str]:

@@ -20,6 +20,14 @@ def no_process_left(request: pytest.FixtureRequest) -> Iterator[None]:
         end_processes_of(folder)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def records_of_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where runs are recorded: nothing is written into the home of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("runs")
+    os.environ["MLREEF_HOOKS_RUNS"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Docker engine: that of `MLREEF_TEST_ENGINE`, else one of its own."""

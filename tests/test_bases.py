@@ -25,6 +25,7 @@ from mlreef_hooks.oci import INDEX, MANIFEST, Descriptor, encode
 from mlreef_hooks.oci_layout import REF, OciLayouts
 from mlreef_hooks.registry import Registry
 from tests.support.engine import BASE_IMAGE
+from tests.support.processes import free_port
 from tests.support.site import GitSite
 
 LIBC = b"GNU C Library (Debian GLIBC 2.36-9+deb12u8) stable release version 2.36.\n"
@@ -253,3 +254,17 @@ def test_a_base_from_an_engine(engine: str, base_image: str, tmp_path: Path) -> 
     finally:
         client.close()
     assert EngineSource(open_engine=lambda: None).fetch(base_image, layouts) is None
+
+
+def test_a_registry_that_is_away_is_told_with_the_way_out(tmp_path: Path) -> None:
+    """Where none can be reached, a base is made of Debian packages."""
+    source = RegistrySource(open_registry=lambda _: Registry(f"localhost:{free_port()}"))
+    bases = BaseImages(
+        layouts=OciLayouts(tmp_path / "images"), sources=lambda: [source],
+        facts=tmp_path / "facts", locks=tmp_path / "locks", can_compile=lambda _: False,
+        say=lambda _: None,
+    )  # fmt: skip
+    with pytest.raises(PublishError, match="base image python:3 cannot be fetched: ") as failed:
+        bases.find(Base(image="python:3", python="3.11"))
+    assert failed.value.hint.endswith("or makes one: mlreef-hooks base")
+    assert failed.value.passing

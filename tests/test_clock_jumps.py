@@ -93,7 +93,7 @@ def test_a_clock_that_jumps_keeps_no_job_longer(
     site: GitSite, index: PackageIndex, jump: float
 ) -> None:
     clock = Clock()
-    index.refusal = 503
+    index.refusal = 401  # by which a job is put off, and which uv does not ask again for
     opened = ask(site, clock, print)
     work_off(opened, open_repository)
     assert [job.put_off for job in opened.jobs.newest(9, QUEUED)] == [True]

@@ -311,7 +311,7 @@ def test_publishes_beside_gc_leave_everything_whole(tmp_path: Path, index: Packa
     def collect_on() -> list[int]:
         found: list[int] = []
         end = time.monotonic() + 300
-        while (len(found) < 6 or sum(found) < 50) and time.monotonic() < end:
+        while (len(found) < 4 or sum(found) < 30) and time.monotonic() < end:
             found.append(len(collect(site, "--delete")))
         enough.set()
         return found
@@ -321,7 +321,7 @@ def test_publishes_beside_gc_leave_everything_whole(tmp_path: Path, index: Packa
         collected = pool.submit(collect_on).result()
         failed = [said for run in runs for said in run.result()]
     print(f"gc ran {len(collected)} times, collected {sum(collected)}; refused: {failed}")
-    assert sum(collected) >= 50
+    assert sum(collected) >= 30
     assert failed == []
     check_whole(site)
     for place, author in enumerate(authors):
@@ -335,7 +335,7 @@ def test_a_killed_gc_leaves_everything_whole(tmp_path: Path, index: PackageIndex
     author = site.author(MODULE)
     chance, number, killed = random.Random(7), 0, 0
     seconds = 0.5
-    for _ in range(15):
+    for _ in range(8):
         for _ in range(2):
             files = project(f"w{number % WHEELS}==1.0\n", **{"note.txt": str(number)})
             assert "is published (" in publish(author, files, f"1.{number}")
@@ -353,7 +353,7 @@ def test_a_killed_gc_leaves_everything_whole(tmp_path: Path, index: PackageIndex
         seconds = seconds * 1.1 if was_killed else time.monotonic() - began
         check_whole(site)
         assert "the same" in site.command("verify", f"{MODULE}@1.{number - 1}").stdout
-    assert killed > 3
+    assert killed > 2
     make_old(site)
     collect(site, "--delete")
     assert site.versions(MODULE) == [f"1.{number - 1}"]

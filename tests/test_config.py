@@ -470,7 +470,8 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ),
         (
             "rules.tree-path = 'warning'",
-            "rules.tree-path: stays as it is, a site may set requirement-unpinned",
+            "rules.tree-path: stays as it is, "
+            "a site may set version-breaking, requirement-unpinned",
         ),
         ("publsh.tags = []", "publsh: unknown key, did you mean publish?"),
         ("gc.keep_versions = -1", "gc.keep_versions: write a whole number"),

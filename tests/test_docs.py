@@ -17,6 +17,8 @@ from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, METRICS, PARAMETER_TYPES, PYTHON_TYPES
 from mlreef_hooks.module_keys import READERS
+from mlreef_hooks.pipeline import Findings
+from mlreef_hooks.pipeline_toml import read_pipeline
 from mlreef_hooks.problems import RULES
 from mlreef_hooks.source.annotation_fields import METRIC, PARAMETER, PROCESSOR
 from mlreef_hooks.validation import validate
@@ -166,9 +168,13 @@ TOML_BLOCKS = [
 @pytest.mark.parametrize("block", TOML_BLOCKS)
 def test_a_toml_block_parses_and_says_which_file_it_is(block: Block) -> None:
     tomllib.loads(block.text)
-    assert block.file.endswith(("mlreef.toml", "config.toml"))
+    assert block.file.endswith(("mlreef.toml", "config.toml", "pipeline.toml"))
     if block.file.endswith("config.toml"):
         parse_config(block.text, path=block.file, state="/state")
+    if block.file.endswith("pipeline.toml"):
+        findings = Findings(block.file)
+        read_pipeline(block.text.encode(), findings)
+        assert list(findings) == []
 
 
 # -- what authors copy ---------------------------------------------------------------------------

@@ -159,9 +159,10 @@ def roundabout(path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def web_server(file: str, index: Path, service: int, folder: Path) -> Iterator[int]:
+def web_server(file: str, index: Path, service: int, folder: Path, more: str = "") -> Iterator[int]:
     """The port of a web server of the docs, by its file there, of an index; `service` is the port
-    of who knows who may read what, and `folder` holds `modules`, the files of passwords.
+    of who knows who may read what, and `folder` holds `modules`, the files of passwords. `more` is
+    added to its settings.
     """
     (text,) = [
         each.text
@@ -170,7 +171,7 @@ def web_server(file: str, index: Path, service: int, folder: Path) -> Iterator[i
         if each.language == "nginx" and each.file == f"/etc/nginx/conf.d/{file}"
     ]
     port = free_port()
-    text = re.sub(r"listen 808[012];", f"listen 127.0.0.1:{port};", text)
+    text = re.sub(r"listen 808[012];", f"listen 127.0.0.1:{port}; {more}", text)
     for there, here in (
         ("/var/lib/mlreef-hooks/index", str(index)), ("/srv/www/catalogue", str(index)),
         ("127.0.0.1:9000", f"127.0.0.1:{service}"),

@@ -26,6 +26,7 @@ NOT_RUN = {
     "tag-signature": "needs a site that wants signed tags",
     "tag-moved": "needs a version that is published",
     "version-taken": "needs a version that is published",
+    "version-breaking": "needs a version that is published",
     "module-taken": "needs a module of another repository",
     "image-open": "needs a registry",
     "tree-duplicate": "no git command makes such a tree",

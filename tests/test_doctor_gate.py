@@ -17,7 +17,7 @@ from tests.support.site import GitSite
 def site(tmp_path: Path) -> GitSite:
     """A site with one repository, `text/upper`, that has the gate."""
     site = GitSite(tmp_path / "site")
-    site.command("install", "--repo", site.repository("text/upper"), "--gate")
+    site.install(site.repository("text/upper"), "--gate")
     return site
 
 

@@ -78,7 +78,7 @@ def test_push_options_that_are_off_are_found(site: GitSite) -> None:
     assert faults(site, "repositories") == {"push-options-off": said}
     set_own(path, SETTING, None)
     assert faults(site, "repositories") == {"push-options-off": said}
-    site.command("install", "--repo", path)
+    site.install(path)
     assert look(site, "repositories") == []
 
 

@@ -66,7 +66,7 @@ def site(tmp_path: Path, index: PackageIndex, request: pytest.FixtureRequest) ->
 def author(site: GitSite) -> Author:
     """The author of a repository whose pushes are published."""
     author = site.author(MODULE)
-    site.command("install", "--publish-on", "push", "--repo", site.repositories / f"{MODULE}.git")
+    site.install(site.repositories / f"{MODULE}.git", "--publish-on", "push")
     return author
 
 

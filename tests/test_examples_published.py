@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mlreef_hooks.problems import RULES
 from tests.support.git import Author, remote_lines
+from tests.support.processes import end_processes_of
 from tests.support.site import GitSite
 
 pytestmark = pytest.mark.engine
@@ -27,13 +28,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["docker", "layers"])
+@pytest.fixture(scope="module", params=["layers"])
 def site(
-    request: pytest.FixtureRequest, tmp_path: Path, engine: str, base_image: str, stored_base: Path
-) -> GitSite:
-    """A site that builds with an engine, or without one."""
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: str,
+    base_image: str,
+    stored_base: Path,
+) -> Iterator[GitSite]:
+    """A site that builds without an engine, or with one: by pip, as `add-noise` alone shows here.
+
+    What one project downloads the next ones find there.
+    """  # fmt: skip
+    folder = tmp_path_factory.mktemp("examples")
     settings = {"images": {"path": str(stored_base)}, "registry": {"prefix": request.param}}
-    return GitSite(tmp_path / "site", engine, base_image, settings, builder=request.param)
+    yield GitSite(folder / "site", engine, base_image, settings, builder=request.param)
+    end_processes_of(folder)
 
 
 def publish(site: GitSite, project: Path) -> list[str]:
@@ -49,9 +59,9 @@ def publish(site: GitSite, project: Path) -> list[str]:
     return lines
 
 
-def run(site: GitSite, module: str, data: Path, *words: str) -> dict[str, bytes]:
+def run(site: GitSite, module: str, data: Path, *words: str | Path) -> dict[str, bytes]:
     """The files that a run of the module wrote, by name."""
-    output = site.folder / "output"
+    output = site.folder / "output" / module
     site.command("run", f"examples/{module}", "--input", data, "--output", output, *words)
     return {path.name: path.read_bytes() for path in sorted(output.iterdir())}
 
@@ -62,6 +72,7 @@ def findings(lines: Sequence[str]) -> list[str]:
     return sorted(word for word in words if word in RULES)
 
 
+@pytest.mark.parametrize("site", ["docker", "layers"], indirect=True)
 def test_add_noise(site: GitSite, data: Path) -> None:
     assert findings(publish(site, ROOT / "examples" / "add-noise")) == []
     written = run(site, "add-noise", data / "photos", "-p", "amount=0.2", "-p", "seed=7")
@@ -73,11 +84,26 @@ def test_add_noise(site: GitSite, data: Path) -> None:
     assert (document["kind"], document["versions"][0]["inputs"]) == ("data-operation", ["IMAGE"])
 
 
-def test_wine_classifier(site: GitSite, data: Path) -> None:
+def test_wine_classifier(site: GitSite, data: Path, tmp_path: Path) -> None:
     assert findings(publish(site, ROOT / "examples" / "wine-classifier")) == []
-    written = run(site, "wine-classifier", data / "wine")
+    written = run(site, "wine-classifier", data / "wine", "--runs", tmp_path)
     assert sorted(written) == ["metrics.json", "model.joblib"]
-    assert json.loads(written["metrics.json"])["accuracy"] > 0.9
+    accuracy = json.loads(written["metrics.json"])["accuracy"]
+    assert accuracy > 0.9
+    run(site, "wine-classifier", data / "wine", "--runs", tmp_path, "-p", "trees=2")
+    runs = ("runs", "--runs", tmp_path, "--metric", "accuracy")
+    few, many = sorted(
+        json.loads(site.command(*runs, "--format", "json").stdout),
+        key=lambda record: record["parameters"]["trees"],
+    )
+    assert many["metrics"]["accuracy"] == accuracy != few["metrics"]["accuracy"]
+    assert [each["path"] for each in many["output"]["entries"]] == sorted(written)
+    assert many["input"] == few["input"]
+    head, *rows = site.command(*runs, "--compare").stdout.splitlines()
+    assert head.split() == ["run", "module", "state", "trees", "samples", "accuracy", "macro_f1"]
+    assert [row.split()[3] for row in rows] == ["200", "2"]
+    site.command(*runs, "--plot", tmp_path / "a.svg", "--over", "trees")
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_iris_plots(site: GitSite, data: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,9 +294,8 @@ main()
 """
 
 
-def test_an_image_that_was_sent_before_a_flip_is_named(tmp_path: Path, registry: str) -> None:
-    """Nothing else would tell the administrator that everybody may fetch it."""
-    site = registry_site(tmp_path / "site", prefix=f"{registry}/late")
+def flip_late(site: GitSite) -> str:
+    """What a sweep says that publishes a module whose repository becomes private meanwhile."""
     author, repository = site.author(MODULE), site.repositories / f"{MODULE}.git"
     set_own(repository, "mlreef.visibility", "public")
     (repository / "hooks" / "post-receive").unlink()
@@ -304,5 +304,27 @@ def test_an_image_that_was_sent_before_a_flip_is_named(tmp_path: Path, registry:
     author.push("master", "publish/1.0")
     words = [sys.executable, "-c", _LATE, str(repository), str(site.config)]
     said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-    assert f"{registry}/late/text/upper:1.0 was sent by then" in unwrapped(said), said
     assert places(site) == set()
+    return unwrapped(said)
+
+
+def test_an_image_that_was_sent_before_a_flip_is_taken_back(tmp_path: Path, registry: str) -> None:
+    """With what refers to it: its bill of materials is as private."""
+    settings = {"private_images": "closed", "prefix": f"{registry}/late"}
+    site = make_site(
+        tmp_path / "site", builder={"layers": {"start": "never"}}, registry=settings,
+        provenance={"attach": True},
+    )  # fmt: skip
+    said = flip_late(site)
+    assert "became private while the image was made" in said
+    assert "was sent by then" not in said
+    tags = f"http://{registry}/v2/late/text/upper/tags/list"
+    with urllib.request.urlopen(tags, timeout=60) as answer:
+        assert json.load(answer)["tags"] in (None, [])
+
+
+def test_an_image_that_the_registry_keeps_is_named(tmp_path: Path) -> None:
+    """Nothing else would tell the administrator that everybody may fetch it."""
+    with local_registry(tmp_path, deletes=False) as registry:
+        said = flip_late(registry_site(tmp_path / "site", prefix=f"{registry}/late"))
+    assert f"{registry}/late/text/upper:1.0 was sent by then" in said, said

@@ -19,6 +19,7 @@ from tests.support.doctor import NOBODY, faults, root_only
 from tests.support.forges import (
     ENVIRONMENTS,
     make_forge_repository,
+    make_forgejo_repository,
     make_gitlab_repository,
     write_own_hooks,
 )
@@ -28,7 +29,11 @@ from tests.support.tiny_site import make_site
 
 HASH = hashlib.sha256(b"1").hexdigest()  # of the project whose number is 1
 HASHED = f"@hashed/{HASH[:2]}/{HASH[2:4]}/{HASH}.git"
-FORGES = [("gitea", "vision/upper.git"), ("soft-serve", "repos/vision/upper.git")]
+FORGES = [
+    ("gitea", "vision/upper.git"),
+    ("forgejo", "vision/upper.git"),
+    ("soft-serve", "repos/vision/upper.git"),
+]
 
 
 def tree_of(folder: Path) -> dict[str, str]:
@@ -113,6 +118,41 @@ def test_a_first_installation_of_all_covers_what_is_made_later(tmp_path: Path) -
     assert "hint: take cover_new out of the configuration" in said
     said = site.command("install", "--all", site.repositories, "--server", "gitea", expect=1).stderr
     assert 'the configuration does not say kind = "gitea"' in said
+
+
+def test_a_forgejo_that_keeps_the_hooks_of_all_in_one_folder(tmp_path: Path) -> None:
+    site, home = make_site(tmp_path / "site"), tmp_path / "home"
+    first = make_forgejo_repository(site.repositories / "vision" / "first.git", home)
+    assert kind_of(first, Server()) == "forgejo"
+    before = tree_of(first), tree_of(home)
+    said = site.command("install", "--all", site.repositories).stdout
+    hook = home / "hooks" / "post-receive.d" / "mlreef"
+    assert f"installed: {hook}" in said
+    assert f"shares the hook, push options are on: {first}" in said
+    later = make_forgejo_repository(site.repositories / "vision" / "upper.git", home)
+    lines = publish(site, later, ENVIRONMENTS["forgejo"])
+    assert "forgejo has its own hook" in lines
+    check_published(site, lines)
+    assert faults(site, "hooks") == {}
+    refused = site.command("install", "--repo", first, "--gate", expect=1).stderr
+    assert "has no hooks of its own, so it cannot have the gate" in refused
+    site.command("install", "--repo", first, "--no-gate")
+    site.command("uninstall", "--all", site.repositories)
+    assert (tree_of(first), tree_of(home)) == before
+
+
+def test_what_a_forgejo_leaves_unused_is_told_and_removed(tmp_path: Path) -> None:
+    """By its update, which brings the one folder for all."""
+    site = make_site(tmp_path / "site")
+    git_dir = make_forge_repository(site.repositories / "vision" / "upper.git", "forgejo")
+    site.command("install", "--all", site.repositories)
+    make_forgejo_repository(git_dir, tmp_path / "home")
+    assert set(faults(site, "hooks")) == {"hook-place"}
+    site.command("install", "--all", site.repositories)
+    assert faults(site, "hooks") == {}
+    assert not (git_dir / "hooks" / "post-receive.d" / "mlreef").exists()
+    set_own(git_dir, "core.hooksPath", str(tmp_path))
+    assert "hooks-path" in faults(site, "hooks")
 
 
 @pytest.mark.parametrize("for_all", [False, True])

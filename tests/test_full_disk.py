@@ -150,7 +150,7 @@ def publish_all(site: GitSite, author: Author, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "stride", [6, pytest.param(1, marks=[pytest.mark.long, pytest.mark.engine])]
+    "stride", [16, pytest.param(1, marks=[pytest.mark.long, pytest.mark.engine])]
 )
 def test_a_full_disk(tmp_path: Path, index: PackageIndex, stride: int) -> None:
     author = make_author(tmp_path / "clone", MOST // stride)
@@ -161,7 +161,7 @@ def test_a_full_disk(tmp_path: Path, index: PackageIndex, stride: int) -> None:
             site = SmallSite(tmp_path / f"site{number}", place, author, index)
             ends.callback(site.end)
             sites.append(site)
-            pushes = site.fill(stride if place.bound == "pages" else (stride + 2) // 3)
+            pushes = site.fill(stride if place.bound == "pages" else max(1, stride // 2))
             print(place, "full in", pushes, "pushes")
             most = max(most, pushes + 1)
         calm = make_site(

@@ -54,7 +54,7 @@ def repository_of(site: GitSite) -> Path:
 
 
 def install(site: GitSite, *words: str) -> str:
-    return site.command("install", "--repo", repository_of(site), *words).stdout
+    return site.install(repository_of(site), *words)
 
 
 def refusal(author: Author, *words: str) -> str:

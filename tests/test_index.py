@@ -244,7 +244,11 @@ def test_a_listing_line_is_dated_by_the_last_publish() -> None:
     early, late = "2026-01-01T00:00:00Z", "2026-11-23T00:00:00Z"
     document = publish(make_entry("2.0", published_at=early), make_entry("1.0", published_at=late))
     line = listing_line(document)
-    assert tuple(line) == LISTING_FIELDS
+    found_by = {"repository": "vision/add-noise", "author": "Ada", "base": "default", "gpu": True}
+    assert tuple(line) == (*LISTING_FIELDS, *found_by)
+    assert {name: line[name] for name in found_by} == found_by
+    tagged = listing_line(publish(make_entry(tags=("noise",), author=None)))
+    assert (tagged["tags"], "author" in tagged) == (["noise"], False)
     assert (line["version"], line["updated_at"]) == ("2.0", late)
     assert line["inputs"] == ["IMAGE"]
 

@@ -23,7 +23,8 @@ from tests.support.site import GitSite
 pytestmark = pytest.mark.engine
 
 MODULE = "text/upper"
-PRINTED = 4_000_000  # letters, in some seconds
+WAYS = (("ssh", False), ("http", True))  # how a push comes, and whether a worker stays
+PRINTED = 3_000_000  # letters, in some seconds
 # pip shows nothing of what a setup.py prints, but that is no reason for it to be silent.
 NOISY = f"""\
 import os, sys, time
@@ -41,19 +42,12 @@ if "bdist_wheel" in sys.argv:
 def index() -> Iterator[PackageIndex]:
     """A package index with a package whose build prints a lot, for each test."""
     with package_index() as found:
-        for way in ("ssh", "http"):
-            for stay in (False, True):
-                found.add(make_sdist(f"noisy{way}{stay:d}", "1.0", NOISY))
+        for way, stay in WAYS:
+            found.add(make_sdist(f"noisy{way}{stay:d}", "1.0", NOISY))
         yield found
 
 
-@pytest.fixture(params=["ssh", "http"])
-def way(request: pytest.FixtureRequest, sshd: SshServer, smart_http: HttpServer) -> str:
-    """How a push comes."""
-    return str(request.param)
-
-
-@pytest.mark.parametrize("stay", [False, True])
+@pytest.mark.parametrize(("way", "stay"), WAYS)
 def test_a_push_that_breaks_off_is_published_and_leaves_nothing(
     tmp_path: Path, engine: str, base_image: str, index: PackageIndex, sshd: SshServer,
     smart_http: HttpServer, way: str, stay: bool,

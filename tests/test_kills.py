@@ -183,8 +183,9 @@ LONG = [pytest.mark.long, pytest.mark.engine]
 @pytest.mark.parametrize(
     ("goal", "stay", "seed", "rounds"),
     [
-        ("layout", False, 1, 60), ("layout", True, 2, 60), ("registry", True, 3, 60),
+        ("layout", False, 1, 16), ("layout", True, 2, 16), ("registry", True, 3, 16),
         pytest.param("layout", False, 4, 200, marks=LONG),
+        pytest.param("layout", True, 2, 200, marks=LONG),
         pytest.param("registry", True, 5, 200, marks=LONG),
     ],
 )  # fmt: skip
@@ -228,8 +229,8 @@ def check_registry(url: str, sites: Sites) -> None:
 
 
 @pytest.mark.engine
-def test_an_engine_that_is_killed_loses_nothing(tmp_path: Path) -> None:
-    rounds = 20
+@pytest.mark.parametrize("rounds", [10, pytest.param(40, marks=LONG)])
+def test_an_engine_that_is_killed_loses_nothing(tmp_path: Path, rounds: int) -> None:
     with KillableEngine(tmp_path / "engine") as engine, ExitStack() as ends:
         base = import_base(engine.url)
 

@@ -43,6 +43,7 @@ Adds noise.
 kind = "data-operation"
 author = "Ada \u00e9"
 licenses = "MIT"
+tags = ["noise", "speckle-noise", "noise"]
 visibility = "internal"
 entry_point = "src/add_noise.py"
 requirements = "src/requirements.txt"
@@ -66,6 +67,7 @@ MODULE = ModuleTable(
     kind="data-operation",
     author="Ada \u00e9",
     licenses="MIT",
+    tags=("noise", "speckle-noise"),
     visibility="internal",
     entry_point="src/add_noise.py",
     requirements="src/requirements.txt",
@@ -159,6 +161,7 @@ TAKEN = {  # the values above that a key takes
     "outputs": {"[]"},
     "environment": {"{}"},
     "resources": {"{}"},
+    "tags": {"[]"},
     "title": {'"\\u0000\\u202e\\u001b[31m"'},
     "description": {'"\\u0000\\u202e\\u001b[31m"'},
     "author": {'"\\u0000\\u202e\\u001b[31m"'},
@@ -193,6 +196,11 @@ def test_a_value_of_another_type_is_a_finding_at_its_line(key: str, value: str) 
         ('visibility = "pubic"', "toml-value-invalid", "visibility", "did you mean public?"),
         ('inputs = "IMAGE"', "toml-value-invalid", "is not a list", 'inputs = ["IMAGE"]'),
         ('inputs = ["IMAGES"]', "toml-value-invalid", '"IMAGES"', "did you mean IMAGE?"),
+        ('tags = "noise"', "toml-value-invalid", "not a list of up to 20 words", "tags = ["),
+        (f"tags = {['a'] * 21}", "toml-value-invalid", "not a list of up to 20", "tags = ["),
+        ('tags = ["a", "Loud Noise"]', "toml-value-invalid", '"Loud Noise" is no', "small letters"),
+        (f'tags = ["{"a" * 31}"]', "toml-value-invalid", "is not a tag", "30"),
+        ("tags = [1]", "toml-value-invalid", "1 is not a tag", "small letters"),
         ("environment = 3", "toml-value-invalid", "is not a table", "[module.environment]"),
         ('environment."A B" = ""', "toml-value-invalid", '"A B" is not the name', "letters"),
         ("environment.A = 3", "toml-value-invalid", "A is not a text", 'A = "..."'),

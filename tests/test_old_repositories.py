@@ -108,7 +108,7 @@ def test_a_push_to_any_repository_publishes(
     site: GitSite, source: Author, make: Callable[[Author, GitSite], Path]
 ) -> None:
     path = make(source, site)
-    site.command("install", "--repo", path)
+    site.install(path)
     said = new_commit(source, path)
     assert DONE in said, said
     assert site.versions(MODULE) == ["1.0.0"]
@@ -118,7 +118,7 @@ def test_a_push_to_any_repository_publishes(
 def test_a_partial_clone_is_an_error_that_says_so(site: GitSite, source: Author) -> None:
     """What it lacks is never fetched."""
     path = cloned(source, place(site), "--bare", "--filter=blob:none")
-    site.command("install", "--repo", path)
+    site.install(path)
     said = unwrapped(new_commit(source, path))
     assert "missing: the repository is a partial clone" in said
     assert "put a whole clone in its place" in said

@@ -71,12 +71,22 @@ def index() -> Iterator[PackageIndex]:
 def make_site(tmp_path: Path, engine: str, base_image: str, index: PackageIndex) -> MakeSite:
     """Makes a site with the engine and the package index of the tests."""
 
-    def make(engine: str = engine, **settings: Any) -> GitSite:
+    def make(engine: str = engine, base: str = base_image, **settings: Any) -> GitSite:
         docker_settings = {"url": engine, "network": "host", **settings}
         tables = {"pip": {"index_url": index.url}, "builder": {"docker": docker_settings}}
-        return GitSite(tmp_path / "site", engine, base_image, tables)
+        return GitSite(tmp_path / "site", engine, base, tables)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def hasty_base(engine: str, base_image: str) -> str:
+    """The base image, whose pip asks once again where it is refused instead of five times."""
+    name = "mlreef-base:hasty"
+    container = docker(engine, "create", base_image, "true").strip()
+    docker(engine, "commit", "--change", "ENV PIP_RETRIES=1", container, name)
+    docker(engine, "rm", container)
+    return name
 
 
 # hostile packages
@@ -113,7 +123,7 @@ def test_a_hostile_package_is_bounded(
 def test_a_build_whose_hook_was_killed_ends_by_itself_and_can_be_tried_again(
     make_site: MakeSite, engine: str, index: PackageIndex
 ) -> None:
-    site = make_site(build_seconds=10)
+    site = make_site(build_seconds=6)
     before = leftovers(engine)
     index.add(make_sdist("later", "1.0", SLEEP))
     repository, commit = push_without_hook(site, "text/upper", project("later==1.0\n"))
@@ -179,8 +189,10 @@ def test_a_requirement_that_cannot_be_had_is_named(
 
 
 @pytest.mark.engine
-def test_an_index_that_is_away_keeps_the_job(make_site: MakeSite, index: PackageIndex) -> None:
-    site = make_site()
+def test_an_index_that_is_away_keeps_the_job(
+    make_site: MakeSite, index: PackageIndex, hasty_base: str
+) -> None:
+    site = make_site(base=hasty_base)
     config = site.config.read_text()
     site.config.write_text(config.replace(index.address, f"127.0.0.1:{free_port()}"))
     said = publish(site.author("text/upper"), project("tiny==1.0\n"))
@@ -202,9 +214,9 @@ def test_an_index_that_is_away_keeps_the_job(make_site: MakeSite, index: Package
     ],
 )
 def test_an_index_that_refuses_keeps_the_job(
-    make_site: MakeSite, index: PackageIndex, status: int, message: str
+    make_site: MakeSite, index: PackageIndex, hasty_base: str, status: int, message: str
 ) -> None:
-    site = make_site()
+    site = make_site(base=hasty_base)
     index.add(make_wheel(f"kept{status}", "1.0", {}))
     index.refusal = status
     try:

@@ -14,7 +14,7 @@ from tests.support.tiny_site import make_site
 from tests.support.wholeness import check_whole
 
 TAGS = [f"publish/{number}" for number in range(3)]
-REPOSITORIES = [f"team{number % 3}/upper{number}" for number in range(10)]
+REPOSITORIES = [f"team{number % 3}/upper{number}" for number in range(6)]
 
 
 @pytest.fixture

@@ -57,11 +57,13 @@ def documents(site: GitSite) -> dict[str, Any]:
 
 
 def without_moments(value: Any) -> Any:
-    """A document without what depends on the second in which a job ended, or on the run."""
+    """A document without what depends on the second in which a job ended, or on the run, or on
+    what was yanked by then.
+    """
     if isinstance(value, list):
         return [without_moments(each) for each in value]
     if isinstance(value, dict):
-        passing = ("published_at", "updated_at", "sha256", "provenance")
+        passing = ("published_at", "updated_at", "sha256", "provenance", "since", "changes")
         return {key: without_moments(each) for key, each in value.items() if key not in passing}
     return value
 
@@ -110,6 +112,7 @@ def test_a_lost_index_comes_back(
     assert {name: kind for name, kind in kinds(found).items() if kind == "added"} == expected
     after = documents(site)
     assert without_moments(after) == without_moments(before)
+    assert changes_of(after, OTHER) == changes_of(before, OTHER)  # of which nothing was yanked
     for place, document in after.items():
         for one, two in zip(
             before[place].get("versions", ()), document.get("versions", ()), strict=True
@@ -127,6 +130,16 @@ def test_a_lost_index_comes_back(
     assert "the same" in site.command("verify", f"{MODULE}@1.1").stdout
     assert set(kinds(reindex(site)).values()) == {"there", "unpublished"}  # moved tags
     assert "is published (" in publish(author, {"note.txt": "next"}, "1.3")
+
+
+def changes_of(found: dict[str, Any], module: str) -> list[tuple[str | None, list[str]]]:
+    """With what each version of a module was compared, and what was found."""
+    (document,) = (found[place] for place in found if place.endswith(f"modules/{module}.json"))
+    versions = document["versions"]
+    told = [(each.get("since"), [c["what"] for c in each.get("changes", ())]) for each in versions]
+    assert [since for since, _ in told] == ["2.1", "2.0", None]
+    assert "requirement-added" in told[1][1]
+    return told
 
 
 def entry_of(site: GitSite, module: str, version: str) -> Any:

@@ -40,7 +40,7 @@ def author(
         monkeypatch.setenv("PATH", f"{newer_git()}:{PATH}")
         make_reftable(path, site.folder / "home", ids)
         made = pushing_to_newer_git(clone, path, ids)
-    site.command("install", "--repo", path)
+    site.install(path)
     return made
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -332,9 +333,15 @@ def test_a_requirement_that_cannot_be_had_is_named(
 
 def test_an_index_that_is_away_may_come_back(tmp_path: Path, index: PackageIndex) -> None:
     index.statuses["/simple/tiny/"] = [503] * 9
-    for url in (f"http://127.0.0.1:{free_port()}/simple/", index.url):
+    urls = (f"http://127.0.0.1:{free_port()}/simple/", index.url)
+    with ThreadPoolExecutor() as pool:  # uv asks again for seconds
+        resolutions = [
+            pool.submit(lock_of, "tiny==1.0", Pip(index_url=url), tmp_path / f"uv{number}")
+            for number, url in enumerate(urls)
+        ]
+    for each in resolutions:
         with pytest.raises(PublishError, match="the package index cannot be reached") as caught:
-            lock_of("tiny==1.0", Pip(index_url=url), tmp_path / "uv")
+            each.result()
         assert caught.value.passing
 
 

@@ -1,16 +1,22 @@
 """`mlreef-hooks run`: what is checked before a container starts, and what passes through."""
 
+import hashlib
 import json
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mlreef_hooks import Index, PublishError
+from mlreef_hooks.file_hashes import hash_input
 from tests.support.docker_cli import docker, leftovers
 from tests.support.publishing import publish
 from tests.support.site import GitSite
@@ -221,7 +227,6 @@ def test_what_it_writes_belongs_to_the_caller(
     [
         ("write-input", "Read-only file system: '/input/new.txt'"),
         ("write-root", "Read-only file system: '/module/new.txt'"),
-        ("fill", "error: the module needed more than 128m of memory"),
     ],
 )
 def test_it_is_bounded(
@@ -246,20 +251,22 @@ def test_output_passes_through_byte_by_byte(site: GitSite, folders: Sequence[str
     assert (done.returncode, done.stdout, done.stderr) == (0, b"out \xff\x00", b"err \xfe")
 
 
-def test_its_exit_status_is_ours(site: GitSite, folders: Sequence[str | Path]) -> None:
-    pairs = ["-p", "action=exit", "-p", "count=7"]
-    assert site.command("run", "demo/act", *folders, *pairs, expect=7).stderr == ""
-
-
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_signal_ends_the_container_too(
-    site: GitSite, engine: str, folders: Sequence[str | Path], number: int, status: int
+    site: GitSite,
+    engine: str,
+    folders: Sequence[str | Path],
+    tmp_path: Path,
+    number: int,
+    status: int,
 ) -> None:
-    before = leftovers(engine)
+    before, record = leftovers(engine), tmp_path / "run.json"
     run: list[str | Path] = ["-m", "mlreef_hooks", "--config", site.config, "run", "demo/act"]
-    command: list[str | Path] = [sys.executable, *run, *folders, "-p", "action=wait"]
+    command: list[str | Path] = [
+        sys.executable, *run, *folders, "-p", "action=wait", "--record", record
+    ]  # fmt: skip
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -270,10 +277,147 @@ def test_a_signal_ends_the_container_too(
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
     assert leftovers(engine) > before
+    assert read_record(record)["state"] == "running"
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert (process.returncode, b"Traceback" in stderr) == (status, False)
     assert leftovers(engine) <= before
+    ended = read_record(record)
+    assert (ended["state"], ended["status"], ended["output"]) == ("interrupted", None, None)
+    assert ended["ended_at"] > ended["started_at"]
+
+
+# what is remembered of it
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a run, as a reader of JSON sees it."""
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def test_a_run_is_recorded(
+    site: GitSite, folders: Sequence[str | Path], tmp_path: Path, records_of_runs: Path
+) -> None:
+    output = tmp_path / "made" / "out"
+    output.mkdir(parents=True)
+    (output / "older.txt").write_text("of another run")
+    (tmp_path / "values.toml").write_text('action = "show"\ncount = 4\n')
+    words = ("--parameters", tmp_path / "values.toml", "-p", "action=write")
+    before = {*records_of_runs.iterdir()}
+    site.command("run", "demo/act@1.0.0", *folders, *words, "--record", tmp_path / "run.json")
+    (stored,) = {*records_of_runs.iterdir()} - before
+    record = read_record(tmp_path / "run.json")
+    assert record == read_record(stored)
+    version = (site.document("demo/act") or {})["versions"][-1]
+    assert (record["module"], record["version"]) == ("demo/act", "1.0.0")
+    assert (record["digest"], record["commit"]) == (version["image"]["digest"], version["commit"])
+    assert record["parameters"] == {"action": "write", "count": 4, "loud": False}
+    assert record["input"]["sha256"] == hash_input(tmp_path / "in").sha256
+    (written,) = record["output"]["entries"]
+    content = (output / "result.txt").read_bytes()
+    assert written == {
+        "path": "result.txt", "bytes": 4, "sha256": hashlib.sha256(content).hexdigest()
+    }  # fmt: skip
+    assert (record["state"], record["status"], record["error"]) == ("done", 0, None)
+    assert record["who"].startswith(f"{pwd.getpwuid(os.getuid()).pw_name}@")
+    assert 0 < record["seconds"] < 60
+
+
+@pytest.mark.parametrize(
+    ("action", "count", "state", "status", "error"),
+    [
+        ("exit", 7, "done", 7, None),
+        ("fill", 0, "failed", None, "the module needed more than 128m of memory"),
+    ],
+)
+def test_the_exit_status_of_a_run_that_fails_is_ours_and_recorded(
+    site: GitSite,
+    folders: Sequence[str | Path],
+    tmp_path: Path,
+    action: str,
+    count: int,
+    state: str,
+    status: int | None,
+    error: str | None,
+) -> None:
+    words = ("-p", f"action={action}", "-p", f"count={count}", "--record", tmp_path / "run.json")
+    done = site.command("run", "demo/act", *folders, *words, expect=status or 1)
+    assert done.stderr.partition("\n")[0] == (f"error: {error}" if error else "")
+    record = read_record(tmp_path / "run.json")
+    assert (record["state"], record["status"], record["error"]) == (state, status, error)
+
+
+def test_a_record_that_cannot_be_kept_is_told_before_anything_starts(
+    site: GitSite, folders: Sequence[str | Path], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ("-p", "action=write", "--runs", tmp_path / "file" / "runs")
+    done = site.command("run", "demo/act", *folders, *words, expect=1)
+    assert "cannot be written to" in done.stderr
+    assert "name another folder with --runs" in done.stderr
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_gpu_that_no_engine_has_is_said(
+    site: GitSite, folders: Sequence[str | Path], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(site.index, index)
+    (document,) = index.rglob("modules/demo/act.json")
+    document.write_text(document.read_text().replace('"gpu": false', '"gpu": true'))
+    words = ("--index", index, "-p", "action=show")
+    done = site.command("run", "demo/act", *folders, *words, expect=1)
+    assert "error: the module needs a GPU, and the engine at unix://" in done.stderr
+    assert "NVIDIA Container Toolkit" in done.stderr
+
+
+def test_an_image_whose_name_is_none_is_asked_of_no_engine(
+    site: GitSite, folders: Sequence[str | Path], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(site.index, index)
+    (document,) = index.rglob("modules/demo/act.json")
+    text = document.read_text().replace("mlreef/demo/act:1.0.0", "../../containers/x\\u001b[31m:1")
+    document.write_text(text)
+    done = site.command(
+        "run", "demo/act@1.0.0", "--index", index, *folders, "-p", "action=show", expect=1
+    )
+    assert "is not the name of an image" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+# from Python
+
+
+def test_a_module_is_run_from_python(
+    site: GitSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    index = Index(site.index, config=site.config, runs=tmp_path / "runs")
+    module = index.module("demo/act")
+    assert (module.name, module.version) == ("demo/act", "1.0.0")
+    assert module.versions == ["2.0.0rc1", "1.1.0", "1.0.0"]
+    assert module.parameters["count"].type == "integer"
+    assert [each.name for each in index.search("act", kind="operation", inputs=["text"])] == ["act"]
+    assert index.search("act", gpu=True) == []
+    with pytest.raises(PublishError, match="'TXT' is no data type"):
+        index.search(inputs=["TXT"])
+    record = module.run(
+        input={"left": tmp_path / "in", "right": site.config}, output=tmp_path / "out",
+        action="show", count=3, parameters={"words": ("a", tmp_path)},
+    )  # fmt: skip
+    seen = arguments(capsys.readouterr().out)
+    assert (seen["count"], seen["words"]) == (3, ["a", str(tmp_path)])
+    assert record.succeeded
+    assert index.runs("act") == [record]
+    with pytest.raises(PublishError, match=r"<module demo/act@1\.0\.0> ended with status 5"):
+        module.run(input=tmp_path / "in", output=tmp_path / "out", action="exit", count=5)
+    assert len(index.runs("act")) == 2
+    with pytest.raises(PublishError, match="acton: no such parameter, did you mean action"):
+        module.run(input=tmp_path / "in", acton="show")
+    with pytest.raises(PublishError, match="there is no module demo/akt"):
+        index.module("demo/akt")
 
 
 # which version

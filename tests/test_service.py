@@ -1,5 +1,6 @@
 """The worker as an account of its own: what the account of the repositories can and cannot do."""
 
+import hashlib
 import json
 import os
 import socket
@@ -13,9 +14,12 @@ from time import monotonic, time
 import pytest
 
 from mlreef_hooks.cli import hand_over
+from mlreef_hooks.git_settings import own_setting
+from mlreef_hooks.servers.gitlab import FULL_PATH
 from mlreef_hooks.waiting_room import MARK
 from tests.support.accounts import GIT, SERVICE, STRANGER, ServiceSite, give, open_folder
 from tests.support.engine import private_engine
+from tests.support.forges import ENVIRONMENTS, make_gitlab_repository
 from tests.support.git import Author, remote_lines
 from tests.support.processes import wait_until
 from tests.support.site import PROJECT
@@ -154,6 +158,22 @@ def test_push_options_and_the_name_of_the_pusher_are_handed_in(
     options = {"GIT_PUSH_OPTION_COUNT": "1", "GIT_PUSH_OPTION_0": "mlreef.skip"}
     said = hand_in(site, repository, author, version(author, "1.1"), **options)
     assert "is not published, as you asked" in said, said
+
+
+def test_a_project_of_gitlab_is_known_from_its_first_push_on(site: ServiceSite) -> None:
+    """Its hashed folder does not say what it is called, and the service may not write it there."""
+    hashed = hashlib.sha256(b"1").hexdigest()
+    git_dir = site.repository(f"@hashed/{hashed[:2]}/{hashed[2:4]}/{hashed}")
+    make_gitlab_repository(git_dir, site.folder / "no-shared-hooks")
+    give(git_dir, GIT)
+    clone = site.folder / "clones" / "gitlab"
+    author = Author(clone, git_dir, environment=ENVIRONMENTS["gitlab"], user=GIT)
+    said = author.push("master", version(author, "1.0"))
+    assert "success: upper 1.0 is published" in said, said
+    assert own_setting(git_dir, FULL_PATH) == "Vision/Upper"
+    document = site.document("vision/upper")
+    assert document is not None
+    assert [each["published_by"] for each in document["versions"]] == ["ada"]
 
 
 @pytest.fixture
@@ -549,8 +569,11 @@ def test_what_it_may_read_is_not_shown(
     said = ask(site, f"push|GIT_DIR={repository}", line)
     assert "error:" in said, said
     jobs = json.loads(site.command("status", "--format", "json", user=GIT).stdout)
-    shown = [site.command("logs", str(job["id"]), user=GIT).stdout for job in jobs]
-    assert "s3cret" not in f"{said}{jobs}{shown}"
+    own = [str(job["id"]) for job in jobs if f"{job['namespace']}/{job['module']}" == module]
+    shown = [site.command("logs", number, user=GIT).stdout for number in own]
+    assert any(shown)
+    kept = [path.read_text() for path in site.state.glob("logs/*.log")]
+    assert "s3cret" not in f"{said}{jobs}{shown}{kept}"
 
 
 def test_ref_updates_without_end_are_not_read(site: ServiceSite, author: Author) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.service_files import (
+    COVER,
     SERVICE,
     SWEEP,
     TIMER,
@@ -25,13 +26,14 @@ from tests.support.processes import find_program
 
 PROGRAM = Path(sys.prefix) / "bin" / "mlreef-hooks"
 CONFIG_FILE = Path("/etc/mlreef-hooks/config.toml")
-UNITS = "etc/systemd/system"
+UNITS, OWNER = "etc/systemd/system", "998"
 TEXT = """\
 [worker]
 service = "mlreef-hooks"
 group = "git"
 [server]
 root = "/srv/git"
+cover_new = true
 [index]
 path = "/var/lib/mlreef-hooks/index"
 """
@@ -45,7 +47,9 @@ def config(text: str = TEXT, state: str = "/var/lib/mlreef-hooks/state") -> Conf
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The root of a file system with the files of a service."""
-    for each in write_service_files(service_files(config(), CONFIG_FILE, PROGRAM), root=tmp_path):
+    for each in write_service_files(
+        service_files(config(), CONFIG_FILE, PROGRAM, OWNER), root=tmp_path
+    ):
         assert each.startswith("written: ")
     return tmp_path
 
@@ -58,7 +62,7 @@ def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_units_are_as_systemd_wants_them(root: Path) -> None:
-    units = [root / UNITS / name for name in (SERVICE, SWEEP, TIMER)]
+    units = [root / UNITS / name for name in (SERVICE, SWEEP, TIMER, COVER)]
     done = run(find_program("systemd-analyze"), "verify", *units)
     assert done.stderr == ""
     wrong = units[0].read_text().replace("ProtectSystem=strict", "ProtectSystem=strictly")
@@ -81,6 +85,17 @@ def test_a_unit_is_hardened(root: Path, unit: str) -> None:
     folders = [state, "/var/lib/mlreef-hooks/index", f"{state}/images"]
     assert f"ReadWritePaths={' '.join(f'-{folder}' for folder in folders)}" in lines
     assert not [line for line in lines if "docker" in line and not line.startswith("After=")]
+
+
+def test_the_account_of_the_repositories_covers_new_ones(root: Path) -> None:
+    words = ("security", "--offline=true", "--threshold=25")
+    run(find_program("systemd-analyze"), *words, root / UNITS / COVER)
+    lines = (root / UNITS / COVER).read_text().splitlines()
+    assert f"User={OWNER}" in lines
+    assert "ReadWritePaths=/srv/git" in lines
+    assert f"Wants={COVER}" in (root / UNITS / SWEEP).read_text().splitlines()
+    unwanted = config(TEXT.replace("cover_new = true\n", ""))
+    assert f"{UNITS}/{COVER}" not in service_files(unwanted, CONFIG_FILE, PROGRAM, OWNER)
 
 
 def test_the_account_and_its_folders_are_made(root: Path) -> None:
@@ -110,7 +125,7 @@ def test_logs_are_rotated_as_logrotate_wants_it(root: Path) -> None:
 
 
 def test_files_that_are_as_they_should_be_stay(root: Path) -> None:
-    files = service_files(config(), CONFIG_FILE, PROGRAM)
+    files = service_files(config(), CONFIG_FILE, PROGRAM, OWNER)
     said = [*write_service_files(files, root=root)]
     assert {each.partition(":")[0] for each in said} == {"unchanged"}
     (root / UNITS / SERVICE).write_text("other")
@@ -129,24 +144,24 @@ def test_files_that_are_as_they_should_be_stay(root: Path) -> None:
 )  # fmt: skip
 def test_a_configuration_without_a_service_is_refused(text: str) -> None:
     with pytest.raises(PublishError, match="does not say what a service needs"):
-        service_files(config(text), CONFIG_FILE, PROGRAM)
+        service_files(config(text), CONFIG_FILE, PROGRAM, OWNER)
 
 
 def test_files_elsewhere_are_in_the_list_of_what_it_writes() -> None:
     text = TEXT.replace(
         "[server]", 'socket = "/srv/run/w.sock"\n[metrics]\npath = "/srv/m/x"\n[server]'
     )
-    unit = service_files(config(text), CONFIG_FILE, PROGRAM)[f"{UNITS}/{SERVICE}"]
+    unit = service_files(config(text), CONFIG_FILE, PROGRAM, OWNER)[f"{UNITS}/{SERVICE}"]
     (line,) = [each for each in unit.splitlines() if each.startswith("ReadWritePaths=")]
     assert {"-/srv/m", "-/srv/run"} <= {*line.partition("=")[2].split()}
-    unit = service_files(config(), CONFIG_FILE, PROGRAM)[f"{UNITS}/{SERVICE}"]
+    unit = service_files(config(), CONFIG_FILE, PROGRAM, OWNER)[f"{UNITS}/{SERVICE}"]
     assert "ReadWritePaths=-/var/lib/mlreef-hooks/state -/var/lib/mlreef-hooks/index" in unit
 
 
 @pytest.mark.parametrize("state", ["/var/a b", "/var/%h", "/var/'", "/var/\u00e9", "/var/@STATE@"])
 def test_a_path_that_a_unit_cannot_hold_is_refused(state: str) -> None:
     with pytest.raises(PublishError, match="holds characters"):
-        service_files(config(state=state), CONFIG_FILE, PROGRAM)
+        service_files(config(state=state), CONFIG_FILE, PROGRAM, OWNER)
 
 
 # -- the whole installation, with copies of the folders that it changes ----------------------------

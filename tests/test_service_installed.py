@@ -121,6 +121,23 @@ def test_what_is_pushed_while_it_is_away_is_published_when_it_is_back(
     assert '"queued"' not in installed.machine.ask(status, "git")
 
 
+def test_a_repository_that_is_made_later_is_covered(installed: Installed) -> None:
+    """By the account of the repositories, before the sweep that looks into it."""
+    machine, git_dir = installed.machine, f"{REPOSITORIES}/text/later.git"
+    make = f"umask 027; git init --quiet --bare --initial-branch=master {git_dir}"
+    machine.ask(f"{make}; git -C {git_dir} config core.sharedRepository 0640", "git")
+    assert machine.run(f"test -e {git_dir}/hooks/post-receive").returncode != 0
+    machine.ask("systemctl start mlreef-hooks-sweep.service")
+    said = machine.ask("journalctl --quiet --output=cat --unit=mlreef-hooks-cover.service")
+    assert f"installed, push options are on: {git_dir}" in said
+    assert machine.ask(f"stat -c %U {git_dir}/hooks/post-receive") == "git\n"
+    first = installed.author
+    url = first.git("remote", "get-url", "origin").replace("upper.git", "later.git")
+    author = Author(first.folder.with_name("later"), url, environment=first.environment)
+    said = author.push("master", version(author, "1.5"))
+    assert "later 1.5 is published" in said, said
+
+
 REACHES = [
     f"ls {STATE}",
     f"head -c 6 {STATE}/jobs.sqlite",

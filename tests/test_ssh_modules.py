@@ -17,8 +17,11 @@ import pytest
 
 from mlreef_hooks.cli.modules import NoQuestionError, Question, read_question
 from mlreef_hooks.config import Config, Server
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index_search import Query
+from mlreef_hooks.index_sources import open_index
 from mlreef_hooks.reader_index import ReaderIndex
 from mlreef_hooks.servers.people import read_by_account
 from tests.index_entries import make_entry
@@ -181,9 +184,26 @@ def test_what_people_see(plain: Served) -> None:
     (line,) = json.loads(plain.ask("bob", "modules search --format=json inner"))
     assert (line["name"], line["visibility"]) == ("inner", "internal")
     assert plain.ask("bob", "modules search secret") == "no modules\n"
+    assert "did you mean model?" in plain.ask("bob", "modules search --kind modle", 2)
+    assert plain.ask("bob", "modules search --gpu --kind model") == "no modules\n"
     page = plain.ask("eve", "modules show shared")
     assert page.startswith("text/shared\n")
     assert "mode (string, default" in page
+
+
+@root_only
+def test_an_index_over_ssh(plain: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = plain.environment("eve").values()
+    monkeypatch.setenv("GIT_SSH_COMMAND", command)
+    index = open_index(f"ssh://root@127.0.0.1:{plain.port}")
+    names = [f"{line['namespace']}/{line['name']}" for line in index.lines()]
+    assert names == ["text/inner", "text/open", "text/shared"]
+    assert index.find("text", "shared") == IndexFiles(plain.site.index).find("text", "shared")
+    for namespace, name in (("text", "secret"), ("text", "nothing"), ("..", "x"), ("a", "b; id")):
+        assert index.find(namespace, name) is None
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{command} -p 1")
+    with pytest.raises(PublishError, match="does not answer: ssh: connect to host"):
+        open_index("root@127.0.0.1").lines()
 
 
 @root_only
@@ -201,6 +221,8 @@ HOSTILE = [
     "modules list && id", "modules $(id)", "modules show `id -u`", "modules list --index /",
     "modules list x", "modules search", "modules show a b", "modules show --help", "modules 'list",
     "modules list --format yaml", "modules list --format", "modules run text/open",
+    "modules list --gpu", "modules show a --kind model", "modules search --kind modle",
+    "modules search --input PICTURE x", "modules search --gpu=1", "modules search --kind",
     "modules list\nid", "modules search " + "x" * 5000, "modules search" + " x" * 30,
 ]  # fmt: skip
 
@@ -243,13 +265,16 @@ def test_a_name_that_is_a_path_is_no_module(tmp_path: Path, namespace: str, name
 
 @root_only
 def test_an_index_that_is_broken_is_told_without_names(plain: Served) -> None:
-    path = plain.site.index / "private/text/modules/text/secret.json"
-    before = path.read_bytes()
-    path.write_bytes(b"{")
-    try:
-        assert "secret" not in plain.ask("bob", "modules list", 1)
-    finally:
-        path.write_bytes(before)
+    questions = {"listing/text": "modules list", "modules/text/secret": "modules show text/secret"}
+    for file, question in questions.items():
+        path = plain.site.index / f"private/text/{file}.json"
+        before = path.read_bytes()
+        path.write_bytes(b"{")
+        try:
+            said = plain.ask("bob", question, 1)
+            assert said.startswith("error: the index cannot be read now\n")
+        finally:
+            path.write_bytes(before)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +283,16 @@ def test_an_index_that_is_broken_is_told_without_names(plain: Served) -> None:
         ("modules list", Question(verb="list", words=(), form="text")),
         ("modules  list --format json", Question(verb="list", words=(), form="json")),
         ("modules --format=json show 'a/b'", Question(verb="show", words=("a/b",), form="json")),
+        (
+            "modules search x --kind=ALGORITHM --input image --input TEXT --tag a --author A"
+            " --no-gpu",
+            Question(
+                verb="search", words=("x",), form="text",
+                query=Query(
+                    kind="model", inputs=("IMAGE", "TEXT"), tags=("a",), author="A", gpu=False
+                ),
+            ),
+        ),
         ('modules search "a b" x', Question(verb="search", words=("a b", "x"), form="text")),
     ],
 )  # fmt: skip

@@ -23,6 +23,10 @@ from tests.support.tiny_site import make_site as make_tiny_site
 
 MODULE = "text/upper"
 MakeSite = Callable[..., GitSite]
+AWAY = 401  # what uv does not ask again for by itself; to a job it is as if the index were away
+# Where the process that builds is of no matter, one kind of it is enough.
+LOADING = pytest.mark.parametrize("make_site", [False], ids=["loading"], indirect=True)
+STAYING = pytest.mark.parametrize("make_site", [True], ids=["staying"], indirect=True)
 
 
 @pytest.fixture
@@ -143,6 +147,7 @@ def test_a_pusher_who_goes_away_gets_the_version(
     assert site.versions(MODULE) == ["1.0"]
 
 
+@STAYING
 def test_a_reader_who_does_not_read_keeps_nobody_waiting(site: GitSite) -> None:
     author = author_of(site)
     (site.repositories / f"{MODULE}.git/hooks/post-receive").rename(site.folder / "hook")
@@ -166,6 +171,7 @@ def test_a_reader_who_does_not_read_keeps_nobody_waiting(site: GitSite) -> None:
     os.close(write)
 
 
+@LOADING
 def test_a_pusher_need_not_wait(site: GitSite, index: PackageIndex) -> None:
     author = author_of(site)
     allow_options(site)
@@ -176,6 +182,7 @@ def test_a_pusher_need_not_wait(site: GitSite, index: PackageIndex) -> None:
     wait_until(lambda: state(site) == "published")
 
 
+@LOADING
 def test_a_pusher_may_want_no_publish(site: GitSite) -> None:
     author = author_of(site)
     allow_options(site)
@@ -188,6 +195,7 @@ def test_a_pusher_may_want_no_publish(site: GitSite) -> None:
     assert "success: upper 1.0 is published" in author.push("publish/1.0")
 
 
+@STAYING
 def test_a_pusher_may_want_a_plan(site: GitSite) -> None:
     author = author_of(site)
     allow_options(site)
@@ -257,6 +265,7 @@ def test_a_build_whose_process_is_ended_goes_on_in_another(
     assert site.versions(MODULE) == ["1.0"]
 
 
+@STAYING
 def test_a_tag_that_is_deleted_while_it_is_built_is_not_published(
     site: GitSite, index: PackageIndex
 ) -> None:
@@ -271,6 +280,7 @@ def test_a_tag_that_is_deleted_while_it_is_built_is_not_published(
     assert site.versions(MODULE) == []
 
 
+@STAYING
 def test_a_job_may_take_only_so_long(make_site: MakeSite, index: PackageIndex) -> None:
     site = make_site(job_seconds=2)
     index.awake.clear()
@@ -300,7 +310,7 @@ def test_a_job_whose_process_is_killed_is_built_by_another(
 
 def test_what_was_away_is_tried_again(make_site: MakeSite, index: PackageIndex) -> None:
     site = make_site(retry_seconds=2)
-    index.refusal = 503
+    index.refusal = AWAY
     said = author_of(site).push("master", "publish/1.0")
     number = jobs(site)[f"{MODULE} 1.0"]["id"]
     assert f"hint: job {number} is kept and tried again in 2 s" in said
@@ -313,16 +323,18 @@ def test_what_was_away_is_tried_again(make_site: MakeSite, index: PackageIndex) 
     assert jobs(site)[f"{MODULE} 1.0"]["tries"] == 2
 
 
+@LOADING
 def test_a_sweep_does_not_wait_for_what_is_tried_later(
     make_site: MakeSite, index: PackageIndex
 ) -> None:
     site = make_site(retry_seconds=3600)
-    index.refusal = 503
+    index.refusal = AWAY
     author_of(site).push("master", "publish/1.0")
     assert "0 jobs to build" in site.command("sweep").stdout
     assert state(site) == "queued"
 
 
+@LOADING
 def test_tags_that_no_hook_saw_are_found(site: GitSite) -> None:
     author = author_of(site)
     author.tag("publish/2.0", "A note\n")
@@ -374,6 +386,7 @@ def test_several_tags_of_a_push_are_all_published(site: GitSite) -> None:
     assert site.versions(MODULE) == ["4.0", "3.0", "2.0", "1.0"]
 
 
+@STAYING
 def test_programs_are_told_what_happened(site: GitSite) -> None:
     author_of(site).push("master", "publish/1.0")
     lines = (site.state / "logs/events.jsonl").read_text().splitlines()
@@ -384,6 +397,7 @@ def test_programs_are_told_what_happened(site: GitSite) -> None:
     wait_until(lambda: metrics.exists() and said in metrics.read_text())
 
 
+@LOADING
 def test_an_image_may_be_only_so_large(make_site: MakeSite) -> None:
     site = make_site()
     site.config.write_text(site.config.read_text() + "[limits]\nimage_bytes = 1000\n")

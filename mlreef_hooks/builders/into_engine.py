@@ -14,6 +14,7 @@ from mlreef_hooks.config_images import Base, DockerEngine
 from mlreef_hooks.engine_image import candidate_name
 from mlreef_hooks.engine_pool import EnginePool, NoEngineError
 from mlreef_hooks.image import ArchivedLayer, docker_archive
+from mlreef_hooks.image_progress import Report, counted_chunks
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci_layout import OciLayouts
 
@@ -72,14 +73,25 @@ class EngineImages:
 
 
 def load_image(
-    engine: "Engine", layouts: OciLayouts, image: ImageBlobs, name: str, *, near: str = ""
+    engine: "Engine",
+    layouts: OciLayouts,
+    image: ImageBlobs,
+    name: str,
+    *,
+    near: str = "",
+    report: Report | None = None,
 ) -> None:
-    """Let the engine have an image under a name; `near` begins the names of similar images."""
+    """Let the engine have an image under a name; `near` begins the names of similar images.
+
+    `report` is told how many bytes the engine has taken.
+    """
     if engine.image(image.config.digest) is None:
         layers = [_archived(layouts, layer.blob.digest) for layer in image.layers]
         there = _common_layers(engine, [layer.diff_id for layer in image.layers], near)
         config = layouts.read(image.config.digest)
-        engine.load(docker_archive(name, config, [*[None] * there, *layers[there:]]))
+        archive = docker_archive(name, config, [*[None] * there, *layers[there:]])
+        total = sum(layer.size for layer in layers[there:])
+        engine.load(counted_chunks(archive, total, report) if report else archive)
     engine.tag(image.config.digest, name)
 
 

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from mlreef_hooks.cli.as_service import group_of_repositories, install_service, uninstall_service
+from mlreef_hooks.cli.as_service import (
+    group_of_repositories,
+    install_service,
+    owner_of,
+    uninstall_service,
+)
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
+from mlreef_hooks.cli.cover import cover_all
 from mlreef_hooks.config import Server, ServerKind
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_placement import GatePlacement, take_gate
@@ -67,6 +73,7 @@ def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
 )  # fmt: skip
 @click.option("--config-hook", is_flag=True, help="By git's configuration (git 2.54 and later).")
 @click.option("--service", is_flag=True, help="Publish as an account of its own, by systemd.")
+@click.option("--new", is_flag=True, help="Only repositories that lack the hook, as configured.")
 @click.option(
     "--gate/--no-gate", "gate", default=None,
     help="Refuse pushes to these repositories with a publish tag that can never be published.",
@@ -85,6 +92,7 @@ def install(
     hooks_dir: Path | None,
     config_hook: bool,
     service: bool,
+    new: bool,
     gate: bool | None,
 ) -> int:
     """Put the post-receive hook into repositories, and write a configuration where there is none.
@@ -93,6 +101,8 @@ def install(
     Doing it again changes nothing.
     """
     git_dirs = find_git_dirs(repos, root)
+    if new:
+        return cover_all(config_file, git_dirs)
     # Root installs for the server's accounts, who may not read a configuration in root's home.
     path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
@@ -100,7 +110,7 @@ def install(
         registry=registry, engine=engine, main_branch=main_branch,
         group=group_of_repositories(git_dirs) if service else "",
         kind=kind, hooks_dir=str(hooks_dir.resolve()) if hooks_dir else "",
-        config_hook=config_hook, cover_new=bool(root) and not service,
+        config_hook=config_hook, cover_new=bool(root),
     )  # fmt: skip
     users = {git_dir.stat().st_uid for git_dir in git_dirs}
     config, said = write_config(
@@ -109,7 +119,7 @@ def install(
     click.echo(f"{said}: {path}")
     settings.check_kept(config)
     if service:
-        install_service(config, path.resolve(), dry_run=dry_run)
+        install_service(config, path.resolve(), owner_of(git_dirs), dry_run=dry_run)
     if not dry_run:
         prepare_state(config, git_dirs)
     python = Path(sys.prefix) / "bin" / "python"

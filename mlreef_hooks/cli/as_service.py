@@ -36,10 +36,21 @@ def group_of_repositories(git_dirs: Sequence[Path]) -> str:
         raise PublishError("the group of the repositories has no name", "groupadd it") from None
 
 
-def install_service(config: Config, config_file: Path, *, dry_run: bool) -> None:
-    """Write the files of the service, and make its account."""
+def owner_of(git_dirs: Sequence[Path]) -> str:
+    """The account of the repositories, by its number: it may be in a directory that comes and goes.
+
+    PublishError where there are none.
+    """
+    if not git_dirs:
+        raise PublishError("there are no repositories", "make the first one, then install again")
+    return str(git_dirs[0].stat().st_uid)
+
+
+def install_service(config: Config, config_file: Path, owner: str, *, dry_run: bool) -> None:
+    """Write the files of the service, and make its account. `owner` has the repositories."""
     _check_root()
-    files = service_files(config, config_file, Path(sys.prefix) / "bin" / "mlreef-hooks")
+    program = Path(sys.prefix) / "bin" / "mlreef-hooks"
+    files = service_files(config, config_file, program, owner)
     for said in write_service_files(files, dry_run=dry_run):
         click.echo(said)
     if not dry_run:

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.user import open_index
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.index_sources import open_folder
 from mlreef_hooks.plain_text import counted, plain
 
 
@@ -30,7 +30,7 @@ def catalog(config_file: str | None, output: Path | None, index_path: Path | Non
         raise PublishError("there is no folder for the catalogue", hint)
     folder = output or Path(config.catalog.path)
     try:
-        updates = update_catalog(open_index(config, index_path), folder)
+        updates = update_catalog(open_folder(index_path or config.index_path), folder)
     except OSError as error:
         hint = "make room, or correct the permissions"
         raise PublishError(f"the catalogue cannot be written: {error}", hint) from error

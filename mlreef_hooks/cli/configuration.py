@@ -25,6 +25,12 @@ def user_caches() -> Path:
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
+def user_runs() -> Path:
+    """The folder of the records of this user's runs."""
+    named = os.environ.get("MLREEF_HOOKS_RUNS")
+    return Path(named) if named else _xdg("XDG_STATE_HOME", ".local/state") / "runs"
+
+
 def default_state() -> Path:
     """The state folder where the configuration names none."""
     return (

@@ -143,10 +143,32 @@ def _connect(connection: socket, place: str) -> None:
 def hand_in(place: str, account: str) -> None:
     """Hand a push to the service; what it does not take now, its sweep finds."""
     git_dir = os.path.realpath(os.environb.get(b"GIT_DIR", b"."))
+    _keep_project(git_dir)
     answer = ask_service(place, account, b"\0".join((PUSH, b"GIT_DIR=" + git_dir, *_facts())))
     if not answer:
         print(_AWAY if answer is None else _LOST)
     _mark(os.path.join(git_dir, MARK.encode()), answer or DONE_MARKED)
+
+
+def _keep_project(git_dir: bytes) -> None:
+    """Write down which project a hashed folder of GitLab is (servers/gitlab.py), once: the service
+    may not, and no sweep is told of it.
+    """
+    project = os.environb.get(b"GL_PROJECT_PATH")
+    number = os.environb.get(b"GL_REPOSITORY", b"").removeprefix(b"project-")
+    try:
+        config = os.path.join(git_dir, b"config")
+        with open(config, "rb") as settings:
+            if not project or not number.isdigit() or b"fullpath" in settings.read().lower():
+                return
+    except OSError:
+        return
+    from hashlib import sha256
+    from subprocess import DEVNULL, run
+
+    if os.path.basename(git_dir) == sha256(number).hexdigest().encode() + b".git":
+        words = [b"git", b"config", b"--file", config, b"mlreef.fullPath", project]
+        run(words, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, check=False)
 
 
 def _facts() -> list[bytes]:

@@ -15,6 +15,7 @@ from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.engine_pool import EnginePool
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.event_log import EventLog, keep_mistake
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index import Document
@@ -72,6 +73,7 @@ def open_site(
         clock=clock,
         events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
         is_open=partial(_is_open, config),
+        take_back=partial(_take_back, config),
         keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
         attach=partial(_attach, config) if attaches else None,
@@ -92,6 +94,17 @@ def _is_open(config: Config, reference: str) -> bool:
     host, _, rest = reference.partition("/")
     with open_registry(config, host, anonymous=True) as registry:
         return registry.answers(rest.rpartition(":")[0])
+
+
+def _take_back(config: Config, reference: str, digest: str) -> bool:
+    """True where an image is gone from its registry again."""
+    from mlreef_hooks.registry_referrers import take_back
+
+    host = reference.partition("/")[0]
+    try:
+        return take_back(partial(open_registry, config, host), reference, digest)
+    except PublishError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import click
 
 from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
-from mlreef_hooks.cli.cover import covering
+from mlreef_hooks.cli.cover import cover_by_sweep
 from mlreef_hooks.cli.jobs import follow_all, open_own
 from mlreef_hooks.cli.visibility import sweep_audiences
 from mlreef_hooks.errors import PublishError
@@ -38,7 +38,7 @@ def sweep(
     if not repos and root is None and site.config.server.root:
         root = Path(site.config.server.root)
     git_dirs = find_git_dirs(repos, root)
-    cover = covering(site.config, config_file)
+    cover = cover_by_sweep(site.config, config_file)
     jobs, failed = list[Job](), False
     for git_dir in git_dirs:
         failed |= not cover(git_dir)

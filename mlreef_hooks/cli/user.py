@@ -1,76 +1,66 @@
-"""Commands for pipeline users: find a module, see it, run it."""
+"""Commands for pipeline users: find a module, see it."""
 
 import json
-import os
-import signal
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from packaging.version import InvalidVersion, Version
 
-from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.columns import size
-from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
+from mlreef_hooks.cli.configuration import load_config, user_caches
+from mlreef_hooks.cli.module_page import marks, page_of
 from mlreef_hooks.config import Config
-from mlreef_hooks.config_images import DockerEngine
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document, deprecation, find_version, newest
-from mlreef_hooks.index_check import check_document
-from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index import Document, find_version, newest
+from mlreef_hooks.index_sources import Reader, open_folder, open_indexes
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
 
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-_index = click.option(
-    "--index", "index_path", type=click.Path(file_okay=False, path_type=Path),
-    help="The index's folder (default: the configuration's).",
-)  # fmt: skip
+form_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+index_option = click.option(
+    "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
+)
 
 
-def open_index(config: Config, path: Path | None) -> IndexFiles:
-    """The index at `path`, or the site's; PublishError where there is none."""
-    folder = path or config.index_path
-    if not folder.is_dir():
-        raise PublishError(
-            f"there is no index at {folder}", "name its folder with --index, or as [index] path"
-        )
-    return IndexFiles(folder, check_document)
+def open_index(config: Config, place: str | None) -> Modules:
+    """The index at `place`, or those that this configuration reads, else the site's own.
+
+    PublishError where there is none.
+    """
+    reader = Reader(settings=config.index, caches=user_caches() / "index", warn=_warn)
+    own = config.index.read or [str(config.index_path)]
+    return open_indexes([place] if place else own, reader)
 
 
-def _engine(config: Config) -> DockerEngine:
-    """The engine for runs: the configuration's, else the one that docker itself would use."""
-    settings, usual = config.builder.docker, os.environ.get("DOCKER_HOST")
-    untold = settings.addresses == (DockerEngine.url,)
-    return replace(settings, url=usual) if usual and untold else settings
+def _warn(text: str) -> None:
+    click.echo(plain(f"warning: {text}"), err=True)
 
 
 def find_in(index: Modules, module: str, hint: str = "") -> tuple[Document, Document]:
     """The document and the version that `NAMESPACE/NAME[@VERSION]` names.
 
-    PublishError where there is none, with `hint`, or else with the names of modules like it.
+    PublishError where there is none, with `hint`, or else with the names of modules like it. Only
+    a name without its namespace, or a wrong one, is looked up in the listings.
     """
     place, _, wanted = module.partition("@")
-    lines = index.lines()
-    names = {f"{line['namespace']}/{line['name']}": line for line in lines}
-    short = [name for name in names if name.rpartition("/")[2] == place]
-    # A module that has an edge alone is in no listing.
-    namespace, _, name = (short[0] if len(short) == 1 else place).rpartition("/")
+    namespace, _, name = place.rpartition("/")
     document = index.find(namespace, name) if namespace else None
     if document is None:
-        like = did_you_mean(place, list(names)) if names else "the index is empty"
+        names = [f"{line['namespace']}/{line['name']}" for line in index.lines()]
+        short = [each for each in names if each.rpartition("/")[2] == place]
+        namespace, _, name = "".join(short[:1]).rpartition("/")
+        document = index.find(namespace, name) if len(short) == 1 else None
+    if document is None:
+        like = did_you_mean(place, names) if names else "the index is empty"
         raise PublishError(f"there is no module {place}", hint or like)
     return document, _find_version(document, wanted)
 
 
-def find_module(config: Config, path: Path | None, module: str) -> tuple[Document, Document]:
-    """The document and the version that a name means in the index at `path`, or the site's."""
-    return find_in(open_index(config, path), module)
+def find_module(config: Config, folder: Path | None, module: str) -> tuple[Document, Document]:
+    """The document and the version that a name means in the index of a folder, or the site's."""
+    return find_in(open_folder(folder or config.index_path), module)
 
 
 def _find_version(document: Document, wanted: str) -> Document:
@@ -95,13 +85,18 @@ def _find_version(document: Document, wanted: str) -> Document:
 
 
 @click.command("list")
-@_form
-@_index
+@form_option
+@index_option
 @click.pass_obj
-def list_modules(config_file: str | None, form: str, index_path: Path | None) -> None:
+def list_modules(config_file: str | None, form: str, index: str | None) -> None:
     """List the modules of the index, one line each."""
-    lines = open_index(load_config(config_file), index_path).lines()
-    click.echo(json.dumps(lines, indent=2) if form == "json" else table_of(lines))
+    lines = open_index(load_config(config_file), index).lines()
+    click.echo(listed(lines, form))
+
+
+def listed(lines: Sequence[Document], form: str) -> str:
+    """Listing lines as `text` or `json`."""
+    return json.dumps(lines, indent=2) if form == "json" else table_of(lines)
 
 
 def table_of(lines: Sequence[Document]) -> str:
@@ -111,7 +106,7 @@ def table_of(lines: Sequence[Document]) -> str:
     rows = [
         (
             f"{line['namespace']}/{line['name']}",
-            line["version"] + _marks(line, line.get("deprecated")),
+            line["version"] + marks(line, line.get("deprecated")),
             line["kind"],
             plain(f"{','.join(line['inputs'])}->{','.join(line['outputs'])}"),
             plain(line["title"]),
@@ -125,149 +120,12 @@ def table_of(lines: Sequence[Document]) -> str:
     )
 
 
-def _marks(version: Document, deprecated: str | None) -> str:
-    """What a user should know of a version before anything else."""
-    return (" yanked" if version["yanked"] else "") + (" deprecated" if deprecated else "")
-
-
 @click.command("show")
 @click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
-@_form
-@_index
+@form_option
+@index_option
 @click.pass_obj
-def show(config_file: str | None, module: str, form: str, index_path: Path | None) -> None:
+def show(config_file: str | None, module: str, form: str, index: str | None) -> None:
     """Show a module: what it does, its parameters, its versions."""
-    document, version = find_in(open_index(load_config(config_file), index_path), module)
+    document, version = find_in(open_index(load_config(config_file), index), module)
     click.echo(json.dumps(document, indent=2) if form == "json" else page_of(document, version))
-
-
-def page_of(document: Document, version: Document) -> str:
-    """What people see of a module and one of its versions."""
-    image, base = version["image"], version["base"]
-    channel = version.get("channel")
-    yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
-    called = f"{channel} of {version['branch']}" if channel else version["version"] + yanked
-    reason = deprecation(document, version)
-    facts = {
-        "title": document["title"],
-        "description": document["description"],
-        "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
-        "version": called,
-        "deprecated": reason or "",
-        "published": f"{version['published_at']} by {version['published_by']}",
-        "source": f"{document['source'] or document['repository']} at {version['commit']}",
-        "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
-        "digest": image["digest"],
-        "base": f"{base['name']} ({base['digest']})",
-        "requires": ", ".join(version["requirements"]),
-        "notes": version.get("notes", ""),
-        "versions": ", ".join(map(_with_marks, document["versions"])),
-        "channels": ", ".join(_channels(document)),
-    }  # fmt: skip
-    lines = [f"{document['namespace']}/{document['name']}"]
-    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
-    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
-
-
-def _with_marks(version: Document) -> str:
-    marks = ", ".join(_marks(version, version.get("deprecated")).split())
-    return f"{version['version']} ({marks})" if marks else str(version["version"])
-
-
-def _channels(document: Document) -> Iterator[str]:
-    for name, channel in document.get("channels", {}).items():
-        yield f"{name} ({channel['commit'][:7]} of {channel['branch']}, {channel['published_at']})"
-
-
-def _words(words: Sequence[str]) -> str:
-    return ", ".join(words) or "nothing"
-
-
-def _parameter_line(parameter: Document) -> str:
-    facts = [parameter["type"]]
-    if parameter["required"]:
-        facts.append("required")
-    if parameter["default"] is not None:
-        facts.append(f"default {json.dumps(parameter['default'])}")
-    if parameter["choices"] is not None:
-        facts.append("one of " + ", ".join(map(str, parameter["choices"])))
-    said = f"{parameter['name']} ({', '.join(facts)})  {parameter['description']}"
-    return f"  {plain(said)}"
-
-
-@click.command("run", context_settings={"ignore_unknown_options": False})
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
-@click.option(
-    "--input", "input_path", type=click.Path(path_type=Path), help="The input folder or file."
-)
-@click.option("--output", "output_path", type=click.Path(path_type=Path), help="The output folder.")
-@click.option(
-    "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter."
-)
-@click.argument("raw", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENT...]")
-@_index
-@click.pass_obj
-def run(
-    config_file: str | None,
-    module: str,
-    input_path: Path | None,
-    output_path: Path | None,
-    pairs: tuple[str, ...],
-    raw: tuple[str, ...],
-    index_path: Path | None,
-) -> int:
-    """Run a module in its image, without network, on a read-only root, as you.
-
-    The exit status is the module's. What stands after -- is handed to the module as it is.
-    """
-    from mlreef_hooks.module_run import ModuleRun, run_module
-    from mlreef_hooks.oci_layout import OciLayouts
-
-    config = load_config(config_file)
-    document, version = find_in(open_index(config, index_path), module)
-    _warn(module, document, version)
-    wanted = ModuleRun(version=version, input_path=input_path, output_path=output_path)
-    arguments = _write_arguments(version["parameters"], pairs, wanted.container_paths(), raw)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    layouts = OciLayouts(config.images_path)
-    return run_module(wanted, arguments, _engine(config), layouts, _write_through)
-
-
-def _warn(module: str, document: Document, version: Document) -> None:
-    reason = deprecation(document, version)
-    if version.get("yanked"):
-        click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
-    if reason:
-        click.echo(plain(f"warning: {module} is deprecated: {reason}"), err=True)
-
-
-def _write_arguments(
-    parameters: Sequence[Document],
-    pairs: Sequence[str],
-    paths: Mapping[str, str],
-    raw: Sequence[str],
-) -> list[str]:
-    """The words after the module's command; PublishError that lists what is wrong with `pairs`."""
-    values = parse_values(parameters, pairs)
-    # Raw arguments are the user's own affair: only then may a required parameter be among them.
-    complete = _add_paths if raw else complete_values
-    return write_arguments(parameters, complete(parameters, values, paths), raw)
-
-
-def _add_paths(
-    parameters: Sequence[Document], values: Mapping[str, Any], paths: Mapping[str, str]
-) -> dict[str, Any]:
-    names = {each["name"]: each["name"].replace("_", "-") for each in parameters}
-    return {name: paths[word] for name, word in names.items() if word in paths} | dict(values)
-
-
-def _end(number: int, _frame: object) -> None:
-    """End as the signal says, but not before the container is gone."""
-    sys.exit(128 + number)
-
-
-def _write_through(stream: str, chunk: bytes) -> None:
-    out: Any = getattr(sys, stream).buffer
-    out.write(chunk)
-    out.flush()

@@ -17,6 +17,7 @@ from mlreef_hooks.git_settings import Setting, last_of, read_settings
 from mlreef_hooks.hook_files import GATE, HOOK, PROGRAM, HookState, hook_text, read_hook
 from mlreef_hooks.hook_place import HookPlace, hook_place, other_places, own_place
 from mlreef_hooks.hook_setting import CONFIG_HOOKS
+from mlreef_hooks.servers.gitea import hooks_of
 
 _TRIAL = """\
 import sys, mlreef_hooks.cli.post_receive, mlreef_hooks.builders.layers, mlreef_hooks.registry
@@ -58,7 +59,7 @@ def _faults(git_dir: Path, visit: Visit, version: Sequence[int], trial: Trial) -
     settings = read_settings(git_dir)
     yield from _faults_of_gate(git_dir, settings, visit, trial)
     elsewhere = last_of(settings, "core.hookspath")
-    if elsewhere:
+    if elsewhere and Path(elsewhere.value) != hooks_of(git_dir):
         said = f"git looks for hooks in {elsewhere.value}, by {elsewhere.origin}"
         yield fault("hooks-path", git_dir, said)
     try:

@@ -38,7 +38,7 @@ class Web:
         """
         connection = self._connection(url)
         try:
-            with _ended_after(self.seconds) as watch:
+            with ended_after(self.seconds) as watch:
                 connection.connect()
                 watch(connection.sock)
                 connection.request("GET", url.target, headers=dict(headers))
@@ -66,7 +66,7 @@ class Web:
 
 
 @contextmanager
-def _ended_after(seconds: float) -> Iterator[Callable[[socket.socket], None]]:
+def ended_after(seconds: float) -> Iterator[Callable[[socket.socket], None]]:
     """End what takes longer, whatever it is at: a time-out is only of each silence.
 
     What is given takes the socket, which `http.client` forgets once an answer is to end with it.

@@ -52,7 +52,7 @@ class ServiceSite(GitSite):
         path = make_bare(self.repositories / f"{name}.git", object_format)
         subprocess.run(["git", "-C", path, "config", "core.sharedRepository", "0640"], check=True)
         give(self.repositories, GIT)
-        self.command("install", "--repo", path)
+        self.install(path)
         return path
 
     def author(self, name: str, object_format: str = "sha1") -> Author:

@@ -96,7 +96,7 @@ def fill_index(root: Path, many: int = 0) -> IndexFiles:
     )  # fmt: skip
     add_module(
         index, version="6.6", name="evil", namespace="zoo", notes=SCRIPT, readme=README,
-        parameters=(*PARAMETERS[:2], PARAMETER), tags=(f"</span>{SCRIPT}", "\u202etag"),
+        parameters=(*PARAMETERS[:2], PARAMETER), tags=("zoo",),
         source="javascript:window.done=1", requirements=(f"a=={SCRIPT}",),
         resources=replace(small, memory="</dd>"), entry_point=f"../../{SCRIPT}.py", **HOSTILE,
     )  # fmt: skip

@@ -30,9 +30,9 @@ version: 0.1
 log: {{level: warn, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
-  delete: {{enabled: true}}
-http: {{addr: "{place}"{tls}}}
+{deletes}http: {{addr: "{place}"{tls}}}
 """
+_DELETES = "  delete: {enabled: true}\n"
 ENGINE_SECONDS = 600  # of a start or a stop, which removes every image
 USER, PASSWORD = "ada", "correct horse"
 # bcrypt, which is all that the registry takes; of the least cost, for it is checked at each request
@@ -166,12 +166,13 @@ def local_registry(
     folder: Path,
     *,
     closed: bool = False,
+    deletes: bool = True,
     certificate: Certificate | None = None,
     host: str = "localhost",
     address: str = "127.0.0.1",
     port: int = 0,
 ) -> Iterator[str]:
-    """`HOST:PORT` of a registry that keeps its blobs in `folder` and lets them be deleted.
+    """`HOST:PORT` of a registry that keeps its blobs in `folder`, and `deletes` them when asked.
 
     A closed one lets `USER` in with `PASSWORD`; with a certificate it speaks by TLS alone. `host`
     is what its `address` is called; without a `port` any free one is taken.
@@ -179,7 +180,8 @@ def local_registry(
     port = port or free_port()
     config = folder / "registry.yml"
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    config.write_text(_registry_config(folder, place, closed=closed, certificate=certificate))
+    text = _registry_config(folder, place, closed=closed, deletes=deletes, certificate=certificate)
+    config.write_text(text)
 
     def answers() -> bool:
         if closed or certificate:
@@ -196,13 +198,16 @@ def local_registry(
 
 
 def _registry_config(
-    folder: Path, place: str, *, closed: bool, certificate: Certificate | None
+    folder: Path, place: str, *, closed: bool, deletes: bool, certificate: Certificate | None
 ) -> str:
     tls = ""
     if certificate:
         paths = {"certificate": str(certificate.path), "key": str(certificate.key)}
         tls = f", tls: {json.dumps(paths)}"
-    text = _REGISTRY_CONFIG.format(folder=json.dumps(str(folder / "blobs")), place=place, tls=tls)
+    text = _REGISTRY_CONFIG.format(
+        folder=json.dumps(str(folder / "blobs")), place=place, tls=tls,
+        deletes=_DELETES if deletes else "",
+    )  # fmt: skip
     if closed:
         users = folder / "htpasswd"
         users.write_text(_HTPASSWD)

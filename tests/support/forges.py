@@ -7,6 +7,7 @@ pkg/hooks/gen.go of charmbracelet/soft-serve, internal/gitaly/hook/custom.go of 
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlreef_hooks.git_settings import set_own
 from tests.support.git import make_bare, write_hook
 
 # Each executable file of a folder gets all of the input; one that fails makes the hook fail.
@@ -37,11 +38,13 @@ for each in custom_hooks/post-receive custom_hooks/post-receive.d/* "{shared}"/p
 done
 """
 _OWN = '#!/bin/sh\ncat >/dev/null\necho "{server} has its own hook"\n'
+_OF_GITEA = {
+    "GITEA_REPO_USER_NAME": "Vision", "GITEA_REPO_NAME": "Upper",
+    "GITEA_REPO_IS_WIKI": "false", "GITEA_PUSHER_NAME": "ada", "GITEA_PUSHER_ID": "7",
+}  # fmt: skip
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
-    "gitea": {
-        "GITEA_REPO_USER_NAME": "Vision", "GITEA_REPO_NAME": "Upper",
-        "GITEA_REPO_IS_WIKI": "false", "GITEA_PUSHER_NAME": "ada", "GITEA_PUSHER_ID": "7",
-    },
+    "gitea": _OF_GITEA,
+    "forgejo": _OF_GITEA,
     "soft-serve": {"SOFT_SERVE_REPO_NAME": "vision/upper", "SOFT_SERVE_USERNAME": "ada"},
     "gitlab": {
         "GL_ID": "user-7", "GL_USERNAME": "ada", "GL_REPOSITORY": "project-1",
@@ -51,7 +54,9 @@ ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
 
 
 def make_forge_repository(path: Path, server: str) -> Path:
-    """A repository as a server that runs a folder of hooks makes it: `gitea` or `soft-serve`."""
+    """A repository as a server makes it that runs a folder of hooks: `gitea`, `forgejo` until 2025,
+    or `soft-serve`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     make_bare(path)
     write_own_hooks(path, server)
@@ -60,9 +65,23 @@ def make_forge_repository(path: Path, server: str) -> Path:
 
 def write_own_hooks(git_dir: Path, server: str) -> None:
     """Write what the server writes into the folder of hooks, again at each of its resyncs."""
+    (git_dir / "hooks" / "post-receive.d").mkdir(parents=True, exist_ok=True)
     write_hook(git_dir, "post-receive", _RUNS_A_FOLDER)
-    (git_dir / "hooks" / "post-receive.d").mkdir(exist_ok=True)
-    write_hook(git_dir, f"post-receive.d/{server}", _OWN.format(server=server))
+    called = "gitea" if server == "forgejo" else server  # as it was
+    write_hook(git_dir, f"post-receive.d/{called}", _OWN.format(server=server))
+
+
+def make_forgejo_repository(path: Path, home: Path) -> Path:
+    """A repository as newer Forgejos have it, whose settings name the hooks of all of them, which
+    are in the `home` of the server.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_bare(path)
+    set_own(path, "core.hooksPath", str(home / "hooks"))
+    write_own_hooks(home, "forgejo")
+    beside = _RUNS_A_FOLDER.replace('"${GIT_DIR:-${0%/*}/..}"/hooks/', '"${0%/*}"/')
+    write_hook(home, "post-receive", beside)
+    return path
 
 
 def make_gitlab_repository(path: Path, shared: Path) -> Path:

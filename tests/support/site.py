@@ -1,11 +1,13 @@
 """A site of mlreef-hooks in a folder: configuration, state, bare repositories with the hook."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import toml
 
 from mlreef_hooks.cli.hand_over import SOCKET
+from mlreef_hooks.cli.main import commands
 from tests.support.git import Author, make_bare
 from tests.support.processes import wait_until
 
@@ -102,8 +105,18 @@ class GitSite:
     def repository(self, name: str, object_format: str = "sha1") -> Path:
         """A new bare repository, such as `vision/upper`, with the hook."""
         path = make_bare(self.repositories / f"{name}.git", object_format)
-        self.command("install", "--repo", path)
+        self.install(path)
         return path
+
+    def install(self, repository: Path, *words: str) -> str:
+        """Do what `mlreef-hooks install --repo REPOSITORY WORDS` does, but in this process; what it
+        said.
+        """
+        command = ["--config", str(self.config), "install", "--repo", str(repository), *words]
+        with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
+            status = commands.main(command, standalone_mode=False)
+        assert not status, said.getvalue()
+        return said.getvalue()
 
     def author(self, name: str, object_format: str = "sha1") -> Author:
         """An author with an empty clone of a new repository."""

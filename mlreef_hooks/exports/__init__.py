@@ -1,0 +1,1 @@
+"""What the index says, in the words of other programs; a file for each."""
