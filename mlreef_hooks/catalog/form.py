@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlreef_hooks.exports.cwl_inputs import cwl_value
 from mlreef_hooks.index import Document
 from mlreef_hooks.manifest import REQUIRED_PATHS
 
@@ -62,7 +63,7 @@ def _field(parameter: Document) -> Field:
         default=_text(parameter["default"])[:_SHOWN],
         description=parameter["description"],
         choices=[
-            Choice(value=_json(each), text=_text(each), job=_json(job_value(parameter, each)))
+            Choice(value=_json(each), text=_text(each), job=_json(cwl_value(parameter, each)))
             for each in (choices or [])[:_CHOICES]
         ],
     )
@@ -96,21 +97,6 @@ def _is_nested(parameter: Document) -> bool:
     return bool(parameter.get("repeated")) and parameter.get("nargs") is not None
 
 
-def job_value(parameter: Document, value: Any) -> Any:
-    """A value as the CWL export of a module takes it: a number, a switch's word, else texts."""
-    negative = parameter.get("negative")
-    if parameter.get("nargs") == 0:
-        option = parameter.get("option", f"--{parameter['name']}")
-        return (option if value else negative) if negative else bool(value)
-    if value is False and negative is not None:
-        return negative
-    if _is_list(parameter):
-        items = value if isinstance(value, list) else [value]
-        return [[*map(_text, each)] if isinstance(each, list) else _text(each) for each in items]
-    is_number = parameter["type"] in _NUMBERS and isinstance(value, int | float)
-    return value if is_number else _text(value)
-
-
 def _text(value: Any) -> str:
     """A value as somebody would write it."""
     if value is None:
@@ -141,7 +127,8 @@ def _to_give(version: Document) -> Iterator[Document]:
 
 
 def _proposal(parameter: Document) -> Any:
-    return next(iter(parameter["choices"] or []), "VALUE")
+    proposed = next(iter(parameter["choices"] or []), "VALUE")
+    return [[proposed]] if _control(parameter) == "tuples" else proposed
 
 
 def job_of(version: Document) -> str:
@@ -150,5 +137,5 @@ def job_of(version: Document) -> str:
     reads = any(_role(parameter) == "input-path" for parameter in version["parameters"])
     job: dict[str, Any] = {"input-path": place} if reads else {}
     for parameter in _to_give(version):
-        job[parameter["name"]] = job_value(parameter, _proposal(parameter))
+        job[parameter["name"]] = cwl_value(parameter, _proposal(parameter))
     return json.dumps(job, indent=2, ensure_ascii=False)

@@ -4,7 +4,7 @@ What a module leaves behind where it is no more goes first, then everything else
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from mlreef_hooks.catalog.pages import (
     search_data,
     static_files,
 )
-from mlreef_hooks.catalog.rows import SEARCH, Row, key_of, listings_of, row_of
+from mlreef_hooks.catalog.rows import SEARCH, Listing, Row, key_of, listings_of, row_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, newest
 from mlreef_hooks.index_attachments import read_attached
@@ -213,15 +213,21 @@ class _Update:
         for place in changed & places.keys():
             contents[place] = listing_page(*places[place], rows, self._audience).encode()
         if SEARCH in changed:
-            counts = [(each.title, len(each.keys)) for each in listings if each.of_namespace]
-            contents[NAMESPACES] = namespaces_page(counts, self._audience).encode()
-            contents[SEARCH] = search_data([rows[key] for key in listings[0].keys])
+            contents |= self._make_whole(listings, rows)
         gone = before.pages.keys() - pages.keys()
         if contents or gone:
             self._files.put(contents)
             self._files.remove(gone)
             self._files.note(Made(edition=edition(), modules=modules, pages=pages))
         return len(changed)
+
+    def _make_whole(self, listings: Sequence[Listing], rows: Mapping[str, Row]) -> dict[str, bytes]:
+        """What follows from all modules: the namespaces, and what the search reads."""
+        counts = [(each.title, len(each.keys)) for each in listings if each.of_namespace]
+        return {
+            NAMESPACES: namespaces_page(counts, self._audience).encode(),
+            SEARCH: search_data([rows[key] for key in listings[0].keys]),
+        }
 
 
 def _hash(words: list[str]) -> str:
