@@ -8,8 +8,10 @@ from mlreef_hooks import __version__
 from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.index_document import encode_document
 from mlreef_hooks.oci import Artifact, ArtifactFile, sha256
+from mlreef_hooks.presentation import README, Presentation
 from mlreef_hooks.provenance import (
     BILL_MEDIA,
+    PRESENTATION,
     SIGNATURE_MEDIA,
     STATEMENT_MEDIA,
     Places,
@@ -36,28 +38,41 @@ class AttestedEntry:
     files: Mapping[str, bytes]
 
 
-def attest(entry: IndexEntry, job_id: int, started: str, site: Site) -> AttestedEntry:
-    """The entry with its provenance; PublishError where the site's key does not sign.
+def attest(
+    entry: IndexEntry, shown: Presentation, job_id: int, started: str, site: Site
+) -> AttestedEntry:
+    """The entry with what it brings along and its provenance; PublishError where the site's key
+    does not sign.
 
     `started` is when the publish began, in RFC 3339.
     """
     document: Document = json.loads(encode_document(entry.document()))  # as its readers will see it
     (version,) = document["versions"]
+    places = vars(Places.of(document["namespace"], document["name"], version["version"]))
+    if shown.files:
+        version[PRESENTATION] = _named(shown.files, places)
+    if README in shown.files:
+        version[PRESENTATION][README]["form"] = shown.form
     bill = encode_file(make_bill(document, version))
     run = describe_run(entry, job_id, started, site)
     statement = encode_file(make_statement(document, version, run, bill))
     contents = {"statement": statement, "sbom": bill}
     if site.sign:
         contents["signature"] = site.sign(statement)
-    places = vars(Places.of(document["namespace"], document["name"], version["version"]))
     files = {places[key]: content for key, content in contents.items()}
     if site.attach:
         site.attach(version["image"], list_artifacts(files))
-    version["provenance"] = {
+    version["provenance"] = _named(contents, places)
+    files |= {places[key]: content for key, content in shown.files.items()}
+    return AttestedEntry(document=document, files=files)
+
+
+def _named(contents: Mapping[str, bytes], places: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """How an entry names files."""
+    return {
         key: {"path": places[key], "sha256": sha256(content).partition(":")[2]}
         for key, content in contents.items()
     }
-    return AttestedEntry(document=document, files=files)
 
 
 def list_artifacts(files: Mapping[str, bytes]) -> list[Artifact]:

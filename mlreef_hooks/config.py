@@ -126,6 +126,15 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """`[catalog]`: the folder of the site that each change of the index is shown on; empty for
+    none.
+    """
+
+    path: str = path_key()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """`[provenance]`: who says how a version was made, by which key, and whether its image's
     registry gets that too. `allowed_signers` are those whom `verify --provenance` believes.
@@ -181,6 +190,7 @@ class Config:
     visibility: VisibilitySources = field(default_factory=VisibilitySources)
     worker: Worker = field(default_factory=Worker)
     index: Index = field(default_factory=Index)
+    catalog: Catalog = field(default_factory=Catalog)
     registry: Registry = field(default_factory=Registry)
     images: Images = field(default_factory=Images)
     builder: Builder = field(default_factory=Builder)

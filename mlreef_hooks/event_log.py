@@ -5,6 +5,7 @@ Nothing depends on either; what cannot be written is not.
 
 import contextlib
 import json
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,13 @@ class EventLog:
                 full = log.tell() > FILE_BYTES
             if full:
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
+
+
+def keep_mistake(path: Path, error: Exception) -> None:
+    """Write what a pusher must not see to the log of errors; to nowhere where even that fails."""
+    said = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")
+    with contextlib.suppress(OSError), appended(path) as log:
+        log.write(said)
 
 
 def _bounded(facts: Mapping[str, object]) -> dict[str, object]:

@@ -43,13 +43,27 @@ Ask = Callable[[], str]  # who may read a module
 Check = Callable[[str, Document, str], Document]  # the kind of a document, itself, its path
 
 
+def unchecked(kind: str, document: Document, path: str) -> Document:
+    """The document as it is: one's own."""
+    return document
+
+
 class IndexFiles:
     """The index below the folder `root`. OSError becomes a PublishError that may pass."""
 
-    def __init__(self, root: Path, check: Check = lambda kind, document, path: document) -> None:
-        """`check` refuses a document that is read and not what it should be."""
+    def __init__(
+        self,
+        root: Path,
+        check: Check = unchecked,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check` refuses a document that is read and not what it should be; `changed` is called
+        when something was written, and nobody holds the index any more.
+        """
         self.root = root
         self._check = check
+        self._changed = changed
+        self._changes = self._together = 0
         self._lock = root / LOCK
         self._note = root / NOTE
 
@@ -57,7 +71,7 @@ class IndexFiles:
 
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that this process may read."""
-        self._complete_abandoned()
+        self.complete_abandoned()
         paths = self._module_paths(namespace, name)
         return next(filter(None, (self._read("module", path) for path in paths)), None)
 
@@ -82,7 +96,7 @@ class IndexFiles:
 
     def lines(self) -> list[Document]:
         """The listing lines of all modules that this process may read, by namespace and name."""
-        self._complete_abandoned()
+        self.complete_abandoned()
         lines = []
         for audience in self._audiences():
             entrance = self._read("index", audience / "index.json") or {"namespaces": {}}
@@ -93,7 +107,7 @@ class IndexFiles:
 
     def documents(self) -> Iterator[Document]:
         """Every module's document; PublishError where one is broken or not for this process."""
-        self._complete_abandoned()
+        self.complete_abandoned()
         for path in sorted(self.root.rglob("modules/**/*.json")):
             try:
                 document = read_document(path)
@@ -109,11 +123,12 @@ class IndexFiles:
             if "index.json" in files:
                 yield Path(folder)
 
-    def _complete_abandoned(self) -> None:
+    def complete_abandoned(self) -> None:
         """Complete what a killed writer left, if this process may; a living one does it itself."""
         if os.path.lexists(self._note):
             with suppress(OSError), locked(self._lock, wait=False):
                 self._complete()
+            self._tell_changed()
 
     # writing
 
@@ -237,12 +252,33 @@ class IndexFiles:
         return audiences[0], None
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Tell of many changes once, when all are done."""
+        self._together += 1
+        try:
+            yield
+        finally:
+            self._together -= 1
+            self._tell_changed()
+
+    def tell_again(self) -> None:
+        """Tell of a change whose writer was killed before it could."""
+        self._changes += 1
+        self._tell_changed()
+
+    def _tell_changed(self) -> None:
+        if self._changes and not self._together:
+            self._changes = 0
+            self._changed()
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             make_folder(self.root, 0o755)
             with locked(self._lock):
                 self._complete()
                 yield
+            self._tell_changed()
         except OSError as error:
             raise PublishError(
                 f"the index cannot be written: {error}",
@@ -277,6 +313,7 @@ class IndexFiles:
 
         `others` are those in which something of it may stand; None where that is not known.
         """
+        self._changes += 1
         document = read_document(self._module_path(audience, namespace, name))
         if document is None:  # its writer did not come to that; what stands elsewhere stays so
             audience, document = self._stored(namespace, name)

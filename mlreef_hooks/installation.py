@@ -132,6 +132,8 @@ def _folders(config: Config) -> Iterator[tuple[Path, int]]:
     """The folders that are made, with their modes: of a service only the index is for others."""
     yield config.state_path, state_mode(config) if config.worker.service else 0o755
     yield config.index_path, 0o755
+    if config.catalog.path:
+        yield Path(config.catalog.path), 0o755
 
 
 def _check_owner(folder: Path, users: Collection[int], service: str) -> None:

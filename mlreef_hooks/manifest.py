@@ -120,6 +120,7 @@ class ModuleManifest:
     `requirements_files` are the files that pip is given, by name. `base` names a base environment
     of the site. `argparse` is true where the entry point parses its options with argparse, so that
     it answers `--help`; `imports` are those that are sure to be needed and no files of the tree.
+    `picture` is the path of a PNG or JPEG in the tree, None where it has none.
     `tags` are words to find it by.
     """
 
@@ -142,6 +143,7 @@ class ModuleManifest:
     licenses: str | None
     argparse: bool
     imports: tuple[ExternalImport, ...] = ()
+    picture: str | None = None
     tags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

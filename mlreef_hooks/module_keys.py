@@ -185,4 +185,5 @@ READERS: Mapping[str, Callable[[Setting], Any]] = {
     "outputs": _read_data_types,
     "environment": _read_environment,
     "resources": _read_resources,
+    "picture": _read_text,
 }

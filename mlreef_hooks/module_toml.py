@@ -40,6 +40,7 @@ class ModuleTable:
     outputs: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
+    picture: str | None = None
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 

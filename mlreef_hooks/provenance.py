@@ -22,6 +22,7 @@ BILL_MEDIA = "application/vnd.cyclonedx+json"
 PROGRAM = "mlreef-hooks"
 ENTRY = "index entry"  # what the byproduct is called that covers all other fields of the index
 FOLDER = "provenance"  # in each audience
+PRESENTATION = "presentation"  # the field of a version that names its README and picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +76,21 @@ class Places:
     statement: str
     sbom: str
     signature: str
+    readme: str
+    picture: str
 
     @classmethod
     def of(cls, namespace: str, name: str, version: str) -> Self:
         """Those of a version."""
         stem = f"{FOLDER}/{namespace}/{name}/{name}@{version}"
         statement = f"{stem}.intoto.json"
-        return cls(statement=statement, sbom=f"{stem}.cdx.json", signature=f"{statement}.sig")
+        return cls(
+            statement=statement,
+            sbom=f"{stem}.cdx.json",
+            signature=f"{statement}.sig",
+            readme=f"{stem}.readme",
+            picture=f"{stem}.picture",
+        )
 
 
 def named_files(document: Document) -> set[str]:
@@ -89,7 +98,7 @@ def named_files(document: Document) -> set[str]:
     found = set()
     for version in document["versions"]:
         places = Places.of(document["namespace"], document["name"], version["version"])
-        said = version.get("provenance", {})
+        said = {**version.get("provenance", {}), **version.get(PRESENTATION, {})}
         found |= {getattr(places, key) for key in vars(places) if key in said}
     return found
 

@@ -27,6 +27,7 @@ from mlreef_hooks.job import PUBLISHED, Job
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.presentation import read_presentation
 from mlreef_hooks.problems import Problem, did_you_mean
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
@@ -107,7 +108,8 @@ def _publish_new(
     if complete.request.version is None:
         _move_edge(complete, audience, place, image)
     else:
-        attested = attest(complete, job.id, timestamp(int(began.timestamp())), site)
+        shown = read_presentation(tree, manifest)
+        attested = attest(complete, shown, job.id, timestamp(int(began.timestamp())), site)
         go_through()
         ask = partial(_visibility, audience, place, image)
         site.index.add(attested.document, attested.files, ask)

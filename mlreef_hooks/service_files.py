@@ -77,6 +77,8 @@ def state_mode(config: Config) -> int:
 def _written(config: Config) -> Iterable[Path]:
     """The folders that the service writes in; systemd makes that of the usual socket."""
     folders = dict.fromkeys((config.state_path, config.index_path, config.images_path))
+    if config.catalog.path:
+        folders[Path(config.catalog.path)] = None
     for file in (config.metrics.path, config.worker.socket):
         if file and file != Worker().socket:
             folders[Path(file).parent] = None

@@ -7,6 +7,7 @@ from mlreef_hooks.entry_point import EntryPoint, check_named, find_entry_point, 
 from mlreef_hooks.manifest import KINDS, VISIBILITIES, ModuleManifest
 from mlreef_hooks.module_keys import NAME_HINT, PATH, is_module_name
 from mlreef_hooks.module_toml import ModuleTable, read_module_tables
+from mlreef_hooks.picture_rule import check_picture
 from mlreef_hooks.problems import Problem, Problems, did_you_mean
 from mlreef_hooks.requirements import Requirements, find_requirements, read_requirements
 from mlreef_hooks.source.annotations import Processor
@@ -70,6 +71,7 @@ def _read_module(
     manifest = _assume(manifest, table, entry_point, problems)
     return replace(
         manifest,
+        picture=check_picture(table.picture, table.lines.get("picture"), tree, problems),
         environment={**config.base[base].environment, **manifest.environment},
         resources=replace(manifest.resources, gpu=manifest.resources.gpu or config.base[base].gpu),
     )

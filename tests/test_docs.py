@@ -36,7 +36,7 @@ from tests.support.pages import (
     sections,
     table,
 )  # fmt: skip
-from tests.support.trees import memory_tree
+from tests.support.trees import memory_tree, png
 
 # -- commands ------------------------------------------------------------------------------------
 
@@ -201,7 +201,8 @@ def author_projects() -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("files", list(author_projects()), ids="+".join)
 def test_an_example_for_authors_is_publishable(files: Mapping[str, str]) -> None:
-    found = validate(memory_tree(files), name="turn", config=Config())
+    tree = memory_tree({**files, "docs/preview.png": png()})
+    found = validate(tree, name="turn", config=Config())
     assert [str(each) for each in found.problems if each.severity == "error"] == []
     assert found.manifests
     if "mlreef.toml" in files or "turn_pictures.py" in files:

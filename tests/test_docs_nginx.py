@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from mlreef_hooks.catalog.pages import POLICY
+from mlreef_hooks.catalog.update import update_catalog
 from mlreef_hooks.index_files import IndexFiles
 from tests.index_entries import make_entry
+from tests.support.catalogue import add_module
 from tests.support.pages import TEXTS, blocks
 from tests.support.processes import accepts, daemon, find_program, free_port
+from tests.support.trees import png
 
 PASSWORD = "pass word"
 MAY: Mapping[str, set[str]] = {
@@ -162,13 +166,15 @@ def web_server(file: str, index: Path, service: int, folder: Path, more: str = "
     """
     (text,) = [
         each.text
-        for each in blocks(TEXTS["docs/visibility.md"])
+        for page in ("docs/visibility.md", "docs/catalog.md")
+        for each in blocks(TEXTS[page])
         if each.language == "nginx" and each.file == f"/etc/nginx/conf.d/{file}"
     ]
     port = free_port()
-    text = re.sub(r"listen 808[01];", f"listen 127.0.0.1:{port}; {more}", text)
+    text = re.sub(r"listen 808[012];", f"listen 127.0.0.1:{port}; {more}", text)
     for there, here in (
-        ("/var/lib/mlreef-hooks/index", str(index)), ("127.0.0.1:9000", f"127.0.0.1:{service}"),
+        ("/var/lib/mlreef-hooks/index", str(index)), ("/srv/www/catalogue", str(index)),
+        ("127.0.0.1:9000", f"127.0.0.1:{service}"),
         ("/etc/nginx/modules", str(folder / "modules")),
     ):  # fmt: skip
         text = text.replace(there, here)
@@ -193,3 +199,26 @@ def test_each_user_gets_exactly_the_audiences_of_hers(
         for folder in ("", "public", "internal", "private", "private/vision", "may-read"):
             assert fetch(port, f"/{folder}", "ada")[0] in (403, 404)
             assert fetch(port, f"/{folder}/", "ada")[0] in (403, 404)
+
+
+def test_the_catalogue_is_served_by_audience_with_its_policy(tmp_path: Path) -> None:
+    index, site = IndexFiles(tmp_path / "index"), tmp_path / "site"
+    for audience, namespace in MODULES.items():
+        add_module(
+            index, version="1.0", name="m", namespace=namespace, picture=png(),
+            visibility=audience.partition("/")[0],
+        )  # fmt: skip
+    update_catalog(index, site)
+    passwords(tmp_path / "modules")
+    with web_server("catalogue.conf", site, 1, tmp_path) as port:
+        paths = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+        assert {audience_of_path(path) for path in paths} == {"", *MODULES}
+        for user, may in MAY.items():
+            for path in paths:
+                found, _ = fetch(port, f"/{path}", user)
+                assert (found == 200) == (audience_of_path(path) in may), (user, path, found)
+        place = f"http://127.0.0.1:{port}/public/-/module/open--m/picture.png"
+        with urllib.request.urlopen(place, timeout=20) as answer:
+            assert answer.headers["Content-Type"] == "image/png"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Content-Security-Policy"].startswith(POLICY)

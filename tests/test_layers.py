@@ -19,36 +19,37 @@ FILES = {
 # From the ground up: the values that everything speaks of; what reads a pushed tree; what decides
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
-    "values": "config config_images config_table config_visibility errors job manifest pipeline"
-    " plain_text problems push tree tree_entry visibility wheels.place",
+    "values": "config config_images config_table config_visibility errors job manifest picture"
+    " pipeline plain_text problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
-    " missing_imports module_keys module_toml pipeline_order pipeline_toml required_package"
-    " requirement_lines requirement_pinning requirements rule_page source.* toml_lines"
-    " tree_listing tree_rules tree_summary validation",
-    "writing": "base_facts base_reading change code_layers columns command_line contract exports.*"
-    " gate_report image image_label image_name image_plan image_progress index index_check"
-    " index_claims index_lines index_search oci parameter_changes pipeline_check provenance"
-    " provenance_check published_changes registry_url release report retention run_filters"
-    " run_metrics run_record run_values sbom version_changes version_promise wheels.facts"
-    " wheels.lock wheels.platform wheels.pylock wheels.sources wheels.wanted",
+    " missing_imports module_keys module_toml picture_rule pipeline_order pipeline_toml"
+    " presentation required_package requirement_lines requirement_pinning requirements rule_page"
+    " source.* toml_lines tree_listing tree_rules tree_summary validation",
+    "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
+    " change code_layers columns command_line contract exports.* gate_report image image_label"
+    " image_name image_plan image_progress index index_check index_claims index_lines index_search"
+    " oci parameter_changes pipeline_check provenance provenance_check published_changes"
+    " registry_url release report retention run_filters run_metrics run_record run_values sbom"
+    " version_changes version_promise wheels.facts wheels.lock wheels.platform wheels.pylock"
+    " wheels.sources wheels.wanted",
     "edges": "account alternates answer_cache base_image base_sources bases build_cache builders.*"
-    " collection_memory committed_tree container container_watch docker_credentials durable_files"
-    " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
-    " export_files file_hashes folder_memory gate_setting git git_settings gitolite_setup"
-    " hook_files hook_place hook_setting ignored_files image_copies image_search index_attachments"
-    " index_audience index_document index_files index_http index_repair index_ssh installation"
-    " installed_packages interruption job_log job_records job_table jobs layout_collection"
-    " lfs_store module_run object_store oci_layout own_clone pipeline_outputs process"
-    " project_files push_option_setting registry registry_blobs registry_http registry_login"
-    " registry_referrers registry_session repository run_plot run_store saves servers.*"
-    " service_files ssh_signature state_files step_cache waiting_room web_files web_login"
-    " wheels.access wheels.bytecode wheels.bytecode_worker wheels.download wheels.layer"
-    " wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
-    " wheels.wheel_file working_tree",
-    "flow": "attestation audience checking collection contract_check doctor.* edge fixing gate"
-    " gate_placement image_collection image_place index_sources intake pipeline_run placement plan"
-    " publish reader_index receive recorded_run reindexing releasing restored_entry site sweep"
-    " verification withdrawal work",
+    " catalog.files collection_memory committed_tree container container_watch docker_credentials"
+    " durable_files edge_mark engine engine_api engine_collection engine_image engine_pool"
+    " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
+    " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
+    " index_attachments index_audience index_document index_files index_http index_repair"
+    " index_scan index_ssh installation installed_packages interruption job_log job_records"
+    " job_table jobs layout_collection lfs_store module_run object_store oci_layout own_clone"
+    " pipeline_outputs process project_files push_option_setting registry registry_blobs"
+    " registry_http registry_login registry_referrers registry_session repository run_plot"
+    " run_store saves servers.* service_files ssh_signature state_files step_cache waiting_room"
+    " web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
+    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
+    "flow": "attestation audience catalog.update checking collection contract_check doctor.* edge"
+    " fixing gate gate_placement image_collection image_place index_sources intake pipeline_run"
+    " placement plan publish reader_index receive recorded_run reindexing releasing restored_entry"
+    " site sweep verification withdrawal work",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -84,6 +85,7 @@ EDGES = {
     "builders.stored_image": "bases oci_layout",
     "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
     " wheels.unfinished",
+    "catalog.files": "durable_files",
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects lfs_tree object_store tree_listing",
     "container_watch": "container engine_api",
@@ -170,7 +172,10 @@ LIBRARIES = {
     "docker": "engine_api engine_ssh",
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
+    "jinja2": "catalog.pages",
     "jsonschema_rs": "index_check",
+    "markdown_it": "catalog.readme",
+    "markupsafe": "catalog.pages",
     "matplotlib": "run_plot",
     "packaging": "base_reading builders.built_wheel cli.publish cli.release_push cli.user contract"
     " exports.trs image image_label image_search index jobs published_changes push release"

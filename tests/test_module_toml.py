@@ -50,6 +50,7 @@ requirements = "src/requirements.txt"
 base = "gpu"
 inputs = ["IMAGE", "video"]
 outputs = ["TIME_SERIES"]
+picture = "docs/preview.png"
 
 [module.environment]
 A = "1"
@@ -75,6 +76,7 @@ MODULE = ModuleTable(
     outputs=("TIME_SERIES",),
     environment={"A": "1", "_b2": "x\ny"},
     resources=Resources(gpu=True, memory="512m"),
+    picture="docs/preview.png",
 )
 
 
@@ -167,6 +169,7 @@ TAKEN = {  # the values above that a key takes
     "entry_point": {'"\\u0000\\u202e\\u001b[31m"'},
     "requirements": {'"\\u0000\\u202e\\u001b[31m"'},
     "base": {'"\\u0000\\u202e\\u001b[31m"'},
+    "picture": {'"\\u0000\\u202e\\u001b[31m"'},
 }
 
 

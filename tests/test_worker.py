@@ -25,7 +25,7 @@ LOADED = """\
 import sys
 from mlreef_hooks.cli import worker
 from mlreef_hooks.cli.post_receive import run_hook
-worker.load()
+worker.load(worker.load_config(sys.argv[1]))
 before = {*sys.modules}
 run_hook(sys.argv[1], lambda: None)
 print("more:", *sorted(name for name in {*sys.modules} - before))

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
     "runs": "runs:runs",
     "export": "export:export",
     "verify": "verify:verify",
+    "catalog": "catalog:catalog",
     "modules": "modules:modules",
     "documents": "documents:documents",
 }

@@ -14,9 +14,9 @@ from threading import Timer
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.pusher import Pusher
-from mlreef_hooks.cli.site import keep_mistake
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.event_log import keep_mistake
 from mlreef_hooks.gate import MISTAKE, Gate, Known
 from mlreef_hooks.gate_report import let_through
 from mlreef_hooks.git import look_into_quarantine

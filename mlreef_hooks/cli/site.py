@@ -2,9 +2,7 @@
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,15 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mlreef_hooks.account import become_owner_of
 from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import DockerEngine
-from mlreef_hooks.durable_files import appended
 from mlreef_hooks.engine_pool import EnginePool
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.event_log import EventLog
+from mlreef_hooks.event_log import EventLog, keep_mistake
 from mlreef_hooks.image import Builder
 from mlreef_hooks.index import Document
-from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.jobs import Jobs
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.servers.table import open_server
@@ -67,7 +64,7 @@ def open_site(
         server=server,
         visibility=RepositoryVisibility(config=config, called=server.called),
         jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
-        index=IndexFiles(config.index_path),
+        index=open_own_index(config, say),
         waiting=waiting or (OthersRoom() if config.worker.service else WaitingRoom()),
         cache=cache,
         build=SiteBuild(config, cache),
@@ -81,13 +78,6 @@ def open_site(
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
         attach=partial(_attach, config) if attaches else None,
     )
-
-
-def keep_mistake(path: Path, error: Exception) -> None:
-    """Write what a pusher must not see to the log of errors; to nowhere where even that fails."""
-    said = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")
-    with suppress(OSError), appended(path) as log:
-        log.write(said)
 
 
 def _attach(config: Config, image: Document, artifacts: "Sequence[Artifact]") -> None:

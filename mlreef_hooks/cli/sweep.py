@@ -48,6 +48,7 @@ def sweep(
     jobs += [job for job in due if job.id not in known]
     everywhere = not repos and (root is None or str(root) == site.config.server.root)
     failed |= sweep_audiences(site, None if everywhere else git_dirs)
+    site.index.tell_again()
     click.echo(f"{len(jobs)} jobs to build")
     follow_all(jobs, site) if not no_follow else _leave(jobs, site)
     site.show_figures()

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.site import open_pool, open_registry, open_site
 from mlreef_hooks.collection import Collector
@@ -54,7 +55,8 @@ def reindex(config_file: str | None, repos: tuple[Path, ...], dry_run: bool, for
     site = open_site(config, click.echo)
     with _index_to_change(config, dry_run=dry_run) as root:
         reindexer = _open_reindexer(site, root, record=not dry_run)
-        found = list(reindexer.reindex(_repositories(config, repos)))
+        with reindexer.index.together():
+            found = list(reindexer.reindex(_repositories(config, repos)))
     if form == "json":
         click.echo(json.dumps([vars(each) for each in found], indent=2))
     else:
@@ -100,7 +102,12 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
         engine=_engine(config),
         open_registry=partial(open_registry, config, host) if config.registry.remote else None,
     )
-    index = IndexFiles(root, check_document)
+    own = root == config.index_path
+    index = (
+        open_own_index(config, click.echo, check_document)
+        if own
+        else IndexFiles(root, check_document)
+    )
     return Reindexer(site=site, index=index, search=search, record=record)
 
 
@@ -116,7 +123,9 @@ def gc(config_file: str | None, delete: bool, form: str) -> int:
     """
     config = load_config(config_file)
     check_own(config)
-    found = list(_open_collector(config, delete=delete).collect())
+    collector = _open_collector(config, delete=delete)
+    with collector.images.index.together():
+        found = list(collector.collect())
     if form == "json":
         click.echo(json.dumps([vars(each) for each in found], indent=2))
     else:
@@ -137,7 +146,7 @@ def _open_collector(config: Config, *, delete: bool) -> Collector:
     )
     images = ImageCollector(
         site=site,
-        index=IndexFiles(config.index_path, check_document),
+        index=open_own_index(config, click.echo, check_document),
         layouts=OciLayouts(config.images_path),
         copies=copies,
         memory=CollectionMemory(config.state_path / "gc.json"),

@@ -27,6 +27,7 @@ from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.cli.hand_over import DONE, LARGEST, SOCKET, address, peer, surroundings
 from mlreef_hooks.cli.post_receive import run_hook
 from mlreef_hooks.cli.service import PATIENCE_SECONDS, group_to_serve
+from mlreef_hooks.config import Config
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.errors import PublishError
 
@@ -77,7 +78,7 @@ def serve(config_file: str) -> None:
     """
     config = load_config(config_file)
     with locked(config.state_path / LOCK, wait=False):
-        load()
+        load(config)
         worker = Worker(config_file, partial(_take, config_file=config_file))
         with listening(config.state_path / SOCKET) as listener:
             worker.run(listener, config.worker.stay_seconds)
@@ -91,15 +92,15 @@ def serve_forever(config_file: str) -> None:
         place, group = Path(config.worker.socket), group_to_serve(config)
         take = partial(service.take, config_file=config_file)
     with locked(config.state_path / LOCK, wait=False):
-        load()
+        load(config)
         worker = Worker(config_file, take)
         with listening(place, group) as listener:
             worker.run(listener, None)
 
 
-def load() -> None:
+def load(config: Config) -> None:
     """Import what a publish needs, out of the sight of the garbage collector."""
-    for name in MODULES:
+    for name in (*MODULES, *(("mlreef_hooks.catalog.update",) if config.catalog.path else ())):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()

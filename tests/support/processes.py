@@ -12,6 +12,7 @@ from time import monotonic
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = {  # program: the Debian package that brings it
+    "chromium": "chromium",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",

@@ -1,5 +1,7 @@
 """Trees in memory, those that no git command writes included."""
 
+import struct
+import zlib
 from collections.abc import Iterable, Mapping
 
 from mlreef_hooks.tree import ReadObjects, SourceTree
@@ -21,3 +23,17 @@ def memory_tree(
         contents[str(number)] = data
         entries.append(TreeEntry(path=path, mode=mode, size=len(data), id=str(number)))
     return SourceTree(entries, ReadObjects(lambda entry: contents[entry.id]), beyond=beyond)
+
+
+def png(width: int = 16, height: int = 16, colour: tuple[int, int, int] = (46, 110, 158)) -> bytes:
+    """A picture of one colour."""
+    row = b"\0" + bytes(colour) * width
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * height)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
