@@ -91,7 +91,9 @@ def _read_list(kind: Any, value: object, place: str, faults: list[str]) -> Any:
 def _read_word(kind: Any, value: object, place: str, faults: list[str]) -> Any:
     words = typing.get_args(kind)
     if value not in words:
-        faults.append(f"{place}: write {' or '.join(words)}")
+        hint = did_you_mean(value, list(words)) if isinstance(value, str) else ""
+        near = f", {hint}" if hint.startswith("did you mean") else ""
+        faults.append(f"{place}: write {' or '.join(words)}{near}")
         return None
     return value
 

@@ -461,7 +461,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         ),
         (
             "rules.requirement-unpinned = 'eror'",
-            "rules.requirement-unpinned: write error or warning",
+            "rules.requirement-unpinned: write error or warning, did you mean error?",
         ),
         ("rules.requirement-unpinned = []", "rules.requirement-unpinned: write error or warning"),
         (

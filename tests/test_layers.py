@@ -22,7 +22,8 @@ LAYERS = {
     " problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
     " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
-    " requirements source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " requirement_pinning requirements rule_page source.*"
+    " toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
     " image_label image_name image_plan index index_check index_claims oci provenance"
     " provenance_check registry_url report retention sbom wheels.facts wheels.lock wheels.platform"
@@ -30,7 +31,8 @@ LAYERS = {
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
-    " folder_memory gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
+    " folder_memory ignored_files installed_packages project_files saves"
+    " gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
@@ -40,7 +42,7 @@ LAYERS = {
     " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution"
     " wheels.source_search wheels.unfinished wheels.uv_cache wheels.uv_failure"
     " wheels.wheel_file working_tree",
-    "flow": "attestation audience checking collection doctor.* edge gate gate_placement"
+    "flow": "attestation audience checking collection doctor.* edge fixing gate gate_placement"
     " image_collection image_place intake placement plan publish reader_index receive reindexing"
     " restored_entry site sweep verification withdrawal work",
     "shell": "__main__ cli.*",
@@ -89,6 +91,9 @@ EDGES = {
     "engine_collection": "engine engine_image",
     "folder_memory": "durable_files",
     "gate_setting": "git_settings",
+    "ignored_files": "git",
+    "installed_packages": "requirement_pinning",
+    "project_files": "durable_files",
     "git": "account git_objects",
     "git_settings": "account git",
     "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
@@ -154,13 +159,14 @@ LIBRARIES = {
     "dulwich": "object_store",
     "installer": "wheels.layer wheels.wheel_file",
     "packaging": "base_reading builders.built_wheel cli.user image image_label image_search index"
-    " jobs push required_package restored_entry retention verification"
+    " jobs push required_package requirement_pinning restored_entry retention verification"
     " wheels.access wheels.layer wheels.platform wheels.pylock wheels.source_search"
     " wheels.sources wheels.wanted",
     "requests": "engine_api",
     "toml": "installation",
     "urllib3": "engine_api",
     "uv": "wheels.resolution",
+    "watchfiles": "saves",
 }
 OUTSIDE = {
     "fcntl": "doctor.disk durable_files",
@@ -168,7 +174,8 @@ OUTSIDE = {
     "sqlite3": "build_cache job_records job_table jobs",
     "ssl": "doctor.machine registry_http servers.web wheels.access",
     "subprocess": "base_image cli.hand_over cli.worker docker_credentials doctor.hook engine_ssh"
-    " git gitolite_setup servers.gitolite_access servers.people service_files ssh_signature"
+    " git gitolite_setup installed_packages servers.gitolite_access servers.people service_files"
+    " ssh_signature"
     " wheels.bytecode wheels.resolution",
 }
 TOUCHES_THE_OUTSIDE = {

@@ -1,6 +1,5 @@
 """What `check` does and says."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,6 @@ from mlreef_hooks.cli.configuration import user_caches
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import Changes, origin_of
-from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.servers.table import open_server
@@ -64,29 +62,3 @@ def validate_revision(place: Path, rev: str, config: Config) -> Validation:
         return check_commit(repository, commit, name, config, user_caches())
     finally:
         repository.close()
-
-
-def as_json(validation: Validation) -> str:
-    """The JSON document of what was found."""
-    modules = [manifest.to_json() for manifest in validation.manifests]
-    document = {
-        "ok": validation.publishable,
-        "module": modules[0] if modules else None,
-        "modules": modules,
-        "problems": [problem.to_json() for problem in validation.problems],
-    }
-    return json.dumps(document, indent=2)
-
-
-def as_text(validation: Validation) -> str:
-    """What was found, a finding a line."""
-    lines = [plain(str(problem)) for problem in validation.problems]
-    for manifest in validation.manifests if validation.publishable else ():
-        parameters = counted(len(manifest.parameters), "parameter")
-        requirements = counted(len(manifest.requirements), "requirement")
-        said = f"{manifest.name} ({manifest.kind}) is publishable"
-        lines.append(f"ok: {said}: {parameters}, {requirements}")
-    if not validation.publishable:
-        errors = sum(problem.severity == "error" for problem in validation.problems)
-        lines.append(f"not publishable: {counted(errors, 'error')}")
-    return "\n".join(lines)

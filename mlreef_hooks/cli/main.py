@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "reindex": "upkeep:reindex",
     "gc": "upkeep:gc",
     "check": "author:check",
+    "explain": "explain:explain",
     "list": "user:list_modules",
     "show": "user:show",
     "run": "user:run",
@@ -61,6 +62,16 @@ class Commands(click.Group):
         file, _, function = COMMANDS[cmd_name].partition(":")
         command = getattr(importlib.import_module(f"mlreef_hooks.cli.{file}"), function)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; UsageError with the nearest one for a mistype."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from mlreef_hooks.cli.words import no_such_command
+
+            raise no_such_command(args[0], COMMANDS, ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,7 +109,9 @@ def main(asker: object = None) -> None:
         )
         sys.exit(EXPECTED_FAILURE)
     except click.ClickException as error:
-        error.show()
+        from mlreef_hooks.cli.words import with_nearest
+
+        with_nearest(error).show()
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)

@@ -98,6 +98,12 @@ def read_annotations(module: ast.Module, path: str, problems: Problems) -> Annot
     )
 
 
+def parameter_annotations(module: ast.Module) -> list[ast.Call]:
+    """The `parameter` annotations of a file, in the order of the source."""
+    found = [each for each in _find_annotations(module) if each.signature is PARAMETER]
+    return [each.decorator for each in found if isinstance(each.decorator, ast.Call)]
+
+
 def _find_annotations(module: ast.Module) -> list[_Annotation]:
     """The annotations of a file in the order of the source; empty where they are another's."""
     functions = [node for node in ast.walk(module) if isinstance(node, _DECORATED)]

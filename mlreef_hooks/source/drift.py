@@ -1,12 +1,13 @@
 """Annotations against argparse: MLReef compares the two nowhere, and the script obeys argparse."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mlreef_hooks.manifest import REQUIRED_PATHS, Parameter, python_name
+from mlreef_hooks.manifest import REQUIRED_PATHS, Parameter
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.argparse_call import ParsedParameter
 from mlreef_hooks.source.defaults import comparable, not_chosen
+from mlreef_hooks.source.halves import match_halves, spellings_of
 from mlreef_hooks.source.wording import (
     add_argument_line,
     annotation_line,
@@ -50,28 +51,17 @@ def merge_parameters(
     """
     if not annotated:
         return tuple(_plain(parameter) for parameter in parsed)
-    by_name = {python_name(parameter.name): parameter for parameter in annotated}
+    halves = match_halves(annotated, parsed)
     merged: list[Parameter] = []
-    for parameter in parsed:
-        partner = by_name.pop(python_name(_matching_name(parameter, by_name)), None)
+    for parameter, partner in halves.parsed:
         if partner is None:
             _add(problems, path, _not_annotated(parameter))
             merged.append(_plain(parameter))
         else:
             merged.append(_merged(_pair(partner, parameter), path, problems))
-    for parameter in by_name.values():
+    for parameter in halves.unaccepted:
         _add(problems, path, _not_accepted(parameter))
-    return (*merged, *by_name.values())
-
-
-def _matching_name(parameter: Parameter, by_name: Mapping[str, Parameter]) -> str:
-    """The name by which an annotation knows a parameter: its own, or that of another option."""
-    names = [parameter.name, *(spelling.lstrip("-") for spelling in _spellings(parameter))]
-    return next((name for name in names if python_name(name) in by_name), parameter.name)
-
-
-def _spellings(parameter: Parameter) -> tuple[str, ...]:
-    return parameter.spellings if isinstance(parameter, ParsedParameter) else ()
+    return (*merged, *halves.unaccepted)
 
 
 def _plain(parameter: Parameter) -> Parameter:
@@ -80,7 +70,7 @@ def _plain(parameter: Parameter) -> Parameter:
 
 def _pair(annotated: Parameter, parsed: Parameter) -> _Pair:
     unread = parsed.unread if isinstance(parsed, ParsedParameter) else frozenset()
-    spellings = {parsed.option or "", *_spellings(parsed)}
+    spellings = {parsed.option or "", *spellings_of(parsed)}
     return _Pair(
         annotated=annotated, parsed=_plain(parsed), unread=unread, spellings=frozenset(spellings)
     )
