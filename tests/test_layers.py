@@ -21,7 +21,7 @@ LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest plain_text"
     " problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects link_map missing_imports"
-    " lfs_pointer lfs_tree module_keys module_toml required_package requirement_lines"
+    " lfs_pointer lfs_tree module_keys module_toml proposal.* required_package requirement_lines"
     " requirement_pinning requirements rule_page source.*"
     " toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading code_layers columns command_line gate_report image"
@@ -31,7 +31,7 @@ LAYERS = {
     "edges": "account alternates base_image base_sources bases build_cache builders.*"
     " collection_memory committed_tree container container_watch docker_credentials durable_files"
     " edge_mark engine engine_api engine_collection engine_image engine_pool engine_ssh event_log"
-    " folder_memory ignored_files installed_packages project_files saves"
+    " folder_memory ignored_files installed_modules installed_packages project_files saves"
     " gate_setting git git_settings gitolite_setup hook_files hook_place hook_setting"
     " image_copies image_search"
     " index_attachments index_audience index_document index_files index_repair installation"
@@ -92,6 +92,7 @@ EDGES = {
     "folder_memory": "durable_files",
     "gate_setting": "git_settings",
     "ignored_files": "git",
+    "installed_modules": "installed_packages",
     "installed_packages": "requirement_pinning",
     "project_files": "durable_files",
     "git": "account git_objects",
