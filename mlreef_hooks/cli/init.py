@@ -100,6 +100,11 @@ def _choose_script(tree: SourceTree, named: str | None, *, yes: bool) -> Script 
     if script is None:
         (problem,) = problems
         raise PublishError(f"{problem.path}:{problem.line}: {problem.message}", problem.hint)
+    if script.dotted:
+        raise PublishError(
+            f"{named} is a part of a package: it imports by dots, and does not start by its path",
+            "begin with a script that imports the package by its name: --script FILE",
+        )
     return script
 
 

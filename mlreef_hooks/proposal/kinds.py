@@ -62,7 +62,6 @@ def propose_kind(script: Script, paths: Paths) -> Proposal:
         kind="data-operation" if known else None,
         inputs=inputs,
         outputs=outputs or inputs,
-        because="it turns data into data" if known else "",
     )
 
 

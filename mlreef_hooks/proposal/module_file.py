@@ -21,7 +21,7 @@ def write_module_file(
     """The file; what is None stands there as a comment, for its default counts."""
     words = " ".join(DATA_TYPES)
     lines = [
-        "# What the code does not say of itself. Written by mlreef-hooks init, and yours to change.",
+        "# What the code does not say of itself. Written by mlreef-hooks init; yours to change.",
         "[module]",
         "# What it is called in the index and in image names; without it as the repository is.",
         _key("name", name, "my-module"),

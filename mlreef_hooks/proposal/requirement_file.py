@@ -12,6 +12,9 @@ from mlreef_hooks.source.imports import FOLLOWED, local_imports
 from mlreef_hooks.source.parsing import parse_source
 from mlreef_hooks.tree import SourceTree
 
+# Where an import may fail, or may never be done: the script starts without what it names.
+_OPTIONAL = (ast.Try, ast.If, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
@@ -70,7 +73,7 @@ def _imports(body: Sequence[ast.AST], *, optional: bool) -> Iterator[tuple[str, 
             yield node.module, may_fail
             # `from google.cloud import storage` is a module of another package.
             yield from ((f"{node.module}.{alias.name}", True) for alias in node.names)
-        inner = may_fail or isinstance(node, ast.Try | ast.If)
+        inner = may_fail or isinstance(node, _OPTIONAL)
         stack.extend((child, inner) for child in ast.iter_child_nodes(node))
 
 

@@ -28,7 +28,8 @@ _ASIDE = re.compile(
 class Script:
     """One Python file. `parameters` are those of its parser, or of the one `function` that does
     its work, where it has no parser; `complete` where it is an entry point as it is; `refused` is
-    the rule by which its parser cannot be that of a module, empty where it can.
+    the rule by which its parser cannot be that of a module, empty where it can. `dotted` is true
+    for a part of a package, which does not start by its path.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Script:
     function: str = ""
     complete: bool = False
     refused: str = ""
+    dotted: bool = False
     description: str = ""
 
 
@@ -80,19 +82,27 @@ def read_script(tree: SourceTree, path: str, python: str, problems: Problems) ->
             parameters=tuple(parameters),
             has_parser=parsed is not None,
             complete=not list(paths),
+            dotted=_is_dotted(module),
             refused=min(rules & _NO_FUNCTION, default=""),
             description=description,
         )
     signature = read_signature(module)
     if signature is None:
-        return Script(path=path, module=module, description=description)
+        dotted = _is_dotted(module)
+        return Script(path=path, module=module, dotted=dotted, description=description)
     return Script(
         path=path,
         module=module,
         parameters=signature.parameters,
         function=signature.name,
+        dotted=_is_dotted(module),
         description=_summary(signature.description) or description,
     )
+
+
+def _is_dotted(module: ast.Module) -> bool:
+    """True where the file imports from its own package by dots whenever it starts."""
+    return any(isinstance(each, ast.ImportFrom) and each.level for each in module.body)
 
 
 def _has_groups_of_commands(module: ast.Module, path: str) -> bool:

@@ -1,0 +1,254 @@
+"""Scripts of published projects made modules: `init --yes`, `check`, a push, `--help` in the image.
+
+    .cache/test-venv/bin/python -m benchmarks.real_scripts [--only PROJECT]... [--write PAGE]
+
+Each source distribution is fetched from the package index and checked by its hash; nothing of it
+is kept. One file of it becomes a repository of its own, with the environment that its project has.
+The push builds without a Docker engine; a private one makes wheels and starts the images, in which
+both the module and the script itself have to answer `--help`.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urljoin
+
+from tests.support.docker_cli import docker
+from tests.support.engine import BASE_IMAGE, private_engine, store_base
+from tests.support.git import Author, GitError, remote_lines
+from tests.support.processes import end_processes_of
+from tests.support.site import GitSite
+
+_INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+_JSON = "application/vnd.pypi.simple.v1+json"
+_STRANGER = ("--rm", "--read-only", "--network=none", "--user=1234:1234")
+_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A file of a source distribution: the project, its version, the archive's SHA-256, the path
+    in it.
+    """
+
+    project: str
+    version: str
+    sha256: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        """What the file is called in a repository of its own."""
+        return PurePosixPath(self.path).name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a script; `findings` are those of `check`, `module` and `script` are whether
+    the module and the script itself answer `--help` in the image; `said` is why, where one did not.
+    """
+
+    findings: Sequence[str]
+    published: bool = False
+    module: bool = False
+    script: bool = False
+    seconds: float = 0
+    said: str = ""
+
+
+_ROWS = """
+autoflake 2.4.0 ef7c496d9bce9d2cef049f24e482d1d3090c37fbd44e5e85dfb00db3c78ee16c autoflake.py
+autopep8 2.3.2 89440a4f969197b69a995e4ce0661b031f455a9f776d2c5ba3dbd83466931758 autopep8.py
+chardet 7.7.0 0ba38a05201b0abf7570c12d8af45c30b2af835bd5cc52bfc7105082eda82c1e src/chardet/cli.py
+check-manifest 0.51 9801c7637675755a563f33e3c48ee59a59b37a7677297c05c910c16c5b9b6d67 check_manifest.py
+csv2md 1.7.1 3293cd0ae4b4704504124adda37ea7ff30d3b19c61165392362e87eeb9bd6cea csv2md/__main__.py
+docformatter 1.4 064e6d81f04ac96bc0d176cbaae953a0332482b22d3ad70d47c8a7f2732eef6f docformatter.py
+docx2txt 0.9 18013f6229b14909028b19aa7bf4f8f3d6e4632d7b089ab29f7f0a4d1f660e28 docx2txt/docx2txt.py
+eradicate 3.0.1 c9cb7ef8e7e83c3fbd9806010e21089892bb649531c68875a555c7b5c978faa6 eradicate.py
+exifread 3.5.1 9f998f80d3062741c976dfc4fd033424bc40932937994e4d2181eb70c4b6aedd exifread/cli.py
+ftfy 6.3.1 9b3c3d90f84fb267fe64d375a07b7f8912d817cf86009ae134aa03e1819506ec ftfy/cli.py
+img2pdf 0.6.3 219518020f5bd242bdc46493941ea3f756f664c2e86f2454721e74353f58cd95 src/img2pdf.py
+jmespath 1.1.0 472c87d80f36026ae83c6ddd0f1d05d4e510134ed462851fd5f754c8c3cbb88d bin/jp.py
+licenseheaders 0.8 747a424a77c6ed7e925626d5a65bd5b2e6396daff0e567612bc2e0e509260328 licenseheaders.py
+pdfminer.six 20260107 96bfd431e3577a55a0efd25676968ca4ce8fd5b53f14565f85716ff363889602 tools/pdf2txt.py
+python-minifier 3.4.0 ead3a340c31efee62851ba33cfd998b16816132be794adf3d192ce0bdf5fbca7 src/python_minifier/__main__.py
+pyupgrade 3.9.0 a4c7132f4614f7acbacb756275c8a7881ad418f8a1c6ff6512c30dcf4c98f500 pyupgrade/_main.py
+subword-nmt 0.3.8 3964c66b37712ca1d9fb9a1a6ff7e57c9ab72d838813da3e9a1d4d4997f4fb75 subword_nmt/learn_bpe.py
+unify 0.5 8ddce812b2457212b7598fe574c9e6eb3ad69710f445391338270c7f8a71723c unify.py
+xlsx2csv 0.8.6 618fc502612860de8ab8e3d6195e99ef332fffc68337f6b89e59690aad0d20b5 xlsx2csv.py
+yesqa 1.5.0 209c17274f3c0cc22195ddb26f93df3523634d0756f756913ed05cba970efad9 yesqa.py
+"""  # noqa: E501 - a table
+SCRIPTS = tuple(
+    Published(project=project, version=version, sha256=sha256, path=path)
+    for project, version, sha256, path in map(str.split, _ROWS.strip().splitlines())
+)
+
+
+def main() -> int:
+    """Print a line for each script; exit status 1 where fewer than three of four answer."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", action="append", help="a project; may be given again")
+    parser.add_argument("--write", type=Path, help="put the table into this page")
+    options = parser.parse_args()
+    chosen = [each for each in SCRIPTS if not options.only or each.project in options.only]
+    outcomes: dict[Published, Outcome] = {}
+    with tempfile.TemporaryDirectory() as folder, private_engine(Path(folder, "engine")) as engine:
+        site = GitSite(Path(folder, "site"), engine, BASE_IMAGE, builder="layers")
+        store_base(site.state / "images")
+        try:
+            for each in chosen:
+                outcomes[each] = try_script(each, site, engine)
+                print(row(each, outcomes[each]), outcomes[each].said, sep="\n", flush=True)
+        finally:
+            end_processes_of(Path(folder))
+    if options.write:
+        write_table(options.write, outcomes)
+    good = sum(each.published and each.module and each.script for each in outcomes.values())
+    print(f"{good} of {len(outcomes)} are published, and module and script answer --help")
+    return 0 if 4 * good >= 3 * len(outcomes) else 1
+
+
+def try_script(script: Published, site: GitSite, engine: str) -> Outcome:
+    """What becomes of a script from an empty repository to its image."""
+    author = site.author(f"scripts/{script.project.replace('.', '-')}")
+    (author.folder / script.name).write_bytes(fetch(script))
+    environment = install(script, site.folder / "environments" / script.project)
+    began = time.monotonic()
+    done = run_ours(site, author, environment, "init", "--yes")
+    if done.returncode:
+        return Outcome(findings=(), said=f"init: {done.stdout}{done.stderr}")
+    found = json.loads(run_ours(site, author, environment, "check", "--format", "json").stdout)
+    problems = [f"{each['severity']} `{each['rule']}`" for each in found["problems"]]
+    findings = [*dict.fromkeys(problems)]
+    if not found["ok"]:
+        return Outcome(findings=findings, said=json.dumps(found["problems"]))
+    author.commit({})
+    author.tag("publish/1.0.0")
+    try:
+        said = "\n".join(remote_lines(author.push("master", "publish/1.0.0")))
+    except GitError as error:
+        said = str(error)
+    seconds = time.monotonic() - began
+    if " is published" not in said:
+        return Outcome(findings=findings, seconds=seconds, said=said)
+    return answers(
+        script, site, engine, Outcome(findings=findings, published=True, seconds=seconds)
+    )
+
+
+def answers(script: Published, site: GitSite, engine: str, outcome: Outcome) -> Outcome:
+    """The outcome with what the image answers, run as a stranger without a network."""
+    document = site.document(f"scripts/{script.project.replace('.', '-')}")
+    assert document is not None
+    image = document["versions"][0]["image"]["reference"]
+    own = ("--entrypoint=python3", image, f"/module/{script.name}", "--help")
+    answered = [
+        docker(engine, "run", *_STRANGER, *words, expect=None) for words in ((image, "--help"), own)
+    ]
+    module, itself = (each.lower().startswith("usage:") or "usage:" in each for each in answered)
+    return Outcome(
+        findings=outcome.findings,
+        published=True,
+        module=module,
+        script=itself,
+        seconds=outcome.seconds,
+        said="" if module and itself else "the image does not answer --help",
+    )
+
+
+def fetch(script: Published) -> bytes:
+    """The file out of its source distribution; ValueError where the archive is another one."""
+    page = _ask(f"{_INDEX}/{script.project}/", _JSON)
+    for file in json.loads(page)["files"]:
+        if file["hashes"].get("sha256") != script.sha256:
+            continue
+        archive = _ask(urljoin(f"{_INDEX}/{script.project}/", file["url"]))
+        if hashlib.sha256(archive).hexdigest() != script.sha256:
+            break
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if member.name.partition("/")[2] == script.path:
+                    content = tar.extractfile(member)
+                    assert content is not None
+                    return content.read()
+    raise ValueError(f"{script.project} {script.version} is not what it was")
+
+
+def _ask(url: str, accept: str = "*/*") -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def install(script: Published, place: Path) -> Path:
+    """A virtual environment that has the project, as its author's has."""
+    uv = [sys.executable, "-m", "uv"]
+    system = {"UV_SYSTEM_CERTS": "1", **os.environ}
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
+    wanted = f"{script.project}=={script.version}"
+    python = str(place / "bin" / "python")
+    command = [*uv, "pip", "install", "--quiet", "--python", python, wanted]
+    subprocess.run(command, check=True, env=system, timeout=_SECONDS)
+    return place
+
+
+def run_ours(
+    site: GitSite, author: Author, environment: Path, *words: str
+) -> "subprocess.CompletedProcess[str]":
+    """What a command of the author did, in the clone and with the environment active."""
+    command = [sys.executable, "-m", "mlreef_hooks", "--config", str(site.config), *words]
+    return subprocess.run(
+        command,
+        cwd=author.folder,
+        env={**author.environment, "VIRTUAL_ENV": str(environment), "PYTHONPATH": os.getcwd()},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+
+
+def row(script: Published, outcome: Outcome) -> str:
+    """A row of the table."""
+    yes = {True: "yes", False: "no"}
+    cells = [
+        script.project, script.version, f"`{script.path}`",
+        ", ".join(outcome.findings) or "nothing", yes[outcome.published],
+        yes[outcome.module], yes[outcome.script],
+        f"{outcome.seconds:.1f}" if outcome.published else "",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def table_lines(outcomes: Mapping[Published, Outcome]) -> Iterator[str]:
+    """The table with its head."""
+    answers = "module answers | script answers"
+    yield f"| project | version | file | `check` finds | published | {answers} | seconds |"
+    yield "|---|---|---|---|---|---|---|---|"
+    yield from (row(script, outcome) for script, outcome in outcomes.items())
+
+
+def write_table(page: Path, outcomes: Mapping[Published, Outcome]) -> None:
+    """Put the table into a page, in the place of the one that is there."""
+    lines = page.read_text().splitlines()
+    places = [number for number, line in enumerate(lines) if line.startswith("| ")]
+    places += [number for number, line in enumerate(lines) if line.startswith("|---")]
+    first, last = min(places), max(places)
+    lines[first : last + 1] = table_lines(outcomes)
+    page.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
