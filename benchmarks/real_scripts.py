@@ -4,8 +4,8 @@
 
 Each source distribution is fetched from the package index and checked by its hash; nothing of it
 is kept. One file of it becomes a repository of its own, with the environment that its project has.
-The push builds without a Docker engine; a private one makes wheels and starts the images, in which
-both the module and the script itself have to answer `--help`.
+The push builds images of wheels, without a Docker engine; a private one makes the wheels that there
+are none of, and starts the images: the module and the script itself have to answer `--help` there.
 """
 
 import argparse
@@ -85,6 +85,7 @@ pdfminer.six 20260107 96bfd431e3577a55a0efd25676968ca4ce8fd5b53f14565f85716ff363
 python-minifier 3.4.0 ead3a340c31efee62851ba33cfd998b16816132be794adf3d192ce0bdf5fbca7 src/python_minifier/__main__.py
 pyupgrade 3.9.0 a4c7132f4614f7acbacb756275c8a7881ad418f8a1c6ff6512c30dcf4c98f500 pyupgrade/_main.py
 subword-nmt 0.3.8 3964c66b37712ca1d9fb9a1a6ff7e57c9ab72d838813da3e9a1d4d4997f4fb75 subword_nmt/learn_bpe.py
+reorder-python-imports 3.9.0 49292ed537829a6bece9fb3746fc1bbe98f52643be5de01a4e13680268a5b0ec reorder_python_imports.py
 unify 0.5 8ddce812b2457212b7598fe574c9e6eb3ad69710f445391338270c7f8a71723c unify.py
 xlsx2csv 0.8.6 618fc502612860de8ab8e3d6195e99ef332fffc68337f6b89e59690aad0d20b5 xlsx2csv.py
 yesqa 1.5.0 209c17274f3c0cc22195ddb26f93df3523634d0756f756913ed05cba970efad9 yesqa.py
@@ -104,7 +105,7 @@ def main() -> int:
     chosen = [each for each in SCRIPTS if not options.only or each.project in options.only]
     outcomes: dict[Published, Outcome] = {}
     with tempfile.TemporaryDirectory() as folder, private_engine(Path(folder, "engine")) as engine:
-        site = GitSite(Path(folder, "site"), engine, BASE_IMAGE, builder="layers")
+        site = GitSite(Path(folder, "site"), engine, BASE_IMAGE, builder="auto")
         store_base(site.state / "images")
         try:
             for each in chosen:
@@ -245,7 +246,7 @@ def write_table(page: Path, outcomes: Mapping[Published, Outcome]) -> None:
     lines = page.read_text().splitlines()
     places = [number for number, line in enumerate(lines) if line.startswith("| ")]
     places += [number for number, line in enumerate(lines) if line.startswith("|---")]
-    first, last = min(places), max(places)
+    first, last = min(places), max(places)  # the page has one table
     lines[first : last + 1] = table_lines(outcomes)
     page.write_text("\n".join(lines) + "\n")
 

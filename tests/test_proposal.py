@@ -19,8 +19,7 @@ from mlreef_hooks.proposal.requirement_file import (
     external_imports,
     write_requirements,
 )
-from mlreef_hooks.proposal.script import Script, find_scripts, read_script
-from mlreef_hooks.proposal.wrapper import WRAPPER
+from mlreef_hooks.proposal.script import WRAPPER, Script, find_scripts, read_script
 from mlreef_hooks.requirement_pinning import Installed
 from mlreef_hooks.validation import validate
 from tests.support.trees import memory_tree
@@ -140,6 +139,7 @@ EVERYTHING = (
     '"--turn", action=argparse.BooleanOptionalAction, default=True',
     '"--add", action="append", type=int',
     '"--pair", nargs=2, type=float',
+    '"--sheet", type=sheet, default=1',
 )
 
 
@@ -154,7 +154,7 @@ def test_a_wrapper_declares_every_parameter_and_passes_the_check() -> None:
     known = {each.name: each for each in module.parameters}
     assert [*known] == [
         "input-path", "output-path", "times", "name", "from", "t", "quiet", "no-colour", "turn",
-        "add", "pair",
+        "add", "pair", "sheet",
     ]  # fmt: skip
     assert (known["times"].type, known["times"].default) == ("integer", 3)
     assert known["times"].description == "how often, 100% sure"

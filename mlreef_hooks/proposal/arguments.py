@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, JSONValue, Parameter, python_name
 
 _TYPES = {"integer": "int", "float": "float", "complex": "complex"}
+_TEXTS = ("string", "undefined")
 _WIDTH = 96
 _TAKEN = frozenset({*map(python_name, REQUIRED_PATHS), "help"})
 
@@ -40,8 +41,8 @@ def reading_line(parameter: Parameter) -> str:
     parts += _kind(parameter)
     if parameter.required:
         parts.append("required=True")
-    elif _has_default(parameter):
-        parts.append(f"default={literal(parameter.default)}")
+    elif _default(parameter) is not None:
+        parts.append(f"default={literal(_default(parameter))}")
     if parameter.choices is not None:
         parts.append(f"choices={literal(list(parameter.choices))}")
     if parameter.description:
@@ -63,13 +64,16 @@ def _kind(parameter: Parameter) -> list[str]:
     return kind if parameter.nargs in (None, "?") else [f"nargs={parameter.nargs!r}", *kind]
 
 
-def _has_default(parameter: Parameter) -> bool:
-    """True where the script's default is shown, and so is what is not handed on."""
-    if parameter.repeated or parameter.default is None:
-        return False
+def _default(parameter: Parameter) -> JSONValue:
+    """The script's default where it is shown, and so is what is not handed on; else None."""
+    value = parameter.default
+    if parameter.repeated or isinstance(value, list | dict):
+        return None
     if parameter.nargs == 0:
-        return bool(parameter.negative)
-    return not isinstance(parameter.default, list | dict)
+        return value if parameter.negative else None
+    if parameter.type not in _TEXTS or isinstance(value, str | None):
+        return value
+    return None if isinstance(value, bool) else str(value)  # a type of the script's own reads it
 
 
 def handing_lines(parameter: Parameter) -> Iterator[str]:
@@ -90,7 +94,7 @@ def handing_lines(parameter: Parameter) -> Iterator[str]:
 def _is_given(parameter: Parameter, value: str) -> str:
     if parameter.nargs == 0 and not parameter.negative:
         return value
-    shown = parameter.default if _has_default(parameter) else None
+    shown = _default(parameter)
     if shown is None or isinstance(shown, bool):
         return f"{value} is not {literal(shown)}"
     return f"{value} != {literal(shown)}"

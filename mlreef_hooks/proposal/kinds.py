@@ -14,7 +14,7 @@ _DATA: Mapping[str, str] = {
     **dict.fromkeys(("librosa", "soundfile", "wave", "torchaudio", "pydub"), "AUDIO"),
     **dict.fromkeys(("moviepy", "av", "decord"), "VIDEO"),
     **dict.fromkeys(("nltk", "spacy", "transformers", "sacremoses", "tokenize"), "TEXT"),
-    **dict.fromkeys(("json", "yaml", "xml", "lxml", "bs4", "h5py"), "HIERARCHICAL"),
+    **dict.fromkeys(("yaml", "xml", "lxml", "bs4", "h5py"), "HIERARCHICAL"),
 }
 _LEARNING = frozenset({
     "sklearn", "torch", "tensorflow", "keras", "xgboost", "lightgbm", "catboost", "jax",

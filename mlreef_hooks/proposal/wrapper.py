@@ -19,7 +19,6 @@ from mlreef_hooks.proposal.arguments import (
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
 
-WRAPPER = "mlreef_entry.py"
 _ENDING = re.compile(r"(?:2|_?to_?)(csv|tsv|txt|json|xml|html|md|pdf|png|jpg)$")
 _READS = {
     Takes.NOTHING: "It reads no file of the input folder.",
