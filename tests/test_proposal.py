@@ -103,6 +103,16 @@ def test_the_kind_is_told_by_imports_and_words(
     assert (proposal.kind, proposal.inputs, proposal.outputs) == (kind, inputs, outputs)
 
 
+def test_what_a_script_makes_is_told_by_its_name() -> None:
+    argument = "    parser.add_argument('docx')"
+    script = read("docx2txt.py", PARSED.format(imports="", arguments=argument))
+    proposal = propose_kind(script, find_paths(script.parameters))
+    assert (proposal.inputs, proposal.outputs) == ("BINARY", "TEXT")
+    wrapper = files_for(script)[WRAPPER]
+    assert '.with_suffix(".txt")' in wrapper
+    assert "stdout=printed" in wrapper
+
+
 def test_an_entry_point_as_it_should_be_gets_no_wrapper() -> None:
     script = script_of('"--input-path", required=True', '"--output-path", required=True')
     files = files_for(script)
@@ -189,6 +199,35 @@ def test_a_function_becomes_an_entry_point_by_its_signature() -> None:
     assert checked.problems == ()
     by = next(each for each in checked.manifests[0].parameters if each.name == "by")
     assert (by.type, by.default, by.description, by.required) == ("float", 0.5, "how much", False)
+
+
+ANNOTATED = """\
+def data_processor(*_, **__):
+    return lambda function: function
+
+parameter = data_processor
+
+@data_processor(name="Small", type="OPERATION", input_type=["IMAGE", "TEXT"], output_type="IMAGE",
+                description="Makes small")
+@parameter("in-path", "STRING", required=True, description="pictures")
+@parameter("by", "INTEGER", required=False, defaultValue=2, description="how much")
+def shrink(in_path, by):
+    pass
+"""
+
+
+def test_annotations_become_the_argparse_half_of_an_entry_point() -> None:
+    script = read("small.py", ANNOTATED)
+    files = files_for(script)
+    argument = '    parser.add_argument("--by", type=int, default=2, help="how much")\n'
+    assert argument in files[WRAPPER]
+    assert "shrink(in_path=str(" in files[WRAPPER]
+    tree = memory_tree({**files, "small.py": ANNOTATED})
+    checked = validate(tree, name="small", config=Config())
+    assert checked.problems == ()
+    (module,) = checked.manifests
+    assert (module.title, module.description) == ("Small", "Makes small")
+    assert (module.inputs, module.outputs) == (("IMAGE", "TEXT"), ("IMAGE",))
 
 
 def test_a_skeleton_passes_the_check() -> None:

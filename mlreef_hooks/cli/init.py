@@ -125,9 +125,9 @@ def _plan(
     proposal = propose_kind(script, paths)
     wanted = _complete(wanted, proposal, paths, yes=yes)
     settled = settle(wanted, proposal, paths, script)
-    _say(
-        f"{script.path}: a {settled.kind}" + (f", for {proposal.because}" * bool(proposal.because))
-    )
+    because = f", for {proposal.because}" if proposal.because else ""
+    data = f"from {settled.inputs} to {settled.outputs}"
+    _say(f"{script.path}: a {settled.kind}, {data}{because}")
     imported = external_imports(script.path, tree, _PYTHON, sys.stdlib_module_names)
     needs = bool(imported)
     providers = read_providers(python, os.environ) if needs else {}

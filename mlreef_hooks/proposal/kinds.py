@@ -28,13 +28,17 @@ _WORDS: Mapping[str, str] = {
     "json|xml|html|yaml": "HIERARCHICAL",
     "wav|mp3|audio": "AUDIO",
     "video|mp4": "VIDEO",
-    "pdf": "BINARY",
+    "pdf|docx|odt": "BINARY",
 }
+
+_MADE = re.compile(r"(?:2|_to_)([a-z]+)\.py$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """Kind and data types; each is None where nothing tells it, and `because` says what did."""
+    """Kind and data types (words with spaces between them), each None where nothing tells it;
+    `because` says what did.
+    """
 
     kind: str | None
     inputs: str | None
@@ -43,12 +47,26 @@ class Proposal:
 
 
 def propose_kind(script: Script, paths: Paths) -> Proposal:
-    """What the script's imports, calls and the words of its parameters tell."""
+    """What the script's annotation says, and for the rest what its imports, calls and the words of
+    its parameters tell.
+    """
+    told, said = _tell_kind(script, paths), script.processor
+    if said is None:
+        return told
+    return Proposal(
+        kind=said.kind or told.kind,
+        inputs=" ".join(said.inputs) or told.inputs,
+        outputs=" ".join(said.outputs) or told.outputs,
+        because="its annotation says so" if said.kind else told.because,
+    )
+
+
+def _tell_kind(script: Script, paths: Paths) -> Proposal:
     imported = set(top_imports(script.module))
     data = next((_DATA[name] for name in _DATA if name in imported), None)
     # What is read is also told by the help of the input, and what is written by the output's.
     inputs = _by_words(_text(paths.source)) or data or _by_words(script.description)
-    outputs = _by_words(_text(paths.target)) or data
+    outputs = _by_words(_text(paths.target)) or _by_words(_made(script.path)) or data
     if not script.has_parser and not script.parameters:
         inputs, outputs = data, data
     if _trains(script.module) and imported & _LEARNING:
@@ -72,6 +90,12 @@ def top_imports(module: ast.Module) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
+
+
+def _made(path: str) -> str:
+    """What a script makes, as its name says: `csv` for `xlsx2csv.py`."""
+    found = _MADE.search(path)
+    return found[1] if found else ""
 
 
 def _trains(module: ast.Module) -> bool:

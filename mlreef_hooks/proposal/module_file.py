@@ -34,8 +34,8 @@ def write_module_file(
         "# The file that is started, with --input-path, --output-path and the parameters.",
         _key("entry_point", entry_point),
         f"# Which data goes in and comes out: lists of {words}.",
-        f'inputs = ["{inputs}"]',
-        f'outputs = ["{outputs}"]',
+        f"inputs = [{_words(inputs)}]",
+        f"outputs = [{_words(outputs)}]",
         "# One of your site's base environments.",
         _key("base", base, "default"),
         "",
@@ -53,6 +53,10 @@ def write_module_file(
 
 def _key(key: str, value: str | None, example: str = "") -> str:
     return f"# {key} = {_text(example)}" if value is None else f"{key} = {_text(value)}"
+
+
+def _words(words: str) -> str:
+    return ", ".join(map(_text, words.split()))
 
 
 def _text(value: str) -> str:

@@ -57,7 +57,7 @@ def settle(wanted: Wanted, proposal: Proposal, paths: Paths, script: Script) -> 
     """What was said, and for the rest what is proposed."""
     reads_nothing = paths.reads is Takes.NOTHING and bool(script.has_parser) and not script.complete
     proposed = Wanted(
-        title=title_of(script.path),
+        title=(script.processor and script.processor.title) or title_of(script.path),
         description=script.description,
         kind=proposal.kind or _KIND,
         inputs=_NONE if reads_nothing else proposal.inputs or _ANY,

@@ -3,11 +3,13 @@
 import ast
 import posixpath
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from mlreef_hooks.manifest import Parameter
+from mlreef_hooks.manifest import Parameter, python_name
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.proposal.signature import read_signature
+from mlreef_hooks.source.annotation_fields import Processor
 from mlreef_hooks.source.annotations import read_annotations
 from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, find_calls, has_main_parser
 from mlreef_hooks.source.argparse_description import read_parser_description
@@ -30,7 +32,8 @@ class Script:
     """One Python file. `parameters` are those of its parser, or of the one `function` that does
     its work, where it has no parser; `complete` where it is an entry point as it is; `refused` is
     the rule by which its parser cannot be that of a module, empty where it can. `dotted` is true
-    for a part of a package, which does not start by its path.
+    for a part of a package, which does not start by its path. `processor` is what its annotation
+    says.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Script:
     function: str = ""
     complete: bool = False
     refused: str = ""
+    processor: Processor | None = None
     dotted: bool = False
     description: str = ""
 
@@ -73,36 +77,52 @@ def read_script(tree: SourceTree, path: str, python: str, problems: Problems) ->
     found = Problems()
     annotations = read_annotations(module, path, found)
     parsed = read_argparse(module, path, found)
-    annotated = annotations.parameters if annotations else ()
-    description = read_parser_description(module, path) or _summary(ast.get_docstring(module))
-    if parsed is not None or annotated:
-        rules = {each.rule for each in found}
-        if parsed is not None and _has_groups_of_commands(module, path):
-            rules.add("argparse-subcommands")
-        parameters = parsed if parsed is not None else annotated
-        paths = Problems()
-        check_required_paths(parameters, path, paths)
-        return Script(
-            path=path,
-            module=module,
-            parameters=tuple(parameters),
-            has_parser=parsed is not None,
-            complete=not list(paths),
-            dotted=_is_dotted(module),
-            refused=min(rules & _NO_FUNCTION, default=""),
-            description=description,
-        )
-    signature = read_signature(module)
-    if signature is None:
-        dotted = _is_dotted(module)
-        return Script(path=path, module=module, dotted=dotted, description=description)
-    return Script(
+    processor = annotations.processor if annotations else None
+    script = Script(
         path=path,
         module=module,
-        parameters=signature.parameters,
-        function=signature.name,
+        processor=processor,
         dotted=_is_dotted(module),
-        description=_summary(signature.description) or description,
+        description=_describe(module, path, processor),
+    )
+    if parsed is None:
+        return _with_function(script, annotations.parameters if annotations else ())
+    rules = {each.rule for each in found}
+    if _has_groups_of_commands(module, path):
+        rules.add("argparse-subcommands")
+    check_required_paths(parsed, path, paths := Problems())
+    return replace(
+        script,
+        parameters=parsed,
+        has_parser=True,
+        complete=not list(paths),
+        refused=min(rules & _NO_FUNCTION, default=""),
+    )
+
+
+def _describe(module: ast.Module, path: str, processor: Processor | None) -> str:
+    """What the annotation says that the file does, else its parser, else its docstring."""
+    said = processor.description if processor else ""
+    return said or read_parser_description(module, path) or _summary(ast.get_docstring(module))
+
+
+def _with_function(script: Script, annotated: Sequence[Parameter]) -> Script:
+    """The script with the function that does its work, whose parameters are as they are annotated,
+    else as its signature has them; the script itself where there is no such function.
+    """
+    signature = read_signature(script.module)
+    if signature is None:
+        return script
+    by_name = {python_name(each.name): each for each in annotated}
+    parameters = [by_name.get(python_name(each.name), each) for each in signature.parameters]
+    return replace(
+        script,
+        parameters=tuple(
+            replace(each, nargs="*") if each.type in ("list", "tuple") else each
+            for each in parameters
+        ),
+        function=signature.name,
+        description=script.description or _summary(signature.description),
     )
 
 
