@@ -201,6 +201,12 @@ def test_a_function_becomes_an_entry_point_by_its_signature() -> None:
     assert (by.type, by.default, by.description, by.required) == ("float", 0.5, "how much", False)
 
 
+def test_a_function_that_no_import_can_name_is_not_called() -> None:
+    assert read("make-small.py", FUNCTION).function == ""
+    assert read("v2/small.py", FUNCTION).function == "shrink"
+    assert "SCRIPT = " in files_for(read("make-small.py", FUNCTION))[WRAPPER]
+
+
 ANNOTATED = """\
 def data_processor(*_, **__):
     return lambda function: function

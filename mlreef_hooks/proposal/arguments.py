@@ -2,6 +2,7 @@
 
 import keyword
 import pprint
+from ast import literal_eval
 from collections.abc import Iterator, Sequence
 
 from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, JSONValue, Parameter, python_name
@@ -161,14 +162,7 @@ def _folded(part: str, indent: str) -> str:
     """A long help text over several lines; anything else stays as it is."""
     if not part.startswith("help=") or len(indent + part) < _WIDTH:
         return part
-    value = eval_text(part.removeprefix("help="))
+    value = literal_eval(part.removeprefix("help="))
     lines = pprint.pformat(value, width=_WIDTH - len(indent) - 4).strip("()").split("\n")
-    body = "".join(f"\n{indent}    {literal(eval_text(line.strip()))}" for line in lines)
+    body = "".join(f"\n{indent}    {literal(literal_eval(line.strip()))}" for line in lines)
     return f"help=({body}\n{indent})" if len(lines) > 1 else part
-
-
-def eval_text(text: str) -> str:
-    """The text that a literal stands for."""
-    from ast import literal_eval
-
-    return str(literal_eval(text))

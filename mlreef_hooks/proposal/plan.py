@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from mlreef_hooks.proposal.function_wrapper import write_function_wrapper
 from mlreef_hooks.proposal.kinds import Proposal
 from mlreef_hooks.proposal.module_file import write_module_file
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.requirement_file import RequirementFile
 from mlreef_hooks.proposal.script import WRAPPER, Script, title_of
 from mlreef_hooks.proposal.skeleton import SKELETON, write_skeleton
-from mlreef_hooks.proposal.wrapper import write_function_wrapper, write_wrapper
+from mlreef_hooks.proposal.wrapper import write_wrapper
 
 _KIND = "data-operation"
 _ANY, _NONE = "ANY", "NONE"

@@ -111,7 +111,7 @@ def _with_function(script: Script, annotated: Sequence[Parameter]) -> Script:
     else as its signature has them; the script itself where there is no such function.
     """
     signature = read_signature(script.module)
-    if signature is None:
+    if signature is None or not _is_importable(script.path):
         return script
     by_name = {python_name(each.name): each for each in annotated}
     parameters = [by_name.get(python_name(each.name), each) for each in signature.parameters]
@@ -124,6 +124,11 @@ def _with_function(script: Script, annotated: Sequence[Parameter]) -> Script:
         function=signature.name,
         description=script.description or _summary(signature.description),
     )
+
+
+def _is_importable(path: str) -> bool:
+    """True for a file whose name, and those of its folders, can stand in an import."""
+    return all(part.isidentifier() for part in path.removesuffix(".py").split("/"))
 
 
 def _is_dotted(module: ast.Module) -> bool:
