@@ -19,6 +19,8 @@ from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head
 
 _ENDING = re.compile(r"(?:2|_?to_?)(csv|tsv|txt|json|xml|html|md|pdf|png|jpg)$")
 _PRINTS = "What it prints becomes a file of the output folder."
+_BESIDE = """It runs where it finds the files of the input folder beside it, and what
+it writes there is moved to the output folder."""
 _NOTEBOOK = """
 
 def main() -> int:
@@ -37,17 +39,9 @@ def main() -> int:
 
 def write_wrapper(script: Script, paths: Paths) -> str:
     """The wrapper of a script that runs by itself."""
-    free = offered(script.parameters, (paths.source, paths.target))
     if not script.has_parser:
-        modules = ("argparse", "shutil", "subprocess", "sys", "tempfile")
-        return "".join([
-            head(script, "It runs where it finds the files of the input folder beside it, and what"
-                  "\nit writes there is moved to the output folder.", modules),
-            _script_line(script),
-            parser_function(script, [], "folder that is read"),
-            _NOTEBOOK,
-            END,
-        ])  # fmt: skip
+        return _write_notebook(script)
+    free = offered(script.parameters, (paths.source, paths.target))
     said = READS[paths.reads]
     if paths.writes is Takes.NOTHING:
         said = f"{said}\n{_PRINTS}"
@@ -62,6 +56,13 @@ def write_wrapper(script: Script, paths: Paths) -> str:
             END,
         ]
     )
+
+
+def _write_notebook(script: Script) -> str:
+    """The wrapper of a script without parameters, whose data lie beside it."""
+    modules = ("argparse", "shutil", "subprocess", "sys", "tempfile")
+    parser = parser_function(script, [], "folder that is read")
+    return "".join([head(script, _BESIDE, modules), _script_line(script), parser, _NOTEBOOK, END])
 
 
 def _script_line(script: Script) -> str:
@@ -114,7 +115,7 @@ def _main(script: Script, paths: Paths) -> Iterator[str]:
             yield "        result = target"
         yield "        result.parent.mkdir(parents=True, exist_ok=True)"
         yield from _run("        ", paths, "each", "result", "statuses.append({})")
-        yield "    return max(statuses)"
+        yield "    return max(map(abs, statuses))"
         return
     given = "files_of(source)" if paths.reads is Takes.FILES else "source"
     result = (
