@@ -207,6 +207,28 @@ def test_a_function_that_no_import_can_name_is_not_called() -> None:
     assert "SCRIPT = " in files_for(read("make-small.py", FUNCTION))[WRAPPER]
 
 
+@pytest.mark.parametrize("arguments", [EVERYTHING, ['"--in-dir"', '"--out-dir"']])
+def test_annotations_say_what_the_parser_does(arguments: list[str]) -> None:
+    script = script_of(*arguments)
+    paths = find_paths(script.parameters)
+    wanted = Wanted(annotate=True, inputs="IMAGE", title='A "title"')
+    settled = settle(wanted, propose_kind(script, paths), paths, script)
+    files = plan_script(script, paths, settled, NOTHING).files
+    assert files[WRAPPER].count("@parameter(") == len(arguments)
+    for tree in (files, plan_skeleton(wanted).files):
+        checked = validate(memory_tree(dict(tree)), name="turn", config=Config())
+        assert checked.problems == ()
+        assert checked.manifests[0].title == 'A "title"'
+
+
+def test_parameters_that_cannot_be_read_are_told() -> None:
+    script = script_of('"infile"', "NAMES[0]")
+    paths = find_paths(script.parameters)
+    settled = settle(Wanted(), propose_kind(script, paths), paths, script)
+    (told,) = [n for n in plan_script(script, paths, settled, NOTHING).notes if "left out" in n]
+    assert told == "some parameters of turn.py cannot be read from it, and are left out"
+
+
 ANNOTATED = """\
 def data_processor(*_, **__):
     return lambda function: function

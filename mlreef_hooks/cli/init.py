@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -56,6 +57,7 @@ _DATA = click.Choice(DATA_TYPES, case_sensitive=False)
 @click.option("--output", "outputs", type=_DATA, metavar="TYPE", help="Which data comes out.")
 @click.option("--base", help="One of the site's base environments.")
 @click.option("--python", help="The Python that has the requirements (default: the active one).")
+@click.option("--annotate", is_flag=True, help="Put MLReef annotations into the file written.")
 @click.option("--yes", is_flag=True, help="Ask nothing, and take what is proposed.")
 @click.option("--dry-run", is_flag=True, help="Show the files, and write nothing.")
 def init(
@@ -65,7 +67,7 @@ def init(
     *,
     yes: bool,
     dry_run: bool,
-    **said: str | None,
+    **said: Any,
 ) -> None:
     """Make the scripts of a folder a module.
 
@@ -148,7 +150,7 @@ def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) ->
         raise PublishError(
             f"nothing tells {' and '.join(unsure)}", f"give {options}, or take that with --yes"
         )
-    answers: dict[str, str] = {
+    answers: dict[str, Any] = {
         key: click.prompt(
             _QUESTIONS[key],
             type=click.Choice(_CHOICES[key], case_sensitive=False),

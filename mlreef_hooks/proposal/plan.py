@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from mlreef_hooks.proposal.annotating import annotate
 from mlreef_hooks.proposal.function_wrapper import write_function_wrapper
 from mlreef_hooks.proposal.kinds import Proposal
 from mlreef_hooks.proposal.module_file import write_module_file
@@ -18,7 +19,9 @@ _ANY, _NONE = "ANY", "NONE"
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the author said of the module; None where nothing was said."""
+    """What the author said of the module; None where nothing was. `annotate` is for annotations
+    beside the parser of an entry point that is written.
+    """
 
     name: str | None = None
     title: str | None = None
@@ -27,6 +30,7 @@ class Wanted:
     inputs: str | None = None
     outputs: str | None = None
     base: str | None = None
+    annotate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,22 @@ def plan_script(
         notes.append(
             f"{name} is not installed in your Python: write its version into requirements.txt"
         )
-    return Plan(files=files, entry_point=entry_point, notes=tuple(notes))
+    return _annotated(Plan(files=files, entry_point=entry_point, notes=tuple(notes)), settled)
+
+
+def _annotated(plan: Plan, settled: Wanted) -> Plan:
+    """The plan with annotations, where they are wanted and the entry point is one of its files."""
+    text = plan.files.get(plan.entry_point)
+    if text is None or not settled.annotate:
+        return plan
+    text = annotate(
+        text,
+        title=settled.title or "",
+        kind=settled.kind or _KIND,
+        inputs=settled.inputs or _ANY,
+        outputs=settled.outputs or _ANY,
+    )
+    return replace(plan, files={**plan.files, plan.entry_point: text})
 
 
 def _told(script: Script, paths: Paths) -> list[str]:
@@ -102,6 +121,8 @@ def _told(script: Script, paths: Paths) -> list[str]:
         for target in (paths.target,)
         if target is not None
     ]
+    if script.unread:
+        told.append(f"some parameters of {script.path} cannot be read from it, and are left out")
     if script.parameters and paths.source is None:
         told.append("no parameter looks like its input: --input-path is not read")
     return told
@@ -124,7 +145,7 @@ def plan_skeleton(wanted: Wanted) -> Plan:
         "mlreef.toml": _module_file(settled, SKELETON),
         "requirements.txt": "# One package in a line, with its version: numpy==2.4.0\n",
     }
-    return Plan(files=files, entry_point=SKELETON)
+    return _annotated(Plan(files=files, entry_point=SKELETON), settled)
 
 
 def _module_file(settled: Wanted, entry_point: str) -> str:

@@ -33,7 +33,7 @@ class Script:
     its work, where it has no parser; `complete` where it is an entry point as it is; `refused` is
     the rule by which its parser cannot be that of a module, empty where it can. `dotted` is true
     for a part of a package, which does not start by its path. `processor` is what its annotation
-    says.
+    says. `unread` is true where only running it could tell some of its parameters.
     """
 
     path: str
@@ -45,6 +45,7 @@ class Script:
     refused: str = ""
     processor: Processor | None = None
     dotted: bool = False
+    unread: bool = False
     description: str = ""
 
 
@@ -96,6 +97,7 @@ def read_script(tree: SourceTree, path: str, python: str, problems: Problems) ->
         parameters=parsed,
         has_parser=True,
         complete=not list(paths),
+        unread="argparse-name-not-static" in rules,
         refused=min(rules & _NO_FUNCTION, default=""),
     )
 
