@@ -111,6 +111,12 @@ def test_nothing_that_is_there_is_changed(author: Author) -> None:
     assert "mlreef_entry.py is as it should be" in init(author.folder, "--yes")
 
 
+def test_requirements_with_an_old_name_stay_the_only_ones(author: Author) -> None:
+    (author.folder / "requirement.txt").write_text("numpy==2.4.0\n")
+    assert "left requirement.txt alone" in init(author.folder, "--yes")
+    assert "requirements.txt" not in contents(author.folder)
+
+
 def test_without_a_terminal_the_options_are_named(author: Author) -> None:
     said = init(author.folder, expect=1)
     assert "error: nothing tells kind and inputs and outputs" in said

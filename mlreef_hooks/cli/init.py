@@ -29,6 +29,7 @@ from mlreef_hooks.proposal.plan import (
 )
 from mlreef_hooks.proposal.requirement_file import external_imports, write_requirements
 from mlreef_hooks.proposal.script import Script, find_scripts, read_script
+from mlreef_hooks.requirements import OLD_NAMES, REQUIREMENTS
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.working_tree import read_working_tree
 
@@ -163,11 +164,13 @@ def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) ->
 
 def _write(plan: Plan, files: ProjectFiles, *, dry_run: bool) -> None:
     for path, text in plan.files.items():
+        names = (path, *OLD_NAMES) if path == REQUIREMENTS else (path,)
+        taken = next(filter(files.is_taken, names), None)
         if dry_run:
-            _say(f"would {'leave alone' if files.is_taken(path) else 'write'} {path}:")
+            _say(f"would leave alone {taken}:" if taken else f"would write {path}:")
             _show(text)
-        elif files.is_taken(path):
-            _left_alone(path, text, files)
+        elif taken:
+            _left_alone(taken, text, files)
         else:
             files.create(path, text.encode())
             _say(f"wrote {path}")
