@@ -13,7 +13,7 @@ from mlreef_hooks.toml_lines import KeyLines, KeyPath
 
 PATH = "mlreef.toml"
 NAME_LENGTH = 100
-NAME_HINT = f"write small letters and digits, with single - . _ between them, up to {NAME_LENGTH}"
+NAME_HINT = f"write up to {NAME_LENGTH} small letters and digits, with single - . _ between them"
 _TEXT_LENGTH = 10_000
 _QUOTED = 60
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")

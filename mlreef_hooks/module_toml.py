@@ -154,7 +154,7 @@ def _check_names(tables: list[Setting], modules: tuple[ModuleTable, ...]) -> Non
             table.add("one of several modules has no name", 'write name = "..." in each')
         if module.name in seen:
             table.problems.add(
-                "module-repeated", PATH, module.lines["name"], f"{module.name} stands twice",
-                "rename one of them",
+                "module-repeated", PATH, module.lines["name"],
+                f"two [[module]] tables have the name {module.name}", "rename one of them",
             )  # fmt: skip
         seen |= {module.name} if module.name else set()

@@ -190,4 +190,4 @@ def did_you_mean(word: str, known: list[str]) -> str:
     by_lower = {each.lower(): each for each in known}
     if near:
         return f"did you mean {by_lower[near[0]]}?"
-    return f"write one of {', '.join(known)}"
+    return f"write one of {', '.join(known)}" if len(known) > 1 else f"write {''.join(known)}"

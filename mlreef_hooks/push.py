@@ -70,6 +70,9 @@ class RepositoryName:
     name: str
 
 
+OPTIONS = ("mlreef.async", "mlreef.plan", "mlreef.skip")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PushEvent:
     """One push: to which repository, by whom, what it changed, and its push options."""
@@ -78,6 +81,12 @@ class PushEvent:
     pusher: str
     updates: tuple[RefUpdate, ...]
     options: frozenset[str] = frozenset()
+
+    @property
+    def strange_options(self) -> list[str]:
+        """The push options that begin as ours do and mean nothing; others are for other hooks."""
+        ours = (option for option in self.options if option.lower().startswith("mlreef."))
+        return sorted(option for option in ours if option not in OPTIONS)
 
     @property
     def skip(self) -> bool:

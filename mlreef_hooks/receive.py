@@ -33,6 +33,7 @@ def receive(event: PushEvent, repository: GitRepository, site: Site) -> list[Job
     What goes wrong with one tag does not hold up the others; the pusher is told of all that is
     settled already.
     """
+    site.tell(report.strange(event.strange_options))
     branch = main_branch(repository, site.config)
     waited = _waited(repository, site)
     event = replace(event, updates=(*_still_so(waited, repository), *event.updates))

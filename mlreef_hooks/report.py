@@ -9,8 +9,8 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import BuiltImage, Dependencies
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.plain_text import counted, plain
-from mlreef_hooks.problems import Problem
-from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.problems import Problem, did_you_mean
+from mlreef_hooks.push import OPTIONS, PublishRequest
 from mlreef_hooks.visibility import Visibility
 
 _SHOWN_PROBLEMS = 50
@@ -217,6 +217,15 @@ def skipped(request: PublishRequest) -> list[str]:
         *wrapped(f"mlreef: {request.asked_by} is not published, as you asked"),
         *wrapped(f"hint: to publish it after all, {_again(request)}"),
     ]
+
+
+def strange(options: Sequence[str]) -> list[str]:
+    """What is said of push options that mean nothing, of the first few."""
+    lines: list[str] = []
+    for option in options[:_SHOWN_PROBLEMS]:
+        lines += wrapped(f"warning: the push option {cut(plain(option), COLUMNS)} means nothing")
+        lines += wrapped(f"hint: {did_you_mean(option, [*OPTIONS])}")
+    return lines
 
 
 def stopped(request: PublishRequest) -> list[str]:

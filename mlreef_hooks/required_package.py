@@ -214,7 +214,8 @@ def _parse(parse: Callable[[str], Parsed], text: str) -> Parsed:
     try:
         return parse(text)
     except (ValueError, SyntaxError, KeyError) as error:
-        explanation = str(error).partition("\n")[0][:200] or "the requirement cannot be read"
+        explanation = str(error).partition("\n")[0][:200] or "it has another form"
+    explanation = f"this cannot be read as a requirement: {explanation}"
     hint = "write NAME==VERSION, or NAME==VERSION; MARKER"
     raise Refused("requirement-invalid", explanation, hint)
 

@@ -68,7 +68,8 @@ def find_requirements(tree: SourceTree, problems: Problems, *, named: str | None
         problems.add("requirements-missing", REQUIREMENTS, None, f"{REQUIREMENTS} {message}", hint)
         return None
     for old in (name for name in there if name in OLD_NAMES):
-        message = f"{old} is an old name of {REQUIREMENTS}; {there[0]} is read"
+        read = "and is read all the same" if old == there[0] else f"and {there[0]} is read instead"
+        message = f"this is an old name of {REQUIREMENTS}, {read}"
         hint = f"rename it to {REQUIREMENTS}" if old == there[0] else f"remove {old}"
         problems.add("requirements-name-old", old, None, message, hint)
     return there[0]

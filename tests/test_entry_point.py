@@ -105,13 +105,13 @@ def test_a_named_entry_point(named: str) -> None:
     ("named", "said", "hint"),
     [
         ("src/b.py", '"src/b.py" is not a file', "did you mean src/a.py?"),
-        ("src", '"src" is not a file', "write one of"),
+        ("src", '"src" is not a file', "write"),
         ("../src/a.py", '"../src/a.py" is not a file', "did you mean"),
         ("/src/a.py", '"/src/a.py" is not a file', "did you mean"),
-        ("run.sh", '"run.sh" is not a Python file', "write one of"),
-        ("link.py", '"link.py" is not a file', "write one of src/a.py"),
-        ("\x1b\u202e.py", "\\x1b\\u202e.py", "write one of src/a.py"),
-        ("x" * 10_000, "xxx...", "write one of"),
+        ("run.sh", '"run.sh" is not a Python file', "write"),
+        ("link.py", '"link.py" is not a file', "write src/a.py"),
+        ("\x1b\u202e.py", "\\x1b\\u202e.py", "write src/a.py"),
+        ("x" * 10_000, "xxx...", "write"),
     ],
 )
 def test_a_named_entry_point_that_is_none(named: str, said: str, hint: str) -> None:

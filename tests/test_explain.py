@@ -10,6 +10,7 @@ import pytest
 from mlreef_hooks.cli.explain import explain
 from mlreef_hooks.config import parse_config
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.fixing import FIXED_RULES
 from mlreef_hooks.problems import RULES
 from mlreef_hooks.rule_page import explain_rule
 from tests.support.pages import TEXTS
@@ -40,11 +41,16 @@ def test_a_rule_with_its_example_and_fix(capsys: pytest.CaptureFixture[str]) -> 
         "    # requirements.txt\n"
         "    numpy>=2\n"
         "\n"
-        "Fix: write the version; `pip freeze` lists those that you have.\n"
+        "Fix: write the version; `mlreef-hooks check --fix` writes those that you have installed.\n"
         "\n"
         "    # requirements.txt\n"
         "    numpy==2.4.6\n"
     )
+
+
+def test_what_check_mends_by_itself_is_said() -> None:
+    said = [rule for rule in RULES if "check --fix" in explain_rule(rule, PAGE).fix]
+    assert sorted(said) == sorted(FIXED_RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -98,8 +98,8 @@ def test_warning_says_which_of_two_files_is_read() -> None:
     tree = make_tree({"requirements.txt": "", "requirement.txt": ""})
     find_requirements(tree, problems, named=None)
     assert [str(found) for found in problems] == [
-        "warning: requirement.txt: requirement.txt is an old name of requirements.txt; "
-        "requirements.txt is read: remove requirement.txt [requirements-name-old]"
+        "warning: requirement.txt: this is an old name of requirements.txt, and requirements.txt"
+        " is read instead: remove requirement.txt [requirements-name-old]"
     ]
 
 
@@ -327,17 +327,20 @@ def test_reference_that_cannot_be_built_again_is_refused(line: str, rule: str) -
 # -- lines that cannot be read ---------------------------------------------------------------------
 
 
+UNREAD = "this cannot be read as a requirement: "
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("numpy=2.1.0", "Expected "),
-        ("numpy==2.1.0; os_name", "Expected marker operator, one of"),
-        ("numpy==2.1.0; platform == 'x'", "Expected a marker variable or quoted string"),
-        ("numpy==2.1.0 extra", "Expected "),
+        ("numpy=2.1.0", f"{UNREAD}Expected "),
+        ("numpy==2.1.0; os_name", f"{UNREAD}Expected marker operator, one of"),
+        ("numpy==2.1.0; platform == 'x'", f"{UNREAD}Expected a marker variable or quoted string"),
+        ("numpy==2.1.0 extra", f"{UNREAD}Expected "),
         ("numpy_==2.1.0", "a name ends in a letter or digit"),
-        ("numpy==2.1.0#no-space", "Expected "),
+        ("numpy==2.1.0#no-space", f"{UNREAD}Expected "),
         ("numpy==2.1.0; os_name == 'a\"b'", "a marker's value holds a quote"),
-        ("<<<<<<< HEAD", "Expected package name"),
+        ("<<<<<<< HEAD", f"{UNREAD}Expected package name"),
         ("numpy==2.1.0 \\ # continued", "a backslash stands within the line"),
         ("numpy==2.1.0 \\ ", "a backslash stands within the line"),
         ("numpy==2.\u00a01", "the line holds the invisible character U+00A0"),

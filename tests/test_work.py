@@ -170,7 +170,9 @@ def test_a_pusher_need_not_wait(site: GitSite, index: PackageIndex) -> None:
     author = author_of(site)
     allow_options(site)
     index.awake.clear()
-    said = author.push("master", "publish/1.0", options=["mlreef.async"])
+    said = author.push("master", "publish/1.0", options=["mlreef.async", "mlreef.asinc"])
+    assert "the push option mlreef.asinc means nothing" in said
+    assert "did you mean mlreef.async?" in said
     assert "goes on in the background" in said
     index.awake.set()
     wait_until(lambda: state(site) == "published")

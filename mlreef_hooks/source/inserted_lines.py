@@ -44,24 +44,17 @@ class SourceLines:
         return head.strip() == before and bool(_NOTHING_BEHIND.fullmatch(tail))
 
     def insert_below(self, node: ast.stmt | ast.expr, added: Sequence[str]) -> bytes:
-        """The file with lines below the node, indented and ended as the line it begins in."""
+        """The file with lines below the node, indented as it is and ended as its last line is."""
         last = node.end_lineno or 0
         before, after = self._lines[:last], self._lines[last:]
         indent = _INDENT.match(self._lines[node.lineno - 1])
-        end = _END.search(self._text)
+        end = _END.search(before[-1]) or _END.search(self._text)
         line_end = end[0] if end else "\n"
         new = "".join(f"{indent[0] if indent else ''}{line}{line_end}" for line in added)
         if not _END.search(before[-1]):  # the last line of a file, which has no end
             new = line_end + new.removesuffix(line_end)
-        return b"".join([self._encode("".join(before)), self._encoded(new), *self._rest(after)])
+        return "".join([*before, self._writable(new), *after]).encode(self._encoding)
 
-    def _encode(self, text: str) -> bytes:
-        return text.encode(self._encoding)
-
-    def _encoded(self, text: str) -> bytes:
-        """New text in the file's encoding; what that does not have is written as in a literal."""
-        plain = self._encoding.removesuffix("-sig")  # a mark stands at the begin alone
-        return text.encode(plain, errors="backslashreplace")
-
-    def _rest(self, lines: Sequence[str]) -> Sequence[bytes]:
-        return ["".join(lines).encode(self._encoding.removesuffix("-sig"))] if lines else []
+    def _writable(self, text: str) -> str:
+        """New text; what the encoding does not have is escaped, as it may be in a literal."""
+        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)

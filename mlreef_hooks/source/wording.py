@@ -51,7 +51,9 @@ def annotation_line(parameter: Parameter) -> str:
 def add_argument_line(parameter: Parameter) -> str:
     """The argparse call that accepts a parameter."""
     parts = [quoted(f"--{parameter.name}")]
-    if parameter.type in _TYPE_ARGUMENTS:
+    if parameter.type == "boolean" and parameter.default is True:
+        parts.append("action=argparse.BooleanOptionalAction")  # store_true could not say no
+    elif parameter.type in _TYPE_ARGUMENTS:
         parts.append(type_argument(parameter.type))
     if parameter.required:
         parts.append("required=True")
