@@ -27,7 +27,7 @@ def read_installed(python: str | None, environ: Mapping[str, str]) -> dict[str, 
     PublishError where there is no such Python.
     """
     found: dict[str, Installed] = {}
-    for package in distributions(path=[str(each) for each in _folders(python, environ)]):
+    for package in distributions(path=[str(each) for each in package_folders(python, environ)]):
         name = package.metadata["Name"]
         if name and package.version:  # a folder that pip left behind has neither
             key = re.sub(r"[-_.]+", "-", name).lower()
@@ -35,7 +35,8 @@ def read_installed(python: str | None, environ: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _folders(python: str | None, environ: Mapping[str, str]) -> Sequence[Path]:
+def package_folders(python: str | None, environ: Mapping[str, str]) -> Sequence[Path]:
+    """The folders that `read_installed` looks in; PublishError where there is no such Python."""
     active = environ.get("VIRTUAL_ENV")
     if python is None and active and (Path(active) / "pyvenv.cfg").is_file():
         return [*_folders_of_environment(Path(active))]

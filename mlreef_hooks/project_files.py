@@ -42,6 +42,16 @@ class ProjectFiles:
             hint = "let yourself write it and its folder"
             raise PublishError(f"{path} cannot be written: {error.strerror}", hint) from None
 
+    def create(self, path: str, content: bytes) -> None:
+        """Write a file that is not there yet; PublishError where anything has its name."""
+        place = self._folder / path
+        try:
+            with place.open("xb") as file:
+                file.write(content)
+        except OSError as error:
+            hint = "let yourself write its folder, or move what is there away"
+            raise PublishError(f"{path} cannot be written: {error.strerror}", hint) from None
+
     def _is_own(self, place: Path) -> bool:
         """True where the path leads through no link to what has this one name."""
         return place.resolve() == place and place.is_relative_to(self._folder)

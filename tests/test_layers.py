@@ -23,8 +23,8 @@ LAYERS = {
     " pipeline plain_text problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
     " missing_imports module_keys module_toml picture_rule pipeline_order pipeline_toml"
-    " presentation required_package requirement_lines requirement_pinning requirements rule_page"
-    " source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " presentation proposal.* required_package requirement_lines requirement_pinning requirements"
+    " rule_page source.* toml_lines tree_listing tree_rules tree_summary validation",
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
     " image_name image_plan image_progress index index_check index_claims index_lines index_search"
@@ -38,9 +38,9 @@ LAYERS = {
     " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
     " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
     " index_attachments index_audience index_document index_files index_http index_repair"
-    " index_scan index_ssh installation installed_packages interruption job_log job_records"
-    " job_table jobs layout_collection lfs_store module_run object_store oci_layout own_clone"
-    " pipeline_outputs process project_files push_option_setting registry registry_blobs"
+    " index_scan index_ssh installation installed_modules installed_packages interruption job_log"
+    " job_records job_table jobs layout_collection lfs_store module_run object_store oci_layout"
+    " own_clone pipeline_outputs process project_files push_option_setting registry registry_blobs"
     " registry_http registry_login registry_referrers registry_session repository run_plot"
     " run_store saves servers.* service_files ssh_signature state_files step_cache waiting_room"
     " web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
@@ -114,6 +114,7 @@ EDGES = {
     "index_http": "web_files",
     "index_repair": "durable_files index_audience index_document index_files",
     "installation": "account durable_files service_files",
+    "installed_modules": "installed_packages",
     "installed_packages": "requirement_pinning",
     "job_log": "durable_files",
     "job_table": "durable_files",

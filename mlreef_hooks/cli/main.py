@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "undeprecate": "operations:undeprecate",
     "reindex": "upkeep:reindex",
     "gc": "upkeep:gc",
+    "init": "init:init",
     "check": "author:check",
     "publish": "publish:publish",
     "explain": "explain:explain",

@@ -1,0 +1,60 @@
+"""The text of `mlreef_entry.py` for a script whose work a function does."""
+
+from collections.abc import Iterator
+
+from mlreef_hooks.proposal.arguments import call, offered, variable
+from mlreef_hooks.proposal.paths import Paths, Takes
+from mlreef_hooks.proposal.script import Script
+from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+
+
+def write_function_wrapper(script: Script, paths: Paths) -> str:
+    """The wrapper of a script whose work a function does; it is imported when it is needed."""
+    free = offered(script.parameters, (paths.source, paths.target))
+    module = script.path.removesuffix(".py").replace("/", ".")
+    files = paths.reads is Takes.FILE
+    given = [
+        *(
+            [f"{variable(paths.source)}=str({'each' if files else 'source'})"]
+            if paths.source
+            else []
+        ),
+        *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
+        *(f"{variable(each)}=args.{variable(each)}" for each in free),
+    ]
+    said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
+    lines = [
+        "\n\ndef main() -> int:",
+        "    args = parse_arguments()",
+        "    source, target = Path(args.input_path).resolve(), Path(args.output_path).resolve()",
+        *_calls(script, paths, given),
+        "    return 0\n",
+    ]
+    return "".join(
+        [
+            head(script, f"Its function {script.function} does the work. {said}",
+                  ("argparse", "sys")),
+            f"\nfrom {module} import {script.function}\n",
+            parser_function(script, free, HELP[paths.reads]),
+            FILES_OF if files else "",
+            "\n".join(lines),
+            END,
+        ]
+    )  # fmt: skip
+
+
+def _calls(script: Script, paths: Paths, given: list[str]) -> Iterator[str]:
+    indent = "    "
+    result = "target" if paths.writes is Takes.FOLDER else 'target / "result"'
+    if paths.reads is Takes.FILE:
+        yield "    for each in files_of(source):"
+        indent = "        "
+        if paths.writes is not Takes.FOLDER:
+            result = "target / each.name"
+    yield f"{indent}result = {result}"
+    if paths.target:
+        yield call(f"{indent}{script.function}", given)
+    else:
+        yield call(f"{indent}returned = {script.function}", given)
+        yield f"{indent}if returned is not None:"
+        yield f'{indent}    result.with_suffix(".txt").write_text(str(returned))'
