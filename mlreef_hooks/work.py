@@ -12,6 +12,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.interruption import Cancelled, OutOfTime, interruptible
 from mlreef_hooks.job import Job, delay_after
 from mlreef_hooks.job_log import LogReader, Told, log_path, remove_old_logs
+from mlreef_hooks.process import process_of
 from mlreef_hooks.publish import publish
 from mlreef_hooks.receive import TAG_DELETED, withdraw
 from mlreef_hooks.repository import GitRepository
@@ -130,16 +131,21 @@ class Follower:
         job = self._site.jobs.get(self._job.id)
         if job is None:
             return True
+        over = self._is_over(job)
         if job.attempts > self._seen:
             self._tell_log(job)
         elif not self._waits:
             self._tell_place(job)
-        over = job.state not in (states.QUEUED, states.BUILDING) or (
-            job.put_off and job.attempts > self._seen
-        )
         if over and not self._anything:  # its log could not be written
             self._site.tell(report.ended(job.request, job.state, job.message))
         return over
+
+    def _is_over(self, job: Job) -> bool:
+        if job.state == states.CANCELLED:  # who builds it says so before it ends
+            return process_of(job.holder) is None
+        if job.state in (states.QUEUED, states.BUILDING):
+            return job.put_off and job.attempts > self._seen
+        return True
 
     def _tell_log(self, job: Job) -> None:
         if job.attempts > self._attempt:

@@ -56,6 +56,13 @@ group = "git"
 socket = "/run/w.sock"
 [index]
 path = "/srv/www"
+read = ["https://modules.example", "git@git.example"]
+netrc = "/etc/netrc-of-modules"
+token = "/etc/token-of-modules"
+ca_bundle = "/etc/modules.pem"
+seconds = 3
+[catalog]
+path = "/srv/catalog"
 [registry]
 prefix = "registry.example:5000/a/b-c"
 private_prefix = "registry.example:5000/own"
@@ -142,6 +149,12 @@ DEFAULTS = {
     "worker.group": "",
     "worker.socket": "/run/mlreef-hooks/worker.sock",
     "index.path": "",
+    "index.read": (),
+    "index.netrc": "",
+    "index.token": "",
+    "index.ca_bundle": "",
+    "index.seconds": 60,
+    "catalog.path": "",
     "registry.prefix": "mlreef",
     "registry.private_prefix": "",
     "registry.private_images": "closed",
@@ -259,6 +272,12 @@ def test_every_key_can_be_set() -> None:
         "worker.group": "git",
         "worker.socket": "/run/w.sock",
         "index.path": "/srv/www",
+        "index.read": ("https://modules.example", "git@git.example"),
+        "index.netrc": "/etc/netrc-of-modules",
+        "index.token": "/etc/token-of-modules",
+        "index.ca_bundle": "/etc/modules.pem",
+        "index.seconds": 3,
+        "catalog.path": "/srv/catalog",
         "registry.prefix": "registry.example:5000/a/b-c",
         "registry.private_prefix": "registry.example:5000/own",
         "registry.private_images": "anywhere",
@@ -482,7 +501,7 @@ def test_a_word_that_is_no_choice(key: str, words: str) -> None:
         (
             "zzz = 3",
             "zzz: unknown key, write one of state, publish, server, visibility, worker, index, "
-            "registry, images, builder, base, pip, provenance, limits, metrics, "
+            "catalog, registry, images, builder, base, pip, provenance, limits, metrics, "
             "gc, rules",
         ),
         ("x = [", "Invalid value (at end of document)"),

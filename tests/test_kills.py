@@ -138,10 +138,11 @@ class Sites:
         return killed
 
     def finish(self) -> None:
-        """Do what a timer does; everything that was pushed is published then."""
+        """Do what a timer does, in the end; everything that was pushed is published then."""
         for push in self.pushes:
             push.wait(PUSH_SECONDS)
         self.killed.command("sweep")
+        self.killed.command("retry", "--all")  # what failed so often that it is not due yet
         for name in REPOSITORIES:
             assert self.push(self.calm, name, "--tags").wait(PUSH_SECONDS) == 0
 

@@ -124,7 +124,8 @@ class People:
 
     def by_files(self, user: str) -> set[str]:
         """What is in the files and the names of files below the site's folder, for who may look."""
-        folders = (self.site.index, self.site.state, self.site.folder / "images")
+        names = ("images", "catalog")
+        folders = (self.site.index, self.site.state, *map(self.site.folder.joinpath, names))
         content = self._as(user, "grep", "-rsh", "--text", "marker", *folders)
         return marked(content + self._as(user, "find", *folders))
 
@@ -136,6 +137,20 @@ class People:
             found |= marked(content.decode(errors="replace"))
             found |= marked(str(path)) if status == 200 else set()
         return found
+
+    def by_writing(self, user: str) -> set[str]:
+        """What stands in a catalogue and a registry of tools that a user writes."""
+        with open_folder() as folder:
+            os.chown(folder, USERS[user], USERS[user])
+            site, tools = str(folder / "site"), str(folder / "tools")
+            written = (["catalog", "--output", site], ["export", "--to", "trs", "--output", tools])
+            self.run({user: written})
+            shown, listed = (
+                marked("".join(path.read_text(errors="replace") for path in files_below(place)))
+                for place in (site, tools)
+            )
+        assert shown == listed
+        return shown
 
     def run(self, commands: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, list[str]]:
         """What commands say to each user."""
@@ -175,6 +190,7 @@ class People:
             unseen = [name for name in REPOSITORIES if name.partition("/")[2] not in seen]
             real, unreal = ([about(name + end) for name in unseen] for end in ("", "x"))
             asked = [words for each in (*real, *unreal) for words in each]
+            assert self.by_writing(user) == seen
             outputs = self.run({user: [*commands, *asked]})[user]
             for words, said in zip((*commands, *asked), outputs, strict=True):
                 assert marked(said) - marked(" ".join(words)) <= seen, (user, words, said)
@@ -182,6 +198,11 @@ class People:
             half = len(answers) // 2
             for there, not_there in zip(answers[:half], answers[half:], strict=True):
                 assert MARKED.sub(r"\g<0>x", there) == not_there
+
+
+def files_below(folder: str) -> list[Path]:
+    """The files of a folder."""
+    return [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
 
 
 def marked(text: str) -> set[str]:
@@ -194,7 +215,7 @@ def about(name: str) -> Iterator[list[str]]:
     version = f"{name}@1.0"
     yield from (["show", name], ["show", version, "--format", "json"])
     yield ["run", version, "--input", "/", "--output", "/tmp"]
-    yield ["verify", version]
+    yield from (["verify", version], ["export", name, "--to", "cwl"])
     for verb in ("yank", "unyank", "deprecate", "undeprecate"):
         yield [verb, version, *(["--reason", "x"] if not verb.startswith("un") else [])]
 
@@ -202,7 +223,8 @@ def about(name: str) -> Iterator[list[str]]:
 def every_command(site: ServiceSite) -> Iterator[list[str]]:
     """Every command, about everything that it can be about."""
     yield from (["post-receive"], ["pre-receive"], ["worker"], ["list"], ["modules"], ["watch"])
-    yield ["documents"]
+    yield from (["documents"], ["search", "marker"], ["runs"], ["explain"])
+    yield ["catalog", "--output", "/dev/null"]
     yield from about(OPEN)
     yield from (["sweep"], ["gc"], ["reindex"], ["doctor"], ["base", "--pull", "--layout", "/"])
     for number in map(str, range(1, len(REPOSITORIES) + 1)):
@@ -211,6 +233,7 @@ def every_command(site: ServiceSite) -> Iterator[list[str]]:
         repository = str(site.repositories / f"{name}.git")
         yield from (["visibility", repository, word] for word in ("show", "apply", "private"))
         yield ["check", "--git-dir", repository, "--rev", "master"]
+        yield from ([verb, repository, "--yes", "--dry-run"] for verb in ("init", "publish"))
     yield from ([verb, "--repo", repository, "--dry-run"] for verb in ("install", "uninstall"))
 
 
@@ -218,7 +241,10 @@ def every_command(site: ServiceSite) -> Iterator[list[str]]:
 def people(stored_base: Path) -> Iterator[People]:
     """Four repositories whose modules are published by a service, and a web server of the docs."""
     with open_folder() as folder:
-        site = ServiceSite(folder / "site", stored_base)
+        catalog = folder / "site" / "catalog"
+        site = ServiceSite(folder / "site", stored_base, {"catalog": {"path": str(catalog)}})
+        catalog.mkdir()
+        os.chown(catalog, SERVICE, SERVICE)
         (site.index / "public").mkdir(parents=True)
         (site.index / "private").mkdir()
         for audience, group in AUDIENCES.items():  # by the group of its folder an audience is told

@@ -95,7 +95,7 @@ def test_every_key_is_read_with_its_line(content: bytes) -> None:
     module = read_one(content)
     assert module == MODULE
     assert module.lines.keys() == READERS.keys()
-    assert (module.lines["name"], module.lines["kind"], module.lines["resources"]) == (2, 8, 23)
+    assert (module.lines["name"], module.lines["kind"], module.lines["resources"]) == (2, 8, 24)
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "[module]\n", "module = {}\n"])

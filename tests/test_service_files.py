@@ -139,7 +139,7 @@ def test_files_that_are_as_they_should_be_stay(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", TEXT.replace("[server]\n", "").replace('root = "/srv/git"\n', ""),
+    ["", TEXT.replace('root = "/srv/git"\n', ""),
      TEXT.replace('group = "git"\n', "")],
 )  # fmt: skip
 def test_a_configuration_without_a_service_is_refused(text: str) -> None:
