@@ -281,7 +281,8 @@ def test_a_module_runs_in_the_first_engine_that_answers(
     folders = ("--input", tmp_path / "in", "--output", tmp_path / "out")
     for each in engines:
         docker(each.url, "image", "rm", image, expect=None)
-        assert "image: 100% of " in site.command("run", "text/runs", *folders).stderr
+        said = site.command("run", "text/runs", *folders).stderr  # small layers come at one go
+        assert said == "" or "image: 100% of " in said
         assert (tmp_path / "out" / "a.txt").read_text() == "SO"
         assert f"{image.rpartition(':')[0]}@" in image_digests(each)
         each.kill()
