@@ -15,6 +15,7 @@ from mlreef_hooks.durable_files import beside_of, locked, make_folder, open_own,
 NOTE = ".catalog.json"
 LOCK, STALE = ".lock", ".stale"
 MODULES = "-/module"
+_OPEN, _CLOSED = ("public", "internal"), "private"  # audiences, and the folder of the others
 _PUBLIC_MODES, _CLOSED_MODES = (0o755, 0o644), (0o750, 0o640)  # of folders and of files
 _MANY = 100  # files, from which on the disk is waited for once and not for each
 
@@ -89,7 +90,8 @@ class SiteFiles:
     def module_keys(self) -> set[str]:
         """The modules that have a folder, whether a note tells of them or not."""
         try:
-            return set(os.listdir(self._root / MODULES))
+            with os.scandir(self._root / MODULES) as entries:
+                return {each.name for each in entries if each.is_dir(follow_symlinks=False)}
         except (FileNotFoundError, NotADirectoryError):
             return set()
 
@@ -98,8 +100,8 @@ class SiteFiles:
         shutil.rmtree(self._root / MODULES / key, ignore_errors=False)
 
     def put_modules(self, modules: Mapping[str, Mapping[str, bytes]]) -> None:
-        """Write the files of modules, by their names; what else is in their folders goes, such as
-        a picture that one had before.
+        """Write the files of modules, by their names; other files in their folders go, such as a
+        picture that one had before.
         """
         contents = {
             f"{MODULES}/{key}/{name}": content
@@ -109,14 +111,17 @@ class SiteFiles:
         self.put(contents)
         for key, files in modules.items():
             folder = self._root / MODULES / key
-            for name in {*os.listdir(folder)} - {*files}:
-                (folder / name).unlink()
+            with os.scandir(folder) as entries:
+                gone = [each for each in entries if each.name not in files]
+            for each in gone:
+                if not each.is_dir(follow_symlinks=False):  # such as a file server puts anywhere
+                    os.unlink(each)
 
 
 def site_folders(output: Path) -> list[str]:
-    """The audiences that have a site below a folder."""
-    found = []
-    for folder, folders, names in os.walk(output):
+    """The audiences that have a site below a folder; another folder's site is none of them."""
+    found = [audience for audience in _OPEN if (output / audience / NOTE).is_file()]
+    for folder, folders, names in os.walk(output / _CLOSED):
         folders[:] = [name for name in folders if name != "-"]
         if NOTE in names:
             found.append(str(Path(folder).relative_to(output)))
