@@ -6,7 +6,6 @@ when all of it is written down. It is hashed again before it is used.
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from mlreef_hooks.durable_files import make_folder, replace_file, sync_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.file_hashes import hash_input
 from mlreef_hooks.run_record import TreeHash
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished
+from mlreef_hooks.wheels.unfinished import remove_folder, remove_lost, unfinished
 
 _OUTPUT, _RECORD, _EMPTY = "output", "result.json", "no-data"
 
@@ -76,7 +75,8 @@ class StepCache:
         try:
             yield part / _OUTPUT
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            with suppress(OSError):
+                remove_folder(part)
 
     def keep(self, key: str, output: Path, result: StepResult) -> None:
         """Let a result that was made in a folder of `making` be there from now on."""
@@ -89,7 +89,8 @@ class StepCache:
                 old = unfinished(self._folder, f"{key}-old")
                 with suppress(FileNotFoundError):
                     place.rename(old)
-                shutil.rmtree(old, ignore_errors=True)
+                with suppress(OSError):
+                    remove_folder(old)
             with suppress(FileExistsError):
                 part.rename(place)
             sync_folder(self._folder)
