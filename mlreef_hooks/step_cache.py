@@ -6,6 +6,7 @@ when all of it is written down. It is hashed again before it is used.
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -40,10 +41,18 @@ class StepCache:
     """The results in `folder`, by keys of small letters and digits."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder is made where there is none; PublishError where it cannot be written."""
+        """The folder is made where there is none; PublishError where it cannot be written, or where
+        others could put results of their own.
+        """
         self._folder = folder
         with _translated(folder):
             make_folder(folder, 0o700)
+            found = folder.stat()
+            if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+                raise PublishError(
+                    f"the results of steps in {folder} could be anybody's",
+                    "name a folder of your own with --cache, which others may not write",
+                )
             remove_lost(folder)
 
     def output_of(self, key: str) -> Path:

@@ -251,6 +251,14 @@ def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert cache.find("a1") is None
 
 
+def test_a_folder_of_everybody_keeps_no_results(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(PublishError, match="could be anybody's"):
+        StepCache(tmp_path)
+    tmp_path.chmod(0o755)
+    StepCache(tmp_path)
+
+
 def test_what_a_killed_process_left_is_not_taken_for_done(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
