@@ -192,4 +192,8 @@ def test_a_record_stands_where_no_module_writes(store: RunStore, tmp_path: Path)
         with pytest.raises(PublishError, match=said):
             check_record_place(path, tmp_path / "out")
     check_record_place(tmp_path / "run.json", tmp_path / "out")
+    for folder in (tmp_path, tmp_path / "out"):
+        with pytest.raises(PublishError, match="would be in the output folder"):
+            RunStore(tmp_path / "way" / "runs").check_apart(folder)
+    RunStore(tmp_path / "runs").check_apart(tmp_path / "out")
     check_record_place(store.path_of(made(1)), None)
