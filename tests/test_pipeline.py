@@ -251,6 +251,27 @@ def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert cache.find("a1") is None
 
 
+def test_what_another_run_may_be_reading_stays(tmp_path: Path) -> None:
+    """Two runs of one pipeline make the same step at once; the module is not the same each time."""
+    cache = StepCache(tmp_path)
+    with cache.making("a1") as slow:
+        (slow / "x").write_text("slow")
+        other = StepCache(tmp_path)
+        child = os.fork()
+        if child == 0:
+            with other.making("a1") as quick:
+                (quick / "x").write_text("quick")
+                other.keep("a1", quick, StepResult.of(hash_input(quick), "quick"))
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        with (cache.output_of("a1") / "x").open() as read:
+            kept = cache.keep("a1", slow, StepResult.of(hash_input(slow), "slow"))
+            assert os.fstat(read.fileno()).st_nlink == 1
+    assert kept.run == "quick"
+    assert cache.find("a1") == kept
+    assert sorted(os.listdir(tmp_path)) == [".lock", "a1"]
+
+
 def test_a_folder_of_everybody_keeps_no_results(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(PublishError, match="could be anybody's"):
