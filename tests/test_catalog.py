@@ -243,6 +243,22 @@ def test_a_note_that_is_broken_is_made_anew(index: IndexFiles, site: Path, note:
     assert update(index, site) == made
 
 
+def test_a_note_chooses_nothing_that_is_not_of_the_site(index: IndexFiles, site: Path) -> None:
+    update(index, site)
+    note, search = site / "public/.catalog.json", site / "public/-/search.json"
+    said = json.loads(note.read_bytes())
+    others = {"../victim": "", str(site / "victim"): "", "": "", "-/../../victim": "", "-/": ""}
+    note.write_text(json.dumps({**said, "pages": {**said["pages"], **others}}))
+    (site / "victim").write_text("mine")
+    rows = json.loads(search.read_bytes())
+    update(index, site)
+    assert (site / "victim").read_text() == "mine"
+    del rows[0]["tags"]
+    search.write_text(json.dumps(rows))
+    add_module(index, version="3.0")
+    assert update(index, site)["public"][0] == 4
+
+
 def test_a_picture_that_a_version_has_no_more_goes(index: IndexFiles, site: Path) -> None:
     update(index, site)
     add_module(index, version="3.0")

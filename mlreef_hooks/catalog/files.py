@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.catalog.rows import SEARCH, Row
+from mlreef_hooks.catalog.rows import ROW, SEARCH, Row
 from mlreef_hooks.durable_files import beside_of, locked, make_folder, open_own, sync_folder
 
 NOTE = ".catalog.json"
@@ -43,9 +43,12 @@ class SiteFiles:
         try:
             said: Any = json.loads((self._root / NOTE).read_bytes())
             rows = {row["key"]: row for row in json.loads((self._root / SEARCH).read_bytes())}
+            if any({*row} != {*ROW.split()} for row in rows.values()):
+                return Made()
             stamps = said["modules"].items()
             modules = {key: (str(stamp), rows[key]) for key, stamp in stamps if key in rows}
-            return Made(edition=str(said["edition"]), modules=modules, pages=dict(said["pages"]))
+            pages = {place: said for place, said in said["pages"].items() if _is_page(place)}
+            return Made(edition=str(said["edition"]), modules=modules, pages=pages)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return Made()
 
@@ -116,6 +119,12 @@ class SiteFiles:
             for each in gone:
                 if not each.is_dir(follow_symlinks=False):  # such as a file server puts anywhere
                     os.unlink(each)
+
+
+def _is_page(place: str) -> bool:
+    """True for a place in a site; whoever can write a note must not choose what else is removed."""
+    first, *more = place.split("/")
+    return place == "index.html" or (first == "-" and {*more}.isdisjoint({"", ".", ".."}))
 
 
 def site_folders(output: Path) -> list[str]:
