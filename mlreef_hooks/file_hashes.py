@@ -16,6 +16,7 @@ from mlreef_hooks.run_record import FileHash, TreeHash
 
 _CHUNK = 1 << 20
 _HOLLOW = 1 << 40  # bytes; a file that claims more, and has hardly any, is not read for hours
+_DEEPEST = 200  # folders in each other; what copies and removes them must come to an end
 Input = Path | Mapping[str, Path]  # one folder or file, or several, each below a name
 Marks = Mapping[bytes, tuple[int, ...]]
 
@@ -84,6 +85,8 @@ def _walk(top: bytes, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
             for entry in entries:
                 below = os.path.join(path, entry.name)
                 if entry.is_dir(follow_symlinks=False):
+                    if below.count(b"/") == _DEEPEST:
+                        raise OSError(errno.ELOOP, "its folders are too deep")
                     waiting.append((entry.path, below))
                 else:
                     yield below, entry.stat(follow_symlinks=False)

@@ -126,9 +126,9 @@ def _entry(document: Document | None, key: str = "") -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file, none where it is not there."""
+    """The bytes of a file, none where it is not there; one that is empty was not written by us."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() or b"\n"
     except (FileNotFoundError, NotADirectoryError):
         return b""
 

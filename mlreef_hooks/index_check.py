@@ -22,15 +22,24 @@ def check_document(kind: str, document: Document, path: str) -> Document:
     """
     if isinstance(document.get("v"), int) and document["v"] > V:
         raise PublishError(
-            f"{path} is of a newer format ({document['v']}) than this program knows ({V})",
+            f"{path} is of a newer format than this program knows ({V})",
             "install a newer mlreef-hooks",
         )
-    for error in _validator(kind).iter_errors(document):
-        place = "/".join(map(str, error.instance_path)) or "the document"
-        said = printable(f"{place}: {error.message}")[:_SHOWN]
+    if fault := _fault(kind, document):
         hint = "the administrator runs mlreef-hooks reindex"
-        raise PublishError(f"{path} is no {kind} document: {said}", hint)
+        raise PublishError(f"{path} is no {kind} document: {fault}", hint)
     return document
+
+
+def _fault(kind: str, document: Document) -> str:
+    """What is wrong first, empty where nothing is."""
+    try:
+        for error in _validator(kind).iter_errors(document):
+            place = "/".join(map(str, error.instance_path)) or "the document"
+            return printable(f"{place}: {error.message}")[:_SHOWN]
+    except ValueError:  # of what is half a character, or too deep, the validator says no more
+        return "it is nested too deeply, or holds what is no text"
+    return ""
 
 
 @cache

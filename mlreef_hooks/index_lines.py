@@ -33,7 +33,7 @@ def change_line(form: Form, content: bytes, name: str, line: bytes) -> bytes | N
     """The file with `line` as the entry of a name, or (it is empty) without one of that name.
 
     Empty where no entry is left, as is a file that is not there; None where it has another form,
-    as far as that was looked at.
+    as far as that was looked at: the name stands in its place, once, or nowhere.
     """
     if content in (b"", write_lines(form, ())):
         return write_lines(form, [line]) if line else b""
@@ -41,9 +41,11 @@ def change_line(form: Form, content: bytes, name: str, line: bytes) -> bytes | N
     if not (content.startswith(form.head + b"\n") and content[end - 1 :] == _end(form)):
         return None
     start = _place(form, content, first, end, name.encode())
-    if start is None:
+    own = form.begin + name.encode() + b'"'
+    stands = start is not None and content.startswith(own, start)
+    if start is None or content.count(b"\n" + own) != stands:
         return None
-    if content.startswith(form.begin + name.encode() + b'"', start):
+    if stands:
         behind = content.find(b"\n", start) + 1
     elif not line:
         return content

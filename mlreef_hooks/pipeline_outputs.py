@@ -1,14 +1,16 @@
 """The outputs of a pipeline in its user's folder: `NAME/` each, and the record `pipeline.json`."""
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlreef_hooks.durable_files import replace_file
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished
+from mlreef_hooks.wheels.unfinished import remove_folder, remove_lost, unfinished
 
 RECORD = "pipeline.json"
 
@@ -44,7 +46,9 @@ class Outputs:
             raise _unwritten(self._folder, error) from error
 
     def place(self, folders: Mapping[str, Path]) -> None:
-        """Copy what the steps made, by the names of the outputs; links are copied as links."""
+        """Copy what the steps made, by the names of the outputs; links are copied as links, and a
+        pipe or a socket, which holds nothing, not at all.
+        """
         try:
             for name, step in self._names.items():
                 self._replace(name, folders[step])
@@ -53,15 +57,21 @@ class Outputs:
 
     def _replace(self, name: str, source: Path) -> None:
         part, old = (unfinished(self._folder, f"{name}-{word}") for word in ("new", "old"))
-        shutil.copytree(source, part, symlinks=True)
+        shutil.copytree(source, part, symlinks=True, ignore=_uncopied)
         place = self._folder / name
         if place.is_symlink() or place.exists():
             place.rename(old)
         part.rename(place)
         if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old)
+            remove_folder(old)
         else:
             old.unlink(missing_ok=True)
+
+
+def _uncopied(folder: str, names: Sequence[str]) -> list[str]:
+    modes = {name: os.lstat(os.path.join(folder, name)).st_mode for name in names}
+    known = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+    return [name for name, mode in modes.items() if not any(each(mode) for each in known)]
 
 
 def _unwritten(folder: Path, error: Exception) -> PublishError:

@@ -126,9 +126,8 @@ class PipelineRun:
             )
             if run.status or run.output is None:
                 return _failed(known, run), None
-            result = StepResult.of(run.output, run.id)
-            self.cache.keep(key, output, result)
-        return _record(known, result, reused=False), self.cache.output_of(key)
+            result = self.cache.keep(key, output, StepResult.of(run.output, run.id))
+        return _record(known, result, reused=result.run != run.id), self.cache.output_of(key)
 
     def _given(self, step: ResolvedStep, folders: Mapping[str, Path]) -> Input:
         sources = step.step.sources

@@ -68,6 +68,7 @@ class Runner:
             raw=raw,
         )
         wanted.check_folders()
+        self.store.check_apart(output_path)
         with closing(reach_engine(self.settings)) as engine:
             record = self._begun(document, wanted, f"{engine.url} {engine.version()}")
             return self._follow(record, wanted, engine)

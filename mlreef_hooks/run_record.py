@@ -136,11 +136,19 @@ class RunRecord:
         metrics = self.metrics.values()
         if not all(isinstance(each, str) for each in (*texts, self.state, self.who, self.holder)):
             raise ValueError("no record of a run: what should be text is none")
-        if not all(isinstance(each, int | float) for each in (*metrics, self.seconds or 0)):
+        if not all(_is_number(each) for each in (*metrics, self.seconds or 0)):
             raise ValueError("no record of a run: what should be a number is none")
         if datetime.fromisoformat(self.started_at).tzinfo is None:
             raise ValueError("no record of a run: the begin has no zone")
         self.parameters.items()
+
+
+def _is_number(value: Any) -> bool:
+    """True for what a float can be."""
+    try:
+        return isinstance(value, int | float) and float(value) is not None
+    except OverflowError:
+        return False
 
 
 def _tree(document: Any) -> TreeHash | None:

@@ -31,6 +31,14 @@ class RunStore:
         """Where a record is."""
         return self.folder / f"{record.id}.json"
 
+    def check_apart(self, output: Path | None) -> None:
+        """PublishError where the records would stand in the folder of what a module writes."""
+        if output is not None and self.folder.resolve().is_relative_to(output.resolve()):
+            raise PublishError(
+                f"the records of runs in {self.folder} would be in the output folder",
+                "name another folder with --output or --runs",
+            )
+
     def write(self, record: RunRecord) -> None:
         """Store a record, whole or not at all; PublishError where that cannot be done."""
         try:

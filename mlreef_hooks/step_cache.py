@@ -6,20 +6,20 @@ when all of it is written down. It is hashed again before it is used.
 
 import json
 import os
-import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.durable_files import make_folder, replace_file, sync_folder
+from mlreef_hooks.durable_files import locked, make_folder, replace_file, sync_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.file_hashes import hash_input
 from mlreef_hooks.run_record import TreeHash
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished
+from mlreef_hooks.wheels.unfinished import remove_folder, remove_lost, unfinished
 
-_OUTPUT, _RECORD, _EMPTY = "output", "result.json", "no-data"
+_OUTPUT, _RECORD, _EMPTY, _LOCK = "output", "result.json", "no-data", ".lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +41,18 @@ class StepCache:
     """The results in `folder`, by keys of small letters and digits."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder is made where there is none; PublishError where it cannot be written."""
+        """The folder is made where there is none; PublishError where it cannot be written, or where
+        others could put results of their own.
+        """
         self._folder = folder
         with _translated(folder):
             make_folder(folder, 0o700)
+            found = folder.stat()
+            if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+                raise PublishError(
+                    f"the results of steps in {folder} could be anybody's",
+                    "name a folder of your own with --cache, which others may not write",
+                )
             remove_lost(folder)
 
     def output_of(self, key: str) -> Path:
@@ -76,23 +84,29 @@ class StepCache:
         try:
             yield part / _OUTPUT
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            with suppress(OSError):
+                remove_folder(part)
 
-    def keep(self, key: str, output: Path, result: StepResult) -> None:
-        """Let a result that was made in a folder of `making` be there from now on."""
+    def keep(self, key: str, output: Path, result: StepResult) -> StepResult:
+        """Let a result that was made in a folder of `making` be there from now on, unless another
+        run has put one there meanwhile, which somebody may be reading; the one that is there.
+        """
         part, place = output.parent, self._folder / key
         with _translated(self._folder):
             _sync_files(output)
             content = json.dumps(asdict(result)) + "\n"
             replace_file(part / _RECORD, content.encode(), 0o600)
-            if place.exists():  # of another run at the same time, or no longer what it was
-                old = unfinished(self._folder, f"{key}-old")
-                with suppress(FileNotFoundError):
+            with locked(self._folder / _LOCK):
+                if (standing := self.find(key)) is not None:
+                    return standing
+                if place.exists():  # it is no longer what it was
+                    old = unfinished(self._folder, f"{key}-old")
                     place.rename(old)
-                shutil.rmtree(old, ignore_errors=True)
-            with suppress(FileExistsError):
+                    with suppress(OSError):
+                        remove_folder(old)
                 part.rename(place)
             sync_folder(self._folder)
+        return result
 
 
 def _sync_files(folder: Path) -> None:

@@ -70,7 +70,10 @@ class WebServer:
             watch(connection.sock)
             connection.request("GET", url.target, headers={**headers, **self._login})
             answer = connection.getresponse()
-            content = answer.read(LARGEST + 1)
+            try:
+                content = answer.read(LARGEST + 1)
+            except ValueError:  # a chunk of less than nothing
+                raise http.client.IncompleteRead(b"") from None
             if answer.length and len(content) <= LARGEST:
                 raise http.client.IncompleteRead(content)
         if len(content) > LARGEST:
@@ -152,7 +155,7 @@ def _conditions(kept: Kept | None) -> Mapping[str, str]:
 def _to_keep(answer: Answer) -> Kept:
     """An answer with its validators, as far as they tell two contents apart."""
     etag, modified = answer.headers["ETag"], answer.headers["Last-Modified"]
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         times = [parsedate_to_datetime(text) for text in (answer.headers["Date"], modified)]
         if (times[0] - times[1]).total_seconds() < _SETTLED:
             etag = modified = ""

@@ -243,6 +243,22 @@ def test_a_note_that_is_broken_is_made_anew(index: IndexFiles, site: Path, note:
     assert update(index, site) == made
 
 
+def test_a_note_chooses_nothing_that_is_not_of_the_site(index: IndexFiles, site: Path) -> None:
+    update(index, site)
+    note, search = site / "public/.catalog.json", site / "public/-/search.json"
+    said = json.loads(note.read_bytes())
+    others = {"../victim": "", str(site / "victim"): "", "": "", "-/../../victim": "", "-/": ""}
+    note.write_text(json.dumps({**said, "pages": {**said["pages"], **others}}))
+    (site / "victim").write_text("mine")
+    rows = json.loads(search.read_bytes())
+    update(index, site)
+    assert (site / "victim").read_text() == "mine"
+    del rows[0]["tags"]
+    search.write_text(json.dumps(rows))
+    add_module(index, version="3.0")
+    assert update(index, site)["public"][0] == 4
+
+
 def test_a_picture_that_a_version_has_no_more_goes(index: IndexFiles, site: Path) -> None:
     update(index, site)
     add_module(index, version="3.0")
@@ -264,7 +280,9 @@ def test_an_attachment_that_is_not_what_the_entry_says_is_not_shown(
 
 
 def test_a_strange_document_hides_no_other(index: IndexFiles, site: Path) -> None:
-    """One says that it is private, one is no JSON, one lacks what its schema does not ask for."""
+    """One says that it is private, one is no JSON, one lacks what its schema does not ask for, and
+    one has an image of a size that is none.
+    """
     folder = index.root / "public/modules/vision"
     document = json.loads((folder / "add-noise.json").read_bytes())
     strange = {
@@ -273,14 +291,18 @@ def test_a_strange_document_hides_no_other(index: IndexFiles, site: Path) -> Non
         "c": {**document, "name": "c", "versions": [
             {**version, "metrics": [{}]} for version in document["versions"]
         ]},
+        "e": {**document, "name": "e", "versions": [
+            {**version, "image": {**version["image"], "size": 10**400}}
+            for version in document["versions"]
+        ]},
     }  # fmt: skip
     for name, each in strange.items():
         (folder / f"{name}.json").write_text(json.dumps(each))
     (folder / "d.json").write_text("{")
     (found,) = update_catalog(index, site)
     assert found.modules == 4
-    assert len(found.broken) == 4
-    assert update_catalog(index, site)[0].made == 4  # they are looked at again
+    assert len(found.broken) == 5
+    assert update_catalog(index, site)[0].made == 5  # they are looked at again
 
 
 def test_a_namespace_is_no_file_of_another_site(tmp_path: Path, site: Path) -> None:
@@ -301,6 +323,44 @@ def test_who_comes_while_another_is_at_it_leaves_it_to_that_one(
     refresh_catalog(index, site)
     assert (site / "public/index.html").is_file()
     assert not (site / STALE).exists()
+
+
+def test_what_comes_while_it_is_made_is_shown_too(index: IndexFiles, site: Path) -> None:
+    class Changing(IndexFiles):
+        """An index of which somebody tells while its site is made."""
+
+        read = 0
+
+        def complete_abandoned(self) -> None:
+            super().complete_abandoned()
+            self.read += 1
+            if self.read == 1:
+                refresh_catalog(index, site)  # leaves it to who is at it
+                assert (site / STALE).exists()
+
+    changing = Changing(index.root)
+    update_catalog(changing, site)
+    assert changing.read == 2
+    assert not (site / STALE).exists()
+
+
+def test_what_is_not_of_the_catalogue_stays(index: IndexFiles, site: Path) -> None:
+    """Another catalogue below the folder, and what others put among the files of this one."""
+    update(index, site / "srv")
+    before = stamps(site / "srv")
+    update(index, site)
+    assert stamps(site / "srv") == before
+    modules = site / "public/-/module"
+    foreign = [site / "public/robots.txt", modules / ".htaccess", modules / "vision--add-noise/a/b"]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    add_module(index, version="3.0")
+    assert update(index, site)["public"][0] == 4
+    assert all(path.is_file() for path in foreign)
+    index.set_visibility("vision", "add-noise", lambda before: "private")
+    update(index, site)
+    assert [path.is_file() for path in foreign] == [True, True, False]
 
 
 # -- real pushes ---------------------------------------------------------------------------------

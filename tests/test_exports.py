@@ -90,6 +90,13 @@ def test_required_defaults_and_dashes_are_as_a_run_writes_them() -> None:
     assert write_arguments([needed], {"x": "-5"}) == ["--x=-5"]
 
 
+def test_an_amount_of_memory_that_is_none_is_said() -> None:
+    document = make_entry().document()
+    document["versions"][0]["resources"]["memory"] = "4g\x1b"
+    with pytest.raises(PublishError, match="is no amount of memory"):
+        tool(document, document["versions"][0])
+
+
 def test_gitlab_needs_an_image_in_a_registry() -> None:
     document = make_entry().document()
     with pytest.raises(PublishError, match="is in no registry"):

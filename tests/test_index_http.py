@@ -199,6 +199,7 @@ def entrance(content: bytes, **facts: Any) -> dict[str, Any]:
 
 
 MODULE, LISTING, ENTRANCE = "/modules/open/add-noise.json", "/listing/open.json", "/index.json"
+SHUT = {"Connection": "close"}
 LARGE = bytes((64 << 20) + 1)
 
 
@@ -206,13 +207,18 @@ def hostile(file: str, before: bytes) -> Iterator[tuple[str, int, Mapping[str, s
     """What is said of an answer, and the answer, in the place of a file."""
     yield "leads elsewhere, which is not followed", 302, {"Location": "http://127.0.0.1:9/"}, b""
     yield "answers HTTP 418", 418, {}, b""
-    yield "does not answer", 200, {"Content-Length": "99999999", "Connection": "close"}, b"{"
+    yield "does not answer", 200, {"Content-Length": "99999999", **SHUT}, b"{"
     if file == MODULE:
         yield "answers with more than", 200, {}, LARGE
         yield "is not JSON", 200, {}, b"["
         yield "is no document of an index", 200, {}, b"[]"
         yield "is no module document", 200, {}, b'{"v": 1}'
         yield "is of another module", 200, {}, changed(before, name="other")
+        yield "nested too deeply", 200, {}, b'{"v": ' + b'{"v": ' * 900 + b"1" + b"}" * 901
+        yield "holds what is no text", 200, {}, before.replace(b'"v": 1,', b'"v": 1, "\\ud800": 1,')
+        yield "does not answer", 200, {"Transfer-Encoding": "chunked", **SHUT}, b"-5\r\n{}"
+        far = {"Last-Modified": "Mon, 01 Jan 99999999999999 00:00:00 GMT"}
+        yield "is not JSON", 200, far, b"["
     if file == LISTING:
         yield "listing/open.json has another hash than is said", 200, {}, before + b" "
         yield "listing/open.json has another hash than is said", 404, {}, b""

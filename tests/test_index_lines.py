@@ -45,6 +45,8 @@ def test_a_file_is_what_its_entries_are_after_any_changes() -> None:
         b'{"v": 1, "all": [\n{"name": "a"}\n]}',
         b'{"v": 1, "all": [\n{"name": "a"}',
         b'{"v": 1, "all": [\n',
+        b'{"v": 1, "all": [\n{"name": "b"},\n{"name": "c"},\n{"name": "a"}\n]}\n',
+        b'{"v": 1, "all": [\n{"name": "a"},\n{"name": "a"},\n{"name": "b"}\n]}\n',
         b"\n",
         b"[]",
     ],
@@ -81,6 +83,22 @@ def test_a_publish_reads_no_line_of_another_module(tmp_path: Path) -> None:
     listing.write_bytes(listing.read_bytes().replace(b"unread,\n", b""))
     index.mend("vision", "b")
     assert [line["name"] for line in index.lines()] == [*"abcdefg"]
+
+
+def test_who_leaves_a_listing_that_was_edited_by_hand_leaves_all_of_it(tmp_path: Path) -> None:
+    index = IndexFiles(tmp_path)
+    for name in "abcde":
+        index.add(make_entry("1.0", name=name).document())
+    listing = tmp_path / "public/listing/vision.json"
+    head, *lines, tail, end = listing.read_bytes().split(b"\n")
+    moved = b",\n".join(line.rstrip(b",") for line in (lines[2], *lines[:2], *lines[2:]))
+    listing.write_bytes(b"\n".join([head, moved, tail, end]))
+    index.set_visibility("vision", "c", lambda before: "private")
+    assert b'"c"' not in listing.read_bytes()
+    assert [line["name"] for line in index.lines()] == [*"abcde"]
+    listing.write_bytes(b"")
+    with pytest.raises(PublishError, match=r"vision\.json is not JSON"):
+        index.add(make_entry("2.0", name="a").document())
 
 
 def test_an_index_of_an_older_program_goes_on(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mlreef_hooks.cli.pipeline import read_inputs
 from mlreef_hooks.cli.user import find_in
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.file_hashes import hash_input
+from mlreef_hooks.file_hashes import hash_input, hash_output
 from mlreef_hooks.index import Document, set_deprecated, set_yanked
 from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.pipeline import Findings
@@ -251,6 +251,35 @@ def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert cache.find("a1") is None
 
 
+def test_what_another_run_may_be_reading_stays(tmp_path: Path) -> None:
+    """Two runs of one pipeline make the same step at once; the module is not the same each time."""
+    cache = StepCache(tmp_path)
+    with cache.making("a1") as slow:
+        (slow / "x").write_text("slow")
+        other = StepCache(tmp_path)
+        child = os.fork()
+        if child == 0:
+            with other.making("a1") as quick:
+                (quick / "x").write_text("quick")
+                other.keep("a1", quick, StepResult.of(hash_input(quick), "quick"))
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        with (cache.output_of("a1") / "x").open() as read:
+            kept = cache.keep("a1", slow, StepResult.of(hash_input(slow), "slow"))
+            assert os.fstat(read.fileno()).st_nlink == 1
+    assert kept.run == "quick"
+    assert cache.find("a1") == kept
+    assert sorted(os.listdir(tmp_path)) == [".lock", "a1"]
+
+
+def test_a_folder_of_everybody_keeps_no_results(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(PublishError, match="could be anybody's"):
+        StepCache(tmp_path)
+    tmp_path.chmod(0o755)
+    StepCache(tmp_path)
+
+
 def test_what_a_killed_process_left_is_not_taken_for_done(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
@@ -264,11 +293,31 @@ def test_what_a_killed_process_left_is_not_taken_for_done(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("depth", [3, 1200])
+def test_whatever_a_module_leaves_goes(tmp_path: Path, depth: int) -> None:
+    """Folders in folders, which nobody may write, and a pipe."""
+    cache = StepCache(tmp_path)
+    with cache.making("a1") as output:
+        place = os.open(output, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir("a", dir_fd=place)
+            outer, place = place, os.open("a", os.O_RDONLY, dir_fd=place)
+            os.mkfifo("pipe", dir_fd=place)
+            os.fchmod(outer, 0o500)
+            os.close(outer)
+        os.close(place)
+        if depth > 1000:
+            with pytest.raises(PublishError, match="its folders are too deep"):
+                hash_output(output, {}, entries=9)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_outputs_replace_those_of_a_pipeline_and_nothing_else(tmp_path: Path) -> None:
     made, folder = tmp_path / "made", tmp_path / "out"
     made.mkdir()
     (made / "x").write_text("new")
     (made / "away").symlink_to("/etc/passwd")
+    os.mkfifo(made / "pipe")
     outputs = Outputs(folder, {"a": "step"})
     outputs.prepare()
     outputs.write_record({})
@@ -278,6 +327,7 @@ def test_outputs_replace_those_of_a_pipeline_and_nothing_else(tmp_path: Path) ->
     outputs.place({"step": made})
     assert sorted(path.name for path in folder.iterdir()) == ["a", RECORD]
     assert (folder / "a" / "x").read_text() == "new"
+    assert sorted(os.listdir(folder / "a")) == ["away", "x"]
     assert os.readlink(folder / "a" / "away") == "/etc/passwd"
     assert made.exists()
     (tmp_path / "mine").mkdir()

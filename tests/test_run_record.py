@@ -149,6 +149,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
         {"module": None},
         {"metrics": {"accuracy": "high"}},
         {"metrics": [1]},
+        {"metrics": {"accuracy": 10**400}},
         {"started_at": "yesterday"},
         {"started_at": "2026-11-28T12:00:00"},
         {"parameters": "none"},

@@ -1,6 +1,7 @@
 """`mlreef-hooks runs`: the records of an account, listed, compared and drawn."""
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from mlreef_hooks.cli.configuration import user_runs
 from mlreef_hooks.cli.runs import runs as command
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.process import holder
@@ -178,6 +180,22 @@ def test_a_broken_record_hides_no_other(store: RunStore, content: str) -> None:
     assert "x.json is no record of a run" in done.stderr
 
 
+def test_an_account_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a number that a container is started with."""
+    for name in ("HOME", "XDG_STATE_HOME", "MLREEF_HOOKS_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+    child = os.fork()
+    if child == 0:
+        os.setuid(2**22 + 1)
+        try:
+            user_runs()
+        except PublishError:
+            os._exit(7)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
 def test_a_record_stands_where_no_module_writes(store: RunStore, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "way").symlink_to("out")
@@ -192,4 +210,8 @@ def test_a_record_stands_where_no_module_writes(store: RunStore, tmp_path: Path)
         with pytest.raises(PublishError, match=said):
             check_record_place(path, tmp_path / "out")
     check_record_place(tmp_path / "run.json", tmp_path / "out")
+    for folder in (tmp_path, tmp_path / "out"):
+        with pytest.raises(PublishError, match="would be in the output folder"):
+            RunStore(tmp_path / "way" / "runs").check_apart(folder)
+    RunStore(tmp_path / "runs").check_apart(tmp_path / "out")
     check_record_place(store.path_of(made(1)), None)

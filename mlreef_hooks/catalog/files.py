@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlreef_hooks.catalog.rows import SEARCH, Row
+from mlreef_hooks.catalog.rows import ROW, SEARCH, Row
 from mlreef_hooks.durable_files import beside_of, locked, make_folder, open_own, sync_folder
 
 NOTE = ".catalog.json"
 LOCK, STALE = ".lock", ".stale"
 MODULES = "-/module"
+_OPEN, _CLOSED = ("public", "internal"), "private"  # audiences, and the folder of the others
 _PUBLIC_MODES, _CLOSED_MODES = (0o755, 0o644), (0o750, 0o640)  # of folders and of files
 _MANY = 100  # files, from which on the disk is waited for once and not for each
 
@@ -42,9 +43,12 @@ class SiteFiles:
         try:
             said: Any = json.loads((self._root / NOTE).read_bytes())
             rows = {row["key"]: row for row in json.loads((self._root / SEARCH).read_bytes())}
+            if any({*row} != {*ROW.split()} for row in rows.values()):
+                return Made()
             stamps = said["modules"].items()
             modules = {key: (str(stamp), rows[key]) for key, stamp in stamps if key in rows}
-            return Made(edition=str(said["edition"]), modules=modules, pages=dict(said["pages"]))
+            pages = {place: said for place, said in said["pages"].items() if _is_page(place)}
+            return Made(edition=str(said["edition"]), modules=modules, pages=pages)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return Made()
 
@@ -89,7 +93,8 @@ class SiteFiles:
     def module_keys(self) -> set[str]:
         """The modules that have a folder, whether a note tells of them or not."""
         try:
-            return set(os.listdir(self._root / MODULES))
+            with os.scandir(self._root / MODULES) as entries:
+                return {each.name for each in entries if each.is_dir(follow_symlinks=False)}
         except (FileNotFoundError, NotADirectoryError):
             return set()
 
@@ -98,8 +103,8 @@ class SiteFiles:
         shutil.rmtree(self._root / MODULES / key, ignore_errors=False)
 
     def put_modules(self, modules: Mapping[str, Mapping[str, bytes]]) -> None:
-        """Write the files of modules, by their names; what else is in their folders goes, such as
-        a picture that one had before.
+        """Write the files of modules, by their names; other files in their folders go, such as a
+        picture that one had before.
         """
         contents = {
             f"{MODULES}/{key}/{name}": content
@@ -109,14 +114,23 @@ class SiteFiles:
         self.put(contents)
         for key, files in modules.items():
             folder = self._root / MODULES / key
-            for name in {*os.listdir(folder)} - {*files}:
-                (folder / name).unlink()
+            with os.scandir(folder) as entries:
+                gone = [each for each in entries if each.name not in files]
+            for each in gone:
+                if not each.is_dir(follow_symlinks=False):  # such as a file server puts anywhere
+                    os.unlink(each)
+
+
+def _is_page(place: str) -> bool:
+    """True for a place in a site; whoever can write a note must not choose what else is removed."""
+    first, *more = place.split("/")
+    return place == "index.html" or (first == "-" and {*more}.isdisjoint({"", ".", ".."}))
 
 
 def site_folders(output: Path) -> list[str]:
-    """The audiences that have a site below a folder."""
-    found = []
-    for folder, folders, names in os.walk(output):
+    """The audiences that have a site below a folder; another folder's site is none of them."""
+    found = [audience for audience in _OPEN if (output / audience / NOTE).is_file()]
+    for folder, folders, names in os.walk(output / _CLOSED):
         folders[:] = [name for name in folders if name != "-"]
         if NOTE in names:
             found.append(str(Path(folder).relative_to(output)))

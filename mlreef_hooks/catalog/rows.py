@@ -10,6 +10,10 @@ from mlreef_hooks.manifest import KINDS
 from mlreef_hooks.plain_text import plain
 
 Row = dict[str, Any]
+ROW = (  # what every row says
+    "key namespace name title text kind version inputs outputs tags author gpu updated marks"
+    " picture"
+)
 PAGE = 100  # modules
 SEARCH = "-/search.json"  # all rows of a site
 _KEY_LENGTH = 200  # of a file's name; systems have 255 bytes

@@ -56,10 +56,13 @@ class Updated:
 def update_catalog(index: IndexFiles, output: Path) -> list[Updated]:
     """Let the sites below `output` say what the index does; one after the other process.
 
-    OSError or PublishError where it cannot.
+    What changes meanwhile is shown too. OSError or PublishError where it cannot.
     """
     with turn(output, wait=True):
-        return _update_all(index, output)
+        updates = _update_all(index, output)
+    if is_stale(output):
+        refresh_catalog(index, output)
+    return updates
 
 
 def refresh_catalog(index: IndexFiles, output: Path) -> None:
@@ -158,7 +161,7 @@ class _Update:
         document = self._read(place, found)
         try:
             return None if document is None else self._present(document)
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             self._broken.append(f"{'/'.join(place)} cannot be shown: {error!r}")
             return None
 

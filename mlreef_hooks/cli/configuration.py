@@ -12,7 +12,11 @@ SITE_STATE = Path("/var/lib/mlreef-hooks")
 
 
 def _xdg(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "mlreef-hooks"
+    try:
+        return Path(os.environ.get(variable) or Path.home() / fallback) / "mlreef-hooks"
+    except RuntimeError:  # such as a number that a container is started with
+        said = "this account has no home folder"
+        raise PublishError(said, "set HOME to a folder of its own") from None
 
 
 def user_config() -> Path:

@@ -4,9 +4,11 @@ The image's own entry point is the command. The output is the runner's output fo
 folder in it would have to be made by the module, and some expect one that is there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlreef_hooks.errors import PublishError
 from mlreef_hooks.exports.cwl_inputs import (
     END_OF_OPTIONS,
     OPTIONS,
@@ -28,6 +30,7 @@ DATA, MADE = "input-path", "output"  # the input of a tool that is data, and its
 # A runner lets the output folder be the home. What is kept there for a next time is no output.
 _CACHES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 _SCRATCH = "/tmp"  # noqa: S108
+_MEMORY = re.compile("[0-9]{1,9}[kmg]")
 _ANY_DATA = ["Directory", "File"]
 
 
@@ -85,6 +88,8 @@ def _requirements(version: Document, folders: Sequence[str]) -> Document:
 
 
 def _mebibytes(memory: str) -> int:
+    if not _MEMORY.fullmatch(memory):
+        raise PublishError(f"{memory[:20]!a} is no amount of memory", "its author writes it as 4g")
     kibibytes = int(memory[:-1]) << {"k": 0, "m": 10, "g": 20}[memory[-1]]
     return -(-kibibytes // 1024)
 

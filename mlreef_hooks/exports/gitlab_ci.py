@@ -57,7 +57,7 @@ def _script(pipeline: ResolvedPipeline, step: ResolvedStep) -> list[str]:
     """The lines of a job: folders, then the module."""
     output, sources = _output(step.name), step.step.sources
     lines = [f"mkdir -p {output}"]
-    given = f"{FOLDER}/input/{step.name}"
+    given = f"{FOLDER}/.input/{step.name}"  # no step has such a name
     if isinstance(sources, str) and sources:
         given = _place(pipeline, sources)
     else:

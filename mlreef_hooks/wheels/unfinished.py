@@ -1,9 +1,10 @@
 """Files and folders that are not finished; their names tell whether somebody works on them."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 
@@ -35,10 +36,32 @@ def remove_lost(folder: Path) -> None:
     for path in folder.glob(f"*~*~*{_END}"):
         if not is_lost(path.name.split("~")[1].replace("+", "/")):
             continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):
+                remove_folder(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def remove_folder(top: Path) -> None:
+    """Remove a folder of whatever a module left in it: as deep as it may be, or read-only.
+
+    What is deep is moved up first, for no path may be that long and no stack that high.
+    """
+    waiting, count = [top], 0
+    while waiting:
+        folder = waiting.pop()
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            inner = [(Path(each.path), each.is_dir(follow_symlinks=False)) for each in entries]
+        for path, is_folder in inner:
+            if is_folder:
+                path.chmod(0o700)
+                count += 1
+                waiting.append(path.rename(unfinished(top.parent, f"gone-{count}")))
+            else:
+                path.unlink()
+        folder.rmdir()
 
 
 def unwritten(error: OSError) -> PublishError:
