@@ -116,7 +116,10 @@ REFUSED = [
     ([], "error: nobody can be asked for the version\nhint: give --version, --bump or --yes"),
     (["--version", "1.0"], "error: nobody can be asked for the notes\nhint: give --notes,"),
     (["--version", "one"], "error: 'one' is no version"),
-    (["--yes", "--remote", "nobody"], "error: there is no remote nobody\nhint: name one of origin"),
+    (
+        ["--yes", "--remote", "no"],
+        "error: there is no remote no\nhint: name one by --remote: origin",
+    ),
     (["--yes", "--module", "lower"], "error: there is no module lower\nhint: name one of upper"),
     (["--yes", "--index", "/nowhere"], "error: there is no index at /nowhere"),
     (["--yes", "--tag-pattern", "x"], "error: 'x' is not a tag pattern"),
@@ -144,6 +147,24 @@ def test_what_is_missing_or_wrong_is_told(
 def test_flags_that_contradict_each_other_are_a_mistake(plain_author: Author) -> None:
     publish(plain_author, "--version", "1.0", "--bump", "major", expect=2)
     publish(plain_author, "--notes", "x", "--notes-file", "upper.py", expect=2)
+
+
+def test_without_a_commit_or_a_remote_it_is_told_what_to_do(tmp_path: Path) -> None:
+    author = Author(tmp_path / "upper", tmp_path / "none.git")
+    said = publish(author, "--yes", expect=1)
+    assert "error: there is no commit yet\nhint: git add" in said
+    author.git("remote", "remove", "origin")
+    said = publish(author, "--yes", expect=1)
+    assert "error: there is no remote origin\nhint: git remote add origin URL" in said
+
+
+def test_the_module_is_named_by_the_remote_that_it_goes_to(site: GitSite, author: Author) -> None:
+    author.git("remote", "rename", "origin", "central")
+    author.git("switch", "--create", "aside")
+    author.git("worktree", "add", "../of-another-name", "master")
+    elsewhere = str(author.folder.parent / "of-another-name")
+    said = publish(author, elsewhere, "--yes")
+    assert said.endswith("upper 1.0.0 is published\n")
 
 
 def test_what_is_not_committed_is_not_published(plain_author: Author) -> None:

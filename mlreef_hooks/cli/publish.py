@@ -101,11 +101,13 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
     config = load_config(config_file)
     clone = OwnClone(path or Path())
     _refuse_changes(clone)
-    validation = checks.validate_revision(clone.folder, "HEAD", config)
+    remote = clone.remote(wishes.remote)
+    url = clone.url(remote)
+    validation = checks.validate_revision(clone.folder, clone.head(), config, url=url)
     click.echo(as_text(Found(validation=validation)))
     if not validation.publishable:
         return 1
-    release = _prepare(_draft(clone, validation, wishes, config), wishes)
+    release = _prepare(_draft(clone, remote, validation, wishes, config), wishes)
     if wishes.dry_run:
         click.echo("nothing was tagged or pushed (--dry-run)")
         return 0
@@ -141,9 +143,10 @@ def _choose_manifest(manifests: Sequence[ModuleManifest], wishes: Wishes) -> Mod
     return manifest
 
 
-def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Config) -> Draft:
+def _draft(
+    clone: OwnClone, remote: str, validation: Validation, wishes: Wishes, config: Config
+) -> Draft:
     manifest = _choose_manifest(validation.manifests, wishes)
-    remote = clone.remote(wishes.remote)
     refs = clone.ask_remote(remote)
     several = len(validation.manifests) > 1
     return Draft(
