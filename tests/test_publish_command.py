@@ -213,6 +213,28 @@ def test_a_push_that_is_refused_leaves_no_tag(tmp_path: Path) -> None:
     assert author.git("ls-remote", "origin", "master").split()[0] != author.git("rev-parse", "HEAD")
 
 
+def test_an_interrupted_push_leaves_no_tag(tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "upper.git")
+    author = Author(tmp_path / "upper", bare)
+    author.commit(PROJECT)
+    write_hook(bare, "pre-receive", "#!/bin/sh\nkill -INT 0\n")  # as Ctrl-C does on a terminal
+    done = subprocess.run(
+        command(author, "--yes"), cwd=author.folder, env=environment(author),
+        start_new_session=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, tags(author)) == (130, [])
+
+
+def test_a_server_that_is_gone_meanwhile_may_have_the_tag(tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "upper.git")
+    author = Author(tmp_path / "upper", bare)
+    author.commit(PROJECT)
+    write_hook(bare, "post-receive", f"#!/bin/sh\nmv {bare} {bare}.away\nkill -9 $PPID\n")
+    said = publish(author, "--yes", expect=1)
+    assert "error: whether the server took the push cannot be told; publish/1.0.0 stays" in said
+    assert tags(author) == ["publish/1.0.0"]
+
+
 def test_a_connection_that_breaks_once_all_is_in_is_no_refusal(tmp_path: Path) -> None:
     bare = make_bare(tmp_path / "upper.git")
     author = Author(tmp_path / "upper", bare)

@@ -36,10 +36,14 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
         said.append(line)
         click.echo(line)
 
+    specs = refspecs(draft.branch, draft.head, release.tag)
     draft.clone.tag(release.tag, draft.head, release.notes, sign=sign)
-    went_in = draft.clone.push(draft.remote, refspecs(draft.branch, draft.head, release.tag), show)
-    if not went_in and not _has_tag(release):
-        draft.clone.delete_tag(release.tag)
+    try:
+        went_in = draft.clone.push(draft.remote, specs, show)
+    except KeyboardInterrupt:
+        _take_back(release)
+        raise
+    if not went_in and _take_back(release):
         raise PublishError(
             "the server did not take the push; nothing was published, and the tag is gone again",
             "see above; git pull first where the branch has moved on",
@@ -49,12 +53,24 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
     return _follow(release, state if went_in or state != "silent" else "waits", seconds)
 
 
-def _has_tag(release: Release) -> bool:
-    """True where the remote has the tag: a connection may break once everything is in."""
+def _take_back(release: Release) -> bool:
+    """True where the remote has not got the tag: then it is gone from the clone, too.
+
+    A connection may break once everything is in. PublishError where the remote does not answer.
+    """
+    draft, tag = release.draft, shlex.quote(plain(release.tag))
     try:
-        return release.tag in release.draft.clone.ask_remote(release.draft.remote).tags
-    except PublishError:
+        tags = draft.clone.ask_remote(draft.remote).tags
+    except PublishError as error:
+        raise PublishError(
+            f"whether the server took the push cannot be told; {tag} stays here: {error.message}",
+            f"look once it answers: git ls-remote {shlex.quote(plain(draft.remote))} {tag};"
+            f" where it is not there: git tag --delete {tag}, and publish again",
+        ) from None
+    if release.tag in tags:
         return False
+    draft.clone.delete_tag(release.tag)
+    return True
 
 
 def _follow(release: Release, state: Outcome, seconds: int) -> int:
