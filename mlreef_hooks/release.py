@@ -16,6 +16,7 @@ from mlreef_hooks.version_promise import Part, needed_part, next_version
 # What sites use that do not use the forms of the configuration.
 USUAL_FORMS = ("v{version}", "{module}@v{version}", "{module}-v{version}", "{version}")
 _SUBJECTS = 50  # lines of notes
+_NOTES = 60 << 10  # bytes; a server takes 64 KiB, with what else stands in a tag
 _URL = re.compile(r"[a-z+]+://(?:[^/@]+@)?[^/]*/(?P<path>.+)|(?:[^/:]+:)?(?P<place>.+)")
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.\]-]*"  # never an option of ssh
 _SSH_URL = re.compile(
@@ -120,6 +121,16 @@ def write_notes(module: str, version: Version, subjects: Iterable[str]) -> str:
     more = len(lines) - _SUBJECTS
     shown = [f"- {line}" for line in lines[:_SUBJECTS]] + ([f"- and {more} more"] * (more > 0))
     return "\n".join([f"{module} {version}", *([""] if shown else []), *shown])
+
+
+def refuse_long(notes: str) -> None:
+    """PublishError for notes that no server takes."""
+    size = len(notes.encode(errors="surrogateescape"))
+    if size > _NOTES:
+        raise PublishError(
+            f"the notes have {size} bytes and {_NOTES} are allowed",
+            "write shorter ones, and where the rest can be read",
+        )
 
 
 def places_of(url: str, module: str) -> list[str]:

@@ -122,6 +122,7 @@ REFUSED = [
     ),
     (["--yes", "--module", "lower"], "error: there is no module lower\nhint: name one of upper"),
     (["--yes", "--index", "/nowhere"], "error: there is no index at /nowhere"),
+    (["--yes", "--notes", "long " * 13_000], "error: the notes have 65000 bytes and 61440 are"),
     (["--yes", "--tag-pattern", "x"], "error: 'x' is not a tag pattern"),
 ]
 
@@ -147,6 +148,7 @@ def test_what_is_missing_or_wrong_is_told(
 def test_flags_that_contradict_each_other_are_a_mistake(plain_author: Author) -> None:
     publish(plain_author, "--version", "1.0", "--bump", "major", expect=2)
     publish(plain_author, "--notes", "x", "--notes-file", "upper.py", expect=2)
+    publish(plain_author, "--wait", "-1", expect=2)
 
 
 def test_without_a_commit_or_a_remote_it_is_told_what_to_do(tmp_path: Path) -> None:

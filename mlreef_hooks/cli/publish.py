@@ -20,7 +20,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.own_clone import OwnClone
 from mlreef_hooks.plain_text import plain, plain_lines
-from mlreef_hooks.release import read_version, tag_of, write_notes
+from mlreef_hooks.release import read_version, refuse_long, tag_of, write_notes
 from mlreef_hooks.releasing import (
     Draft,
     choose_branch,
@@ -84,7 +84,13 @@ class Wishes:
 @click.option("--tag-pattern", metavar="FORM", help="The form of tags, such as v{version}.")
 @index_option
 @click.option("--sign", is_flag=True, help="Sign the tag, as git is set to.")
-@click.option("--wait", default=300, metavar="SECONDS", help="How long to wait for the server.")
+@click.option(
+    "--wait",
+    default=300,
+    type=click.IntRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait for the server.",
+)
 @click.option("--dry-run", is_flag=True, help="Show everything; tag and push nothing.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take what is proposed.")
 @click.pass_obj
@@ -174,6 +180,7 @@ def _prepare(draft: Draft, wishes: Wishes) -> Release:
         if problem.severity == "error":
             raise PublishError(f"{version} would not be published", problem.hint)
     notes = _choose_notes(draft, version, wishes)
+    refuse_long(notes)
     targets = f"{draft.remote} {plain(draft.branch)} and {plain(tag)}"
     click.echo(f"pushing {draft.head[:7]} to {targets}, with these notes:")
     click.echo("\n".join(f"  {line}".rstrip() for line in plain_lines(notes).split("\n")))
