@@ -67,6 +67,8 @@ OF_A_PARAMETER = [
     ({"nargs": 2}, {"nargs": 3}, {"parameter-nargs-narrowed": True}),
     ({"nargs": 0}, {"nargs": "*"}, {"parameter-nargs-narrowed": True}),
     ({"nargs": "?"}, {"nargs": 0}, {"parameter-nargs-narrowed": True}),
+    ({"nargs": "*"}, {"nargs": "..."}, {"parameter-nargs-narrowed": True}),
+    ({"nargs": "..."}, {"nargs": "*"}, {"parameter-nargs-narrowed": True}),
     ({}, {"option": "--kind"}, {"parameter-option-changed": True}),
     ({}, {"option": None}, {"parameter-option-changed": True}),
     ({"nargs": 0}, {"nargs": 0, "negative": "--no-mode"}, {"parameter-negative-added": False}),
@@ -105,6 +107,20 @@ OF_PARAMETERS = [
     (
         [{**PLACED, "name": "a"}, {**PLACED, "name": "b"}], [{**PLACED, "name": "b"}],
         {"parameter-removed": True},
+    ),
+    (
+        [{"nargs": 1}, {**PLACED, "name": "a"}], [{"nargs": "+"}, {**PLACED, "name": "a"}],
+        {"parameter-nargs-widened": True},
+    ),
+    (
+        [{**PLACED, "nargs": 2}, {**PLACED, "name": "a", "nargs": "*"}],
+        [{**PLACED, "nargs": "+"}, {**PLACED, "name": "a", "nargs": "*"}],
+        {"parameter-nargs-widened": True},
+    ),
+    (
+        [{**PLACED, "nargs": 2}, {**PLACED, "name": "a"}],
+        [{**PLACED, "nargs": "+"}, {**PLACED, "name": "a"}],
+        {"parameter-nargs-widened": False},
     ),
 ]  # fmt: skip
 
