@@ -131,8 +131,9 @@ class OwnClone:
         self._ask("tag", "--delete", "--end-of-options", name)
 
     def push(self, remote: str, refspecs: Sequence[str], show: Callable[[str], None]) -> bool:
-        """True where all refs went in; `show` gets each line that git says meanwhile."""
-        words = ("push", "--atomic", "--end-of-options", remote, *refspecs)
+        """True where all refs went in; `show` gets each line that git says, without colours."""
+        plainly = ("-c", "color.remote=false")
+        words = (*plainly, "push", "--atomic", "--end-of-options", remote, *refspecs)
         return push_own(self.folder, words, lambda line: show(plain_line(line))) == 0
 
 

@@ -22,7 +22,7 @@ _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.\]-]*"  # nev
 _SSH_URL = re.compile(
     rf"ssh://(?P<host>{_HOST}(?::[0-9]+)?)/.*|(?P<other>{_HOST}):(?!//).*", re.DOTALL
 )
-Outcome = Literal["published", "failed", "waits", "silent"]
+Outcome = Literal["published", "failed", "parked", "waits", "silent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +150,16 @@ def ssh_place(url: str) -> str | None:
 
 def read_outcome(lines: Iterable[str], module: str, version: Version) -> Outcome:
     """What became of a version by the lines that the server said, without `remote: `: it `waits`
-    where it goes on without the push, and a server is `silent` that publishes nothing.
+    where it goes on without the push, is `parked` until the main branch has its commit, and a
+    server is `silent` that publishes nothing.
     """
     said = "\n".join(lines).replace("\n  ", " ")
     ends = (f"success: {module} {version} is published", f"{module} {version} is already published")
-    waits = ("on in the background", "is parked", "is kept and tried again", "being published")
+    waits = ("on in the background", "is kept and tried again", "being published")
     if any(end in said for end in ends):
         return "published"
+    if "is parked" in said:
+        return "parked"
     if any(word in said for word in waits):
         return "waits"
     return "failed" if "mlreef: " in said or "error: " in said else "silent"

@@ -79,6 +79,7 @@ def tags(author: Author) -> list[str]:
 
 
 def test_from_the_first_version_to_one_that_breaks(site: GitSite, author: Author) -> None:
+    author.git("config", "color.ui", "always")
     said = publish(author, "--yes")
     assert "remote: success: upper 1.0.0 is published" in said
     assert said.endswith("upper 1.0.0 is published\n")
@@ -167,6 +168,13 @@ def test_the_module_is_named_by_the_remote_that_it_goes_to(site: GitSite, author
     elsewhere = str(author.folder.parent / "of-another-name")
     said = publish(author, elsewhere, "--yes")
     assert said.endswith("upper 1.0.0 is published\n")
+
+
+def test_a_version_beside_the_main_branch_is_not_waited_for(site: GitSite, author: Author) -> None:
+    author.git("switch", "--create", "side")
+    said = publish(author, "--yes", "--branch", "side", "--index", str(site.index), expect=1)
+    assert "error: upper 1.0.0 is not published yet; its tag is on the server" in said
+    assert "waiting" not in said
 
 
 def test_what_is_not_committed_is_not_published(plain_author: Author) -> None:

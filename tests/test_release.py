@@ -135,7 +135,7 @@ def test_which_remotes_are_asked_over_ssh(url: str, place: str | None) -> None:
         (["success: edge of turn is 123"], "silent"),
         (["mlreef: publishing", "mlreef: job 7 goes on in the background"], "waits"),
         (["error: away", "hint: job 7 is kept and tried again in 10 s"], "waits"),
-        (["mlreef: publish/1.2 is parked: abc is not on main"], "waits"),
+        (["mlreef: publish/1.2 is parked: abc is not on main"], "parked"),
         (["mlreef: publishing", "error: not published because of 1 error"], "failed"),
         ([], "silent"),
         (["welcome"], "silent"),

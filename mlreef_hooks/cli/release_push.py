@@ -84,6 +84,11 @@ def _follow(release: Release, state: Outcome, seconds: int) -> int:
             f"{name} was not published; its tag is on the server",
             f"correct it, and take the next version, or delete the tag there: {_deletion(release)}",
         )
+    if state == "parked":
+        raise PublishError(
+            f"{name} is not published yet; its tag is on the server",
+            "it is once the server's main branch has the commit: push or merge it there",
+        )
     if state == "silent":
         raise PublishError(
             f"the server took {plain(release.tag)} and said nothing of a publish",
