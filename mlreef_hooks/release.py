@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from mlreef_hooks.change import Change
 from mlreef_hooks.errors import PublishError
@@ -15,6 +15,7 @@ from mlreef_hooks.version_promise import Part, needed_part, next_version
 
 # What sites use that do not use the forms of the configuration.
 USUAL_FORMS = ("v{version}", "{module}@v{version}", "{module}-v{version}", "{version}")
+_QUOTED = 60  # characters of a mistaken version
 _SUBJECTS = 50  # lines of notes
 _NOTES = 60 << 10  # bytes; a server takes 64 KiB, with what else stands in a tag
 _URL = re.compile(r"[a-z+]+://(?:[^/@]+@)?[^/]*/(?P<path>.+)|(?:[^/:]+:)?(?P<place>.+)")
@@ -79,11 +80,11 @@ def read_version(text: str, published: Collection[Version]) -> Version:
     """The version that an author wrote; PublishError where it is none, or was published."""
     try:
         version = Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of thousands of digits
         version = None
     if version is None or version.local:
         hint = "write one as 1.2.0: https://peps.python.org/pep-0440, without a + part"
-        raise PublishError(f"{plain(text)!r} is no version", hint)
+        raise PublishError(f"{plain(text)[:_QUOTED]!r} is no version", hint)
     if version in published:
         raise PublishError(
             f"{version} has a tag on the server already",

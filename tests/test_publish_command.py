@@ -113,6 +113,19 @@ def test_a_clone_without_the_tag_compares_with_it_all_the_same(
     assert site.versions(MODULE) == ["1.0.0"]
 
 
+def test_a_version_that_was_never_published_is_not_compared_with(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    author.commit({"upper.py": "import argparse ("})
+    author.git("tag", "publish/1.0.1")
+    author.push("master", "publish/1.0.1")
+    author.commit({"upper.py": OTHER_SCRIPT})
+    said = publish(author, "--yes")
+    assert "change  2 changes since 1.0.0\n" in said
+    assert site.versions(MODULE) == ["2.0.0", "1.0.0"]
+
+
 REFUSED = [
     ([], "error: nobody can be asked for the version\nhint: give --version, --bump or --yes"),
     (["--version", "1.0"], "error: nobody can be asked for the notes\nhint: give --notes,"),
@@ -305,7 +318,7 @@ def test_over_ssh_the_server_is_asked_for_the_index_and_followed(tmp_path: Path)
         site.command("yank", f"{MODULE}@1.0.0", "--reason", "seen in the index alone")
         author.commit({"upper.py": OTHER_SCRIPT})
         said = publish(author, "--yes", "--dry-run")
-        assert "upper 1.1.0: there is none before it to compare with" in said
+        assert "upper 1.1.0: what changed since 1.0.0 cannot be told" in said
 
 
 def talk(author: Author, *answers: str) -> Iterator[str]:

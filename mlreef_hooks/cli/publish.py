@@ -206,7 +206,9 @@ def _choose_version(draft: Draft, wishes: Wishes) -> Version:
 def _changes(draft: Draft, version: Version) -> str:
     compared = draft.compare(version)
     if compared is None:
-        return f"{draft.manifest.name} {version}: there is none before it to compare with"
+        last = max(draft.versions, default=None)
+        told = f"what changed since {last} cannot be told" if last else "it is the first version"
+        return f"{draft.manifest.name} {version}: {told}"
     same = [f"nothing changed for users since {compared.since}"]
     return "\n".join(report.changed(compared) or same)
 
