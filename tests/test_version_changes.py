@@ -139,6 +139,8 @@ OF_A_MODULE = [
     ("inputs", ["ANY"], ["IMAGE"], {"inputs-narrowed": True}),
     ("inputs", ["IMAGE"], ["TEXT"], {"inputs-narrowed": True}),
     ("inputs", ["NONE"], ["IMAGE"], {"inputs-narrowed": True}),
+    ("inputs", ["NONE"], ["ANY"], {"inputs-narrowed": True}),
+    ("outputs", ["ANY"], ["NONE"], {"outputs-changed": True}),
     ("inputs", ["ANY", "TEXT"], ["TEXT"], {"inputs-narrowed": True}),
     ("outputs", ["ANY"], ["IMAGE"], {"outputs-narrowed": False}),
     ("outputs", ["IMAGE"], ["IMAGE", "TEXT"], {"outputs-changed": True}),
