@@ -10,7 +10,7 @@ from packaging.version import Version
 from mlreef_hooks.change import Change
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
-from mlreef_hooks.push import TagPattern
+from mlreef_hooks.push import VERSION_LENGTH, TagPattern
 from mlreef_hooks.version_promise import Part, needed_part, next_version
 
 # What sites use that do not use the forms of the configuration.
@@ -82,7 +82,7 @@ def read_version(text: str, published: Collection[Version]) -> Version:
         version = Version(text)
     except ValueError:  # InvalidVersion, or a number of thousands of digits
         version = None
-    if version is None or version.local:
+    if version is None or version.local or len(str(version)) > VERSION_LENGTH:
         hint = "write one as 1.2.0: https://peps.python.org/pep-0440, without a + part"
         raise PublishError(f"{plain(text)[:_QUOTED]!r} is no version", hint)
     if version in published:

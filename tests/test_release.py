@@ -80,7 +80,9 @@ def test_a_version_is_proposed(
     assert propose([*map(Version, published.split())], changes, part) == Version(expected)
 
 
-@pytest.mark.parametrize("text", ["", "one", "1.0+local", "1.2.0", "1.0 \x1b[31m", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "one", "1.0+local", "1.2.0", "1.0 \x1b[31m", "9" * 5000, "9" * 129]
+)
 def test_what_is_no_new_version_is_refused(text: str) -> None:
     with pytest.raises(PublishError) as caught:
         read_version(text, [Version("1.2")])
