@@ -9,6 +9,7 @@ import pytest
 from mlreef_hooks.config import Config
 from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.problems import Problems
+from mlreef_hooks.proposal.function_wrapper import TAKEN
 from mlreef_hooks.proposal.kinds import propose_kind
 from mlreef_hooks.proposal.module_file import write_module_file
 from mlreef_hooks.proposal.paths import Takes, find_paths
@@ -199,6 +200,20 @@ def test_a_function_becomes_an_entry_point_by_its_signature() -> None:
     assert checked.problems == ()
     by = next(each for each in checked.manifests[0].parameters if each.name == "by")
     assert (by.type, by.default, by.description, by.required) == ("float", 0.5, "how much", False)
+
+
+@pytest.mark.parametrize("name", ["main", "files_of", "args"])
+def test_a_function_named_as_a_part_of_the_wrapper_is_called(name: str) -> None:
+    text = files_for(read("small.py", FUNCTION.replace("shrink", name)))[WRAPPER]
+    assert f"from small import {name} as run_{name}\n" in text
+    assert f"    run_{name}(image_dir=" in text
+
+
+def test_every_name_of_the_wrapper_is_known_to_be_taken() -> None:
+    module = ast.parse(files_for(read("small.py", FUNCTION.replace("image_dir", "image")))[WRAPPER])
+    names = {each.id for each in ast.walk(module) if isinstance(each, ast.Name)}
+    assert "each" in names
+    assert names - {"shrink", "parser", "path"} <= TAKEN
 
 
 def test_a_function_that_no_import_can_name_is_not_called() -> None:

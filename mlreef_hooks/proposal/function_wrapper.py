@@ -1,11 +1,18 @@
 """The text of `mlreef_entry.py` for a script whose work a function does."""
 
+import builtins
 from collections.abc import Iterator
 
 from mlreef_hooks.proposal.arguments import call, offered, variable
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
 from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+
+# What the wrapper itself calls so.
+TAKEN = frozenset(dir(builtins)) | {
+    "Path", "argparse", "args", "each", "files_of", "json", "main", "parse_arguments", "result",
+    "returned", "source", "sys", "target",
+}  # fmt: skip
 
 
 def write_function_wrapper(script: Script, paths: Paths) -> str:
@@ -34,13 +41,22 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
         [
             head(script, f"Its function {script.function} does the work. {said}",
                   ("argparse", "sys")),
-            f"\nfrom {module} import {script.function}\n",
+            f"\nfrom {module} import {_imported(script.function)}\n",
             parser_function(script, free, HELP[paths.reads]),
             FILES_OF if files else "",
             "\n".join(lines),
             END,
         ]
     )  # fmt: skip
+
+
+def _imported(function: str) -> str:
+    return f"{function} as {_named(function)}" if function in TAKEN else function
+
+
+def _named(function: str) -> str:
+    """What the wrapper calls the function."""
+    return f"run_{function}" if function in TAKEN else function
 
 
 def _calls(script: Script, paths: Paths, given: list[str]) -> Iterator[str]:
@@ -53,8 +69,8 @@ def _calls(script: Script, paths: Paths, given: list[str]) -> Iterator[str]:
             result = "target / each.name"
     yield f"{indent}result = {result}"
     if paths.target:
-        yield call(f"{indent}{script.function}", given)
+        yield call(f"{indent}{_named(script.function)}", given)
     else:
-        yield call(f"{indent}returned = {script.function}", given)
+        yield call(f"{indent}returned = {_named(script.function)}", given)
         yield f"{indent}if returned is not None:"
         yield f'{indent}    result.with_suffix(".txt").write_text(str(returned))'
