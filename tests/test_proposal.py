@@ -209,11 +209,28 @@ def test_a_function_named_as_a_part_of_the_wrapper_is_called(name: str) -> None:
     assert f"    run_{name}(image_dir=" in text
 
 
+def test_a_function_keeps_the_defaults_that_no_parser_shows() -> None:
+    source = "def work(in_dir, out_dir, size=(2, 2), by=made(), times=3): ..."
+    text = files_for(read("small.py", source))[WRAPPER]
+    module = ast.parse(text)
+    (called,) = (
+        each
+        for each in ast.walk(module)
+        if isinstance(each, ast.Call) and called_name(each) == "work"
+    )
+    assert [each.arg for each in called.keywords] == ["in_dir", "out_dir", "times", None]
+    assert 'for name in ["size", "by"]}' in text
+
+
+def called_name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
 def test_every_name_of_the_wrapper_is_known_to_be_taken() -> None:
-    module = ast.parse(files_for(read("small.py", FUNCTION.replace("image_dir", "image")))[WRAPPER])
+    module = ast.parse(files_for(read("small.py", FUNCTION.replace("0.5", "made()")))[WRAPPER])
     names = {each.id for each in ast.walk(module) if isinstance(each, ast.Name)}
-    assert "each" in names
-    assert names - {"shrink", "parser", "path"} <= TAKEN
+    assert "options" in names
+    assert names - {"shrink", "parser", "path", "name", "value"} <= TAKEN
 
 
 def test_a_function_that_no_import_can_name_is_not_called() -> None:

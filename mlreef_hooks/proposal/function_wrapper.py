@@ -1,16 +1,17 @@
 """The text of `mlreef_entry.py` for a script whose work a function does."""
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mlreef_hooks.proposal.arguments import call, offered, variable
+from mlreef_hooks.manifest import Parameter
+from mlreef_hooks.proposal.arguments import call, literal, offered, shown_default, variable
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
 from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
 
 # What the wrapper itself calls so.
 TAKEN = frozenset(dir(builtins)) | {
-    "Path", "argparse", "args", "each", "files_of", "json", "main", "parse_arguments", "result",
+    "Path", "argparse", "args", "each", "files_of", "main", "options", "parse_arguments", "result",
     "returned", "source", "sys", "target",
 }  # fmt: skip
 
@@ -18,6 +19,7 @@ TAKEN = frozenset(dir(builtins)) | {
 def write_function_wrapper(script: Script, paths: Paths) -> str:
     """The wrapper of a script whose work a function does; it is imported when it is needed."""
     free = offered(script.parameters, (paths.source, paths.target))
+    own = [each for each in free if not each.required and shown_default(each) is None]
     module = script.path.removesuffix(".py").replace("/", ".")
     files = paths.reads is Takes.FILE
     given = [
@@ -27,13 +29,15 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
             else []
         ),
         *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
-        *(f"{variable(each)}=args.{variable(each)}" for each in free),
+        *(f"{variable(each)}=args.{variable(each)}" for each in free if each not in own),
+        *(["**options"] if own else []),
     ]
     said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
     lines = [
         "\n\ndef main() -> int:",
         "    args = parse_arguments()",
         "    source, target = Path(args.input_path).resolve(), Path(args.output_path).resolve()",
+        *_options(own),
         *_calls(script, paths, given),
         "    return 0\n",
     ]
@@ -48,6 +52,14 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
             END,
         ]
     )  # fmt: skip
+
+
+def _options(own: Sequence[Parameter]) -> Iterator[str]:
+    """The lines that find which of the parameters are given whose defaults the function has."""
+    if own:
+        names = literal([variable(each) for each in own])
+        yield f"    options = {{name: getattr(args, name) for name in {names}}}"
+        yield "    options = {name: value for name, value in options.items() if value is not None}"
 
 
 def _imported(function: str) -> str:
