@@ -13,7 +13,7 @@ from mlreef_hooks.git import first_line, push_own, run_own
 from mlreef_hooks.plain_text import plain
 
 _MOST_TAGS = 100_000
-_MOST_SUBJECTS = 200
+_MOST_SUBJECTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
