@@ -183,6 +183,20 @@ def test_the_module_is_named_by_the_remote_that_it_goes_to(site: GitSite, author
     assert said.endswith("upper 1.0.0 is published\n")
 
 
+def test_an_index_that_fails_while_it_is_waited_for_is_no_end(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    (document,) = site.index.rglob("modules/text/upper.json")
+    said = "mlreef: job 7 goes on in the background"
+    write_hook(
+        site.repository(MODULE), "post-receive", f"#!/bin/sh\necho {said}; echo >{document}\n"
+    )
+    author.commit({"README.md": "more"})
+    said = publish(author, "--yes", "--index", str(site.index), "--wait", "0", expect=1)
+    assert "error: upper 1.0.1 is not published yet\nhint: " in said
+
+
 def test_a_version_beside_the_main_branch_is_not_waited_for(site: GitSite, author: Author) -> None:
     author.git("switch", "--create", "side")
     said = publish(author, "--yes", "--branch", "side", "--index", str(site.index), expect=1)

@@ -114,8 +114,16 @@ def _appears(release: Release, seconds: int) -> bool:
     if draft.index is None:
         return False
     click.echo(f"waiting for the index, at most {seconds} s; Ctrl-C does not stop the server")
-    while not is_published(draft.look(), release.version, draft.head):
+    while not _is_there(release):
         if time.monotonic() >= end:
             return False
         time.sleep(_EVERY)
     return True
+
+
+def _is_there(release: Release) -> bool:
+    """True where the index has the version; False where it does not answer just now, too."""
+    try:
+        return is_published(release.draft.look(), release.version, release.draft.head)
+    except PublishError:
+        return False
