@@ -7,7 +7,7 @@ from typing import Any
 from packaging.version import Version
 
 from mlreef_hooks.change import Change
-from mlreef_hooks.index import Document, find_version, newest
+from mlreef_hooks.index import Document, newest
 from mlreef_hooks.problems import RULES, Problem, Severity
 from mlreef_hooks.version_changes import changes_between
 from mlreef_hooks.version_promise import last_before, may_break, needed_part, next_version
@@ -71,17 +71,19 @@ def compare(
     count: nobody should have them.
     """
     published = [] if document is None else document["versions"]
-    numbers = [Version(each["version"]) for each in published if not each["yanked"]]
+    numbered = {Version(each["version"]): each for each in published}
+    numbers = [number for number, each in numbered.items() if not each["yanked"]]
     since = last_before(version, numbers)
-    before = find_version(document, str(since)) if document and since else None
-    if document is None or before is None or since is None:
+    if document is None or since is None:
         return None
+    before, kinds = numbered[since], None
     # Only of the version that a user gets who names none the kind is known.
-    kinds = (document["kind"], kind) if newest(published) is before else None
+    if document["kind"] != kind and newest(published) is before:
+        kinds = (document["kind"], kind)
     part = needed_part(max(numbers), breaking=True, adding=False)
     return Comparison(
         version=version,
         since=since,
         changes=changes_between(before, after, kinds),
-        next=next_version([*map(Version, (each["version"] for each in published))], part),
+        next=next_version(numbered, part),
     )

@@ -13,7 +13,7 @@ from mlreef_hooks.git import first_line, push_own, run_own
 from mlreef_hooks.plain_text import plain
 
 _MOST_TAGS = 100_000
-_MOST_SUBJECTS = 200
+_MOST_SUBJECTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +55,19 @@ class OwnClone:
 
     def head(self) -> str:
         """The id of the commit that is checked out; PublishError where there is none."""
-        return self._ask("rev-parse", "--verify", "--end-of-options", "HEAD^{commit}").strip()
+        done = run_own(self.folder, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+        if done.returncode:
+            raise PublishError("there is no commit yet", "git add the files, and git commit them")
+        return os.fsdecode(done.stdout).strip()
 
     def remote(self, wanted: str | None) -> str:
         """The remote that is wanted, else the only one, or origin; PublishError otherwise."""
         names = self._ask("remote").split()
         chosen = wanted or (names[0] if len(names) == 1 else "origin")
         if chosen not in names:
-            known = ", ".join(map(plain, names)) or "none: git remote add origin URL"
-            raise PublishError(f"there is no remote {plain(chosen)}", f"name one of {known}")
+            known = f"name one by --remote: {', '.join(map(plain, names))}"
+            hint = known if names else f"git remote add {plain(wanted or 'origin')} URL"
+            raise PublishError(f"there is no remote {plain(chosen)}", hint)
         return chosen
 
     def url(self, remote: str) -> str:
@@ -127,8 +131,9 @@ class OwnClone:
         self._ask("tag", "--delete", "--end-of-options", name)
 
     def push(self, remote: str, refspecs: Sequence[str], show: Callable[[str], None]) -> bool:
-        """True where all refs went in; `show` gets each line that git says meanwhile."""
-        words = ("push", "--atomic", "--end-of-options", remote, *refspecs)
+        """True where all refs went in; `show` gets each line that git says, without colours."""
+        plainly = ("-c", "color.remote=false")
+        words = (*plainly, "push", "--atomic", "--end-of-options", remote, *refspecs)
         return push_own(self.folder, words, lambda line: show(plain_line(line))) == 0
 
 

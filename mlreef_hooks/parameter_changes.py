@@ -31,6 +31,7 @@ def parameter_changes(before: Sequence[Parameter], after: Sequence[Parameter]) -
     for name, parameter in old.items():
         if name in new:
             yield from _changes(parameter, new[name])
+            yield from _nargs_changes(parameter, new[name], _behind(new[name], after))
         else:
             yield Change(what="parameter-removed", subject=parameter["name"], breaking=True)
     for name, parameter in new.items():
@@ -55,7 +56,6 @@ def _changes(before: Parameter, after: Parameter) -> Iterator[Change]:
         )  # fmt: skip
     yield from _type_changes(name, before, after)
     yield from _choice_changes(name, before["choices"], after["choices"])
-    yield from _nargs_changes(name, before.get("nargs"), after.get("nargs"))
     yield from _necessity_changes(name, before, after)
     yield from _spelling_changes(name, before, after)
 
@@ -99,15 +99,33 @@ def _key(value: Any) -> Any:
     return value, isinstance(value, bool)
 
 
-def _nargs_changes(name: str, before: Any, after: Any) -> Iterator[Change]:
-    if before == after:
+def _nargs_changes(
+    before: Parameter, after: Parameter, behind: Sequence[Parameter]
+) -> Iterator[Change]:
+    """How many values it takes; more of them are taken from what stands `behind`."""
+    old, new = before.get("nargs"), after.get("nargs")
+    if old == new:
         return
-    least, most = _counts(after)
-    wider = 0 not in (before, after) and least <= _counts(before)[0] and _counts(before)[1] <= most
+    (old_least, old_most), (least, most) = _counts(old), _counts(new)
+    special = not {0, REMAINDER}.isdisjoint((old, new))  # a flag; what takes options for values
+    wider = not special and least <= old_least and old_most <= most
     yield Change(
-        what="parameter-nargs-widened" if wider else "parameter-nargs-narrowed", subject=name,
-        before=before, after=after, breaking=not wider,
+        what="parameter-nargs-widened" if wider else "parameter-nargs-narrowed",
+        subject=after["name"], before=old, after=new,
+        breaking=not wider or (most > old_most and bool(behind)),
     )  # fmt: skip
+
+
+def _behind(parameter: Parameter, parameters: Sequence[Parameter]) -> Sequence[Parameter]:
+    """The positional arguments whose values a parameter may take that takes more than before: of an
+    option all; of a positional argument those behind it that leave open how many they take.
+    """
+    placed = [each for each in parameters if each.get("option", "") is None]
+    if parameter not in placed:
+        return placed
+    counts = [_counts(each.get("nargs")) for each in placed]
+    first = placed.index(parameter) + 1
+    return [placed[n] for n in range(first, len(placed)) if counts[n][0] != counts[n][1]]
 
 
 def _counts(nargs: Any) -> tuple[float, float]:

@@ -16,8 +16,8 @@ EDGE = "edge"  # the channel that moves with each push of the main branch; no ve
 RESERVED = ("listing", "modules", "provenance", "schema")
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")  # git-check-ref-format(1)
 _TAG_LENGTH = 1000  # no publish tag is longer
-_VERSION_LENGTH = 128  # of a docker tag, which the version becomes
-_VERSION = re.compile(rf"[!-~]{{1,{_VERSION_LENGTH}}}")
+VERSION_LENGTH = 128  # of a docker tag, which the version becomes
+_VERSION = re.compile(rf"[!-~]{{1,{VERSION_LENGTH}}}")
 _REF_UPDATE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (\S.*)")
 
 
@@ -243,4 +243,4 @@ def _public_version(text: str) -> Version | None:
         version = Version(text)
     except InvalidVersion:
         return None
-    return None if version.local or len(str(version)) > _VERSION_LENGTH else version
+    return None if version.local or len(str(version)) > VERSION_LENGTH else version

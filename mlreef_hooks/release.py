@@ -5,23 +5,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from mlreef_hooks.change import Change
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
-from mlreef_hooks.push import TagPattern
+from mlreef_hooks.push import VERSION_LENGTH, TagPattern
 from mlreef_hooks.version_promise import Part, needed_part, next_version
 
 # What sites use that do not use the forms of the configuration.
 USUAL_FORMS = ("v{version}", "{module}@v{version}", "{module}-v{version}", "{version}")
+_QUOTED = 60  # characters of a mistaken version
 _SUBJECTS = 50  # lines of notes
+_NOTES = 60 << 10  # bytes; a server takes 64 KiB, with what else stands in a tag
 _URL = re.compile(r"[a-z+]+://(?:[^/@]+@)?[^/]*/(?P<path>.+)|(?:[^/:]+:)?(?P<place>.+)")
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.\]-]*"  # never an option of ssh
 _SSH_URL = re.compile(
     rf"ssh://(?P<host>{_HOST}(?::[0-9]+)?)/.*|(?P<other>{_HOST}):(?!//).*", re.DOTALL
 )
-Outcome = Literal["published", "failed", "waits", "silent"]
+Outcome = Literal["published", "failed", "parked", "waits", "silent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,11 @@ def read_version(text: str, published: Collection[Version]) -> Version:
     """The version that an author wrote; PublishError where it is none, or was published."""
     try:
         version = Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of thousands of digits
         version = None
-    if version is None or version.local:
+    if version is None or version.local or len(str(version)) > VERSION_LENGTH:
         hint = "write one as 1.2.0: https://peps.python.org/pep-0440, without a + part"
-        raise PublishError(f"{plain(text)!r} is no version", hint)
+        raise PublishError(f"{plain(text)[:_QUOTED]!r} is no version", hint)
     if version in published:
         raise PublishError(
             f"{version} has a tag on the server already",
@@ -122,6 +124,16 @@ def write_notes(module: str, version: Version, subjects: Iterable[str]) -> str:
     return "\n".join([f"{module} {version}", *([""] if shown else []), *shown])
 
 
+def refuse_long(notes: str) -> None:
+    """PublishError for notes that no server takes."""
+    size = len(notes.encode(errors="surrogateescape"))
+    if size > _NOTES:
+        raise PublishError(
+            f"the notes have {size} bytes and {_NOTES} are allowed",
+            "write shorter ones, and where the rest can be read",
+        )
+
+
 def places_of(url: str, module: str) -> list[str]:
     """What a module of the repository at a URL may be called in an index, the shortest first."""
     match = _URL.fullmatch(url)
@@ -139,13 +151,16 @@ def ssh_place(url: str) -> str | None:
 
 def read_outcome(lines: Iterable[str], module: str, version: Version) -> Outcome:
     """What became of a version by the lines that the server said, without `remote: `: it `waits`
-    where it goes on without the push, and a server is `silent` that publishes nothing.
+    where it goes on without the push, is `parked` until the main branch has its commit, and a
+    server is `silent` that publishes nothing.
     """
     said = "\n".join(lines).replace("\n  ", " ")
     ends = (f"success: {module} {version} is published", f"{module} {version} is already published")
-    waits = ("on in the background", "is parked", "is kept and tried again", "being published")
+    waits = ("on in the background", "is kept and tried again", "being published")
     if any(end in said for end in ends):
         return "published"
+    if "is parked" in said:
+        return "parked"
     if any(word in said for word in waits):
         return "waits"
     return "failed" if "mlreef: " in said or "error: " in said else "silent"

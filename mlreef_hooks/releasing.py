@@ -22,6 +22,7 @@ from mlreef_hooks.release import Published, find_published, places_of, propose, 
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.version_promise import Part, last_before, next_version
 
+_TAGS = 5  # tags that are looked at for a version that can be compared with
 _PLACES = 4  # names that a module may have, by the URL of its repository
 Look = Callable[[str], Document | None]  # the document of `vision/add-noise`
 
@@ -75,7 +76,7 @@ class Draft:
 
     def compare(self, version: Version) -> Comparison | None:
         """What changed since the version before; None where there is none, or nobody can tell."""
-        document = self.document or self._of_tag(last_before(version, self.published.tags))
+        document = self.document or self._of_tags(version)
         return compare(document, version, self.manifest.kind, manifest_facts(self.manifest))
 
     def last_commit(self, version: Version) -> str | None:
@@ -84,15 +85,21 @@ class Draft:
         _, commit = self.published.tags[before] if before else ("", "")
         return commit if commit and self.clone.has(commit) else None
 
-    def _of_tag(self, version: Version | None) -> Document | None:
-        """What the index may say of a version, read from the commit that was tagged."""
-        manifest = self._tagged_manifest(*self.published.tags[version]) if version else None
-        if version is None or manifest is None:
-            return None
-        others = [{"version": str(each), "yanked": False} for each in self.published.tags]
-        facts = {**manifest_facts(manifest), "version": str(version), "yanked": False}
-        versions = [each for each in others if each["version"] != str(version)]
-        return {"kind": manifest.kind, "versions": [facts, *versions]}
+    def _of_tags(self, version: Version) -> Document | None:
+        """What the index may say of the version before, read from the commit that was tagged.
+
+        One that cannot be read there was never published, and the one before that counts.
+        """
+        left = dict(self.published.tags)
+        for _ in range(_TAGS):
+            before = last_before(version, left)
+            manifest = self._tagged_manifest(*left.pop(before)) if before else None
+            if before and manifest:
+                others = {*self.published.tags} - {before}
+                facts = {**manifest_facts(manifest), "version": str(before), "yanked": False}
+                rest = [{"version": str(each), "yanked": each not in left} for each in others]
+                return {"kind": manifest.kind, "versions": [facts, *rest]}
+        return None
 
     def _tagged_manifest(self, tag: str, commit: str) -> ModuleManifest | None:
         """The module at a tag of the remote, None where it cannot be read there any more."""

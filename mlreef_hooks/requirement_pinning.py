@@ -10,7 +10,7 @@ from mlreef_hooks.requirement_lines import Line, Refused, logical_lines, split_l
 
 _PARTS = re.compile(
     r"(?P<name>\s*[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\s*\[[^\]]*\])?)"
-    r"(?P<versions>[^;#\\]*?)"
+    r"(?P<versions>(?:[^;#\\]*[^;#\\\s])?)"
     r"(?P<rest>\s*(?:;.*|#.*|\\.*)?)",
     re.DOTALL,
 )

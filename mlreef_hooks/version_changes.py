@@ -12,7 +12,7 @@ from mlreef_hooks.change import Change
 from mlreef_hooks.parameter_changes import parameter_changes
 
 Document = Mapping[str, Any]
-ANY = "ANY"
+ANY, NONE = "ANY", "NONE"
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)", re.DOTALL)
 
 
@@ -48,12 +48,13 @@ def _data_changes(before: Document, after: Document) -> Iterator[Change]:
     """Data types: what went in must go in still; what comes out must be what others wait for."""
     old, new = before["inputs"], after["inputs"]
     if {*old} != {*new}:
-        wider = ANY in new or (ANY not in old and {*old} <= {*new})
+        given = {*old} != {NONE}  # a module that took nothing is given nothing
+        wider = given and (ANY in new or (ANY not in old and {*old} <= {*new}))
         what = "inputs-widened" if wider else "inputs-narrowed"
         yield Change(what=what, before=old, after=new, breaking=not wider)
     old, new = before["outputs"], after["outputs"]
     if {*old} != {*new}:
-        promised = {*old} != {ANY}  # nobody could rely on what it was
+        promised = {*old} != {ANY} or {*new} == {NONE}  # else nobody could rely on what it was
         what = "outputs-changed" if promised else "outputs-narrowed"
         yield Change(what=what, before=old, after=new, breaking=promised)
 

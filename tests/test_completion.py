@@ -151,6 +151,11 @@ LEFT = {
         SEED,
         "import argparse\n",
     ),
+    '"help" has to be written by hand': (
+        '@parameter("seed", "INTEGER")\n@parameter("help", "STRING")',
+        SEED,
+        "import argparse\n",
+    ),
     '"table" has to be written by hand': (
         '@parameter("seed", "INTEGER")\n@parameter("table", "DICTIONARY")',
         SEED,

@@ -110,3 +110,13 @@ def test_a_mistyped_value_of_the_configuration() -> None:
     with pytest.raises(PublishError) as raised:
         parse_config('[server]\nkind = "gitolit"\n', path="config.toml", state="/s")
     assert "did you mean gitolite?" in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mlreef_hooks", "explain"], stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no space is left to write to\nhint: ")

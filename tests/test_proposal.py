@@ -9,6 +9,7 @@ import pytest
 from mlreef_hooks.config import Config
 from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.problems import Problems
+from mlreef_hooks.proposal.function_wrapper import TAKEN
 from mlreef_hooks.proposal.kinds import propose_kind
 from mlreef_hooks.proposal.module_file import write_module_file
 from mlreef_hooks.proposal.paths import Takes, find_paths
@@ -199,6 +200,37 @@ def test_a_function_becomes_an_entry_point_by_its_signature() -> None:
     assert checked.problems == ()
     by = next(each for each in checked.manifests[0].parameters if each.name == "by")
     assert (by.type, by.default, by.description, by.required) == ("float", 0.5, "how much", False)
+
+
+@pytest.mark.parametrize("name", ["main", "files_of", "args"])
+def test_a_function_named_as_a_part_of_the_wrapper_is_called(name: str) -> None:
+    text = files_for(read("small.py", FUNCTION.replace("shrink", name)))[WRAPPER]
+    assert f"from small import {name} as run_{name}\n" in text
+    assert f"    run_{name}(image_dir=" in text
+
+
+def test_a_function_keeps_the_defaults_that_no_parser_shows() -> None:
+    source = "def work(in_dir, out_dir, size=(2, 2), by=made(), times=3): ..."
+    text = files_for(read("small.py", source))[WRAPPER]
+    module = ast.parse(text)
+    (called,) = (
+        each
+        for each in ast.walk(module)
+        if isinstance(each, ast.Call) and called_name(each) == "work"
+    )
+    assert [each.arg for each in called.keywords] == ["in_dir", "out_dir", "times", None]
+    assert 'for name in ["size", "by"]}' in text
+
+
+def called_name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def test_every_name_of_the_wrapper_is_known_to_be_taken() -> None:
+    module = ast.parse(files_for(read("small.py", FUNCTION.replace("0.5", "made()")))[WRAPPER])
+    names = {each.id for each in ast.walk(module) if isinstance(each, ast.Name)}
+    assert "options" in names
+    assert names - {"shrink", "parser", "path", "name", "value"} <= TAKEN
 
 
 def test_a_function_that_no_import_can_name_is_not_called() -> None:

@@ -79,6 +79,7 @@ def tags(author: Author) -> list[str]:
 
 
 def test_from_the_first_version_to_one_that_breaks(site: GitSite, author: Author) -> None:
+    author.git("config", "color.ui", "always")
     said = publish(author, "--yes")
     assert "remote: success: upper 1.0.0 is published" in said
     assert said.endswith("upper 1.0.0 is published\n")
@@ -112,13 +113,30 @@ def test_a_clone_without_the_tag_compares_with_it_all_the_same(
     assert site.versions(MODULE) == ["1.0.0"]
 
 
+def test_a_version_that_was_never_published_is_not_compared_with(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    author.commit({"upper.py": "import argparse ("})
+    author.git("tag", "publish/1.0.1")
+    author.push("master", "publish/1.0.1")
+    author.commit({"upper.py": OTHER_SCRIPT})
+    said = publish(author, "--yes")
+    assert "change  2 changes since 1.0.0\n" in said
+    assert site.versions(MODULE) == ["2.0.0", "1.0.0"]
+
+
 REFUSED = [
     ([], "error: nobody can be asked for the version\nhint: give --version, --bump or --yes"),
     (["--version", "1.0"], "error: nobody can be asked for the notes\nhint: give --notes,"),
     (["--version", "one"], "error: 'one' is no version"),
-    (["--yes", "--remote", "nobody"], "error: there is no remote nobody\nhint: name one of origin"),
+    (
+        ["--yes", "--remote", "no"],
+        "error: there is no remote no\nhint: name one by --remote: origin",
+    ),
     (["--yes", "--module", "lower"], "error: there is no module lower\nhint: name one of upper"),
     (["--yes", "--index", "/nowhere"], "error: there is no index at /nowhere"),
+    (["--yes", "--notes", "long " * 13_000], "error: the notes have 65000 bytes and 61440 are"),
     (["--yes", "--tag-pattern", "x"], "error: 'x' is not a tag pattern"),
 ]
 
@@ -144,6 +162,46 @@ def test_what_is_missing_or_wrong_is_told(
 def test_flags_that_contradict_each_other_are_a_mistake(plain_author: Author) -> None:
     publish(plain_author, "--version", "1.0", "--bump", "major", expect=2)
     publish(plain_author, "--notes", "x", "--notes-file", "upper.py", expect=2)
+    publish(plain_author, "--wait", "-1", expect=2)
+
+
+def test_without_a_commit_or_a_remote_it_is_told_what_to_do(tmp_path: Path) -> None:
+    author = Author(tmp_path / "upper", tmp_path / "none.git")
+    said = publish(author, "--yes", expect=1)
+    assert "error: there is no commit yet\nhint: git add" in said
+    author.git("remote", "remove", "origin")
+    said = publish(author, "--yes", expect=1)
+    assert "error: there is no remote origin\nhint: git remote add origin URL" in said
+
+
+def test_the_module_is_named_by_the_remote_that_it_goes_to(site: GitSite, author: Author) -> None:
+    author.git("remote", "rename", "origin", "central")
+    author.git("switch", "--create", "aside")
+    author.git("worktree", "add", "../of-another-name", "master")
+    elsewhere = str(author.folder.parent / "of-another-name")
+    said = publish(author, elsewhere, "--yes")
+    assert said.endswith("upper 1.0.0 is published\n")
+
+
+def test_an_index_that_fails_while_it_is_waited_for_is_no_end(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    (document,) = site.index.rglob("modules/text/upper.json")
+    said = "mlreef: job 7 goes on in the background"
+    write_hook(
+        site.repository(MODULE), "post-receive", f"#!/bin/sh\necho {said}; echo >{document}\n"
+    )
+    author.commit({"README.md": "more"})
+    said = publish(author, "--yes", "--index", str(site.index), "--wait", "0", expect=1)
+    assert "error: upper 1.0.1 is not published yet\nhint: " in said
+
+
+def test_a_version_beside_the_main_branch_is_not_waited_for(site: GitSite, author: Author) -> None:
+    author.git("switch", "--create", "side")
+    said = publish(author, "--yes", "--branch", "side", "--index", str(site.index), expect=1)
+    assert "error: upper 1.0.0 is not published yet; its tag is on the server" in said
+    assert "waiting" not in said
 
 
 def test_what_is_not_committed_is_not_published(plain_author: Author) -> None:
@@ -190,6 +248,28 @@ def test_a_push_that_is_refused_leaves_no_tag(tmp_path: Path) -> None:
     assert "error: the server did not take the push" in said
     assert tags(author) == []
     assert author.git("ls-remote", "origin", "master").split()[0] != author.git("rev-parse", "HEAD")
+
+
+def test_an_interrupted_push_leaves_no_tag(tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "upper.git")
+    author = Author(tmp_path / "upper", bare)
+    author.commit(PROJECT)
+    write_hook(bare, "pre-receive", "#!/bin/sh\nkill -INT 0\n")  # as Ctrl-C does on a terminal
+    done = subprocess.run(
+        command(author, "--yes"), cwd=author.folder, env=environment(author),
+        start_new_session=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, tags(author)) == (130, [])
+
+
+def test_a_server_that_is_gone_meanwhile_may_have_the_tag(tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "upper.git")
+    author = Author(tmp_path / "upper", bare)
+    author.commit(PROJECT)
+    write_hook(bare, "post-receive", f"#!/bin/sh\nmv {bare} {bare}.away\nkill -9 $PPID\n")
+    said = publish(author, "--yes", expect=1)
+    assert "error: whether the server took the push cannot be told; publish/1.0.0 stays" in said
+    assert tags(author) == ["publish/1.0.0"]
 
 
 def test_a_connection_that_breaks_once_all_is_in_is_no_refusal(tmp_path: Path) -> None:
@@ -252,7 +332,7 @@ def test_over_ssh_the_server_is_asked_for_the_index_and_followed(tmp_path: Path)
         site.command("yank", f"{MODULE}@1.0.0", "--reason", "seen in the index alone")
         author.commit({"upper.py": OTHER_SCRIPT})
         said = publish(author, "--yes", "--dry-run")
-        assert "upper 1.1.0: there is none before it to compare with" in said
+        assert "upper 1.1.0: what changed since 1.0.0 cannot be told" in said
 
 
 def talk(author: Author, *answers: str) -> Iterator[str]:

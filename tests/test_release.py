@@ -80,7 +80,9 @@ def test_a_version_is_proposed(
     assert propose([*map(Version, published.split())], changes, part) == Version(expected)
 
 
-@pytest.mark.parametrize("text", ["", "one", "1.0+local", "1.2.0", "1.0 \x1b[31m"])
+@pytest.mark.parametrize(
+    "text", ["", "one", "1.0+local", "1.2.0", "1.0 \x1b[31m", "9" * 5000, "9" * 129]
+)
 def test_what_is_no_new_version_is_refused(text: str) -> None:
     with pytest.raises(PublishError) as caught:
         read_version(text, [Version("1.2")])
@@ -135,7 +137,7 @@ def test_which_remotes_are_asked_over_ssh(url: str, place: str | None) -> None:
         (["success: edge of turn is 123"], "silent"),
         (["mlreef: publishing", "mlreef: job 7 goes on in the background"], "waits"),
         (["error: away", "hint: job 7 is kept and tried again in 10 s"], "waits"),
-        (["mlreef: publish/1.2 is parked: abc is not on main"], "waits"),
+        (["mlreef: publish/1.2 is parked: abc is not on main"], "parked"),
         (["mlreef: publishing", "error: not published because of 1 error"], "failed"),
         ([], "silent"),
         (["welcome"], "silent"),

@@ -22,6 +22,7 @@ INSTALLED = {
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("numpy" + " " * 20_000 + ">=2\n", "numpy==2.4.6\n"),
         ("numpy\n", "numpy==2.4.6\n"),
         ("numpy", "numpy==2.4.6"),
         ("  NumPy >= 2 , <3 # why\r\n", "  NumPy==2.4.6 # why\r\n"),

@@ -67,6 +67,8 @@ OF_A_PARAMETER = [
     ({"nargs": 2}, {"nargs": 3}, {"parameter-nargs-narrowed": True}),
     ({"nargs": 0}, {"nargs": "*"}, {"parameter-nargs-narrowed": True}),
     ({"nargs": "?"}, {"nargs": 0}, {"parameter-nargs-narrowed": True}),
+    ({"nargs": "*"}, {"nargs": "..."}, {"parameter-nargs-narrowed": True}),
+    ({"nargs": "..."}, {"nargs": "*"}, {"parameter-nargs-narrowed": True}),
     ({}, {"option": "--kind"}, {"parameter-option-changed": True}),
     ({}, {"option": None}, {"parameter-option-changed": True}),
     ({"nargs": 0}, {"nargs": 0, "negative": "--no-mode"}, {"parameter-negative-added": False}),
@@ -106,6 +108,20 @@ OF_PARAMETERS = [
         [{**PLACED, "name": "a"}, {**PLACED, "name": "b"}], [{**PLACED, "name": "b"}],
         {"parameter-removed": True},
     ),
+    (
+        [{"nargs": 1}, {**PLACED, "name": "a"}], [{"nargs": "+"}, {**PLACED, "name": "a"}],
+        {"parameter-nargs-widened": True},
+    ),
+    (
+        [{**PLACED, "nargs": 2}, {**PLACED, "name": "a", "nargs": "*"}],
+        [{**PLACED, "nargs": "+"}, {**PLACED, "name": "a", "nargs": "*"}],
+        {"parameter-nargs-widened": True},
+    ),
+    (
+        [{**PLACED, "nargs": 2}, {**PLACED, "name": "a"}],
+        [{**PLACED, "nargs": "+"}, {**PLACED, "name": "a"}],
+        {"parameter-nargs-widened": False},
+    ),
 ]  # fmt: skip
 
 
@@ -123,6 +139,8 @@ OF_A_MODULE = [
     ("inputs", ["ANY"], ["IMAGE"], {"inputs-narrowed": True}),
     ("inputs", ["IMAGE"], ["TEXT"], {"inputs-narrowed": True}),
     ("inputs", ["NONE"], ["IMAGE"], {"inputs-narrowed": True}),
+    ("inputs", ["NONE"], ["ANY"], {"inputs-narrowed": True}),
+    ("outputs", ["ANY"], ["NONE"], {"outputs-changed": True}),
     ("inputs", ["ANY", "TEXT"], ["TEXT"], {"inputs-narrowed": True}),
     ("outputs", ["ANY"], ["IMAGE"], {"outputs-narrowed": False}),
     ("outputs", ["IMAGE"], ["IMAGE", "TEXT"], {"outputs-changed": True}),

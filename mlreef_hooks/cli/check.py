@@ -26,13 +26,26 @@ def validate_folder(
 
 
 def _name_of(folder: Path) -> str:
-    """The name of a module that does not say its own, as the server makes it."""
+    """The name of a module that does not say its own, as the server makes it: of what the clone
+    was cloned from, for that is what the server knows it by; else of the folder.
+    """
+    origin = origin_of(folder) if (folder / ".git").exists() else None
+    return _name_at(origin) if origin else _name_as(folder)
+
+
+def _name_at(url: str) -> str:
+    return _name_as(Path("/", *url.rstrip("/").replace(":", "/").split("/")[-2:]))
+
+
+def _name_as(repository: Path) -> str:
     server = PlainServer(settings=Server(), user_id=os.getuid())
-    return server.repository_name(_repository_of(folder), {}).name
+    return server.repository_name(repository, {}).name
 
 
-def _name_on_server(git_dir: Path, config: Config) -> str:
+def _name_on_server(place: Path, git_dir: Path, config: Config) -> str:
     """The name of a repository that a git server keeps here; of a clone, as of its folder."""
+    if (place / ".git").exists():
+        return _name_of(place)
     if git_dir.name == ".git":
         return _name_of(git_dir.parent)
     anywhere = replace(config, server=replace(config.server, root=""))
@@ -42,14 +55,13 @@ def _name_on_server(git_dir: Path, config: Config) -> str:
         return _name_of(git_dir)
 
 
-def _repository_of(folder: Path) -> Path:
-    """What a clone was cloned from, for that is what the server knows it by; else the folder."""
-    origin = origin_of(folder) if (folder / ".git").exists() else None
-    return Path("/", *origin.replace(":", "/").split("/")[-2:]) if origin else folder
+def validate_revision(
+    place: Path, rev: str, config: Config, *, url: str | None = None
+) -> Validation:
+    """What is found at a revision of a repository; UsageError where there is none.
 
-
-def validate_revision(place: Path, rev: str, config: Config) -> Validation:
-    """What is found at a revision of a repository; UsageError where there is none."""
+    `url` is that of the server's repository which it is for, where that is known.
+    """
     try:
         repository = GitRepository(place)
     except PublishError as error:
@@ -58,7 +70,7 @@ def validate_revision(place: Path, rev: str, config: Config) -> Validation:
         commit = repository.commit_of(rev)
         if commit is None:
             raise click.UsageError(f"{place} has no revision {rev}: name a branch, tag or commit")
-        name = _name_on_server(repository.git_dir, config)
+        name = _name_at(url) if url else _name_on_server(place, repository.git_dir, config)
         return check_commit(repository, commit, name, config, user_caches())
     finally:
         repository.close()

@@ -1,5 +1,6 @@
 """`mlreef-hooks`: the commands by name, what they share, and the one place where errors end."""
 
+import errno
 import gc
 import importlib
 import sys
@@ -124,7 +125,10 @@ def main(asker: object = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has seen enough; Python would complain about the rest
         sys.exit(EXPECTED_FAILURE)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            click.echo("error: no space is left to write to\nhint: make room", err=True)
+            sys.exit(EXPECTED_FAILURE)
         sys.excepthook(*sys.exc_info())
         click.echo("error: this is a bug of mlreef-hooks; please report the lines above", err=True)
         sys.exit(BUG)

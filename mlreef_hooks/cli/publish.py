@@ -20,7 +20,7 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.own_clone import OwnClone
 from mlreef_hooks.plain_text import plain, plain_lines
-from mlreef_hooks.release import read_version, tag_of, write_notes
+from mlreef_hooks.release import read_version, refuse_long, tag_of, write_notes
 from mlreef_hooks.releasing import (
     Draft,
     choose_branch,
@@ -84,7 +84,13 @@ class Wishes:
 @click.option("--tag-pattern", metavar="FORM", help="The form of tags, such as v{version}.")
 @index_option
 @click.option("--sign", is_flag=True, help="Sign the tag, as git is set to.")
-@click.option("--wait", default=300, metavar="SECONDS", help="How long to wait for the server.")
+@click.option(
+    "--wait",
+    default=300,
+    type=click.IntRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait for the server.",
+)
 @click.option("--dry-run", is_flag=True, help="Show everything; tag and push nothing.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take what is proposed.")
 @click.pass_obj
@@ -101,11 +107,13 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
     config = load_config(config_file)
     clone = OwnClone(path or Path())
     _refuse_changes(clone)
-    validation = checks.validate_revision(clone.folder, "HEAD", config)
+    remote = clone.remote(wishes.remote)
+    url = clone.url(remote)
+    validation = checks.validate_revision(clone.folder, clone.head(), config, url=url)
     click.echo(as_text(Found(validation=validation)))
     if not validation.publishable:
         return 1
-    release = _prepare(_draft(clone, validation, wishes, config), wishes)
+    release = _prepare(_draft(clone, remote, validation, wishes, config), wishes)
     if wishes.dry_run:
         click.echo("nothing was tagged or pushed (--dry-run)")
         return 0
@@ -141,9 +149,10 @@ def _choose_manifest(manifests: Sequence[ModuleManifest], wishes: Wishes) -> Mod
     return manifest
 
 
-def _draft(clone: OwnClone, validation: Validation, wishes: Wishes, config: Config) -> Draft:
+def _draft(
+    clone: OwnClone, remote: str, validation: Validation, wishes: Wishes, config: Config
+) -> Draft:
     manifest = _choose_manifest(validation.manifests, wishes)
-    remote = clone.remote(wishes.remote)
     refs = clone.ask_remote(remote)
     several = len(validation.manifests) > 1
     return Draft(
@@ -171,6 +180,7 @@ def _prepare(draft: Draft, wishes: Wishes) -> Release:
         if problem.severity == "error":
             raise PublishError(f"{version} would not be published", problem.hint)
     notes = _choose_notes(draft, version, wishes)
+    refuse_long(notes)
     targets = f"{draft.remote} {plain(draft.branch)} and {plain(tag)}"
     click.echo(f"pushing {draft.head[:7]} to {targets}, with these notes:")
     click.echo("\n".join(f"  {line}".rstrip() for line in plain_lines(notes).split("\n")))
@@ -196,7 +206,9 @@ def _choose_version(draft: Draft, wishes: Wishes) -> Version:
 def _changes(draft: Draft, version: Version) -> str:
     compared = draft.compare(version)
     if compared is None:
-        return f"{draft.manifest.name} {version}: there is none before it to compare with"
+        last = max(draft.versions, default=None)
+        told = f"what changed since {last} cannot be told" if last else "it is the first version"
+        return f"{draft.manifest.name} {version}: {told}"
     same = [f"nothing changed for users since {compared.since}"]
     return "\n".join(report.changed(compared) or same)
 

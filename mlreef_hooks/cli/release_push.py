@@ -36,10 +36,14 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
         said.append(line)
         click.echo(line)
 
+    specs = refspecs(draft.branch, draft.head, release.tag)
     draft.clone.tag(release.tag, draft.head, release.notes, sign=sign)
-    went_in = draft.clone.push(draft.remote, refspecs(draft.branch, draft.head, release.tag), show)
-    if not went_in and not _has_tag(release):
-        draft.clone.delete_tag(release.tag)
+    try:
+        went_in = draft.clone.push(draft.remote, specs, show)
+    except KeyboardInterrupt:
+        _take_back(release)
+        raise
+    if not went_in and _take_back(release):
         raise PublishError(
             "the server did not take the push; nothing was published, and the tag is gone again",
             "see above; git pull first where the branch has moved on",
@@ -49,12 +53,24 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
     return _follow(release, state if went_in or state != "silent" else "waits", seconds)
 
 
-def _has_tag(release: Release) -> bool:
-    """True where the remote has the tag: a connection may break once everything is in."""
+def _take_back(release: Release) -> bool:
+    """True where the remote has not got the tag: then it is gone from the clone, too.
+
+    A connection may break once everything is in. PublishError where the remote does not answer.
+    """
+    draft, tag = release.draft, shlex.quote(plain(release.tag))
     try:
-        return release.tag in release.draft.clone.ask_remote(release.draft.remote).tags
-    except PublishError:
+        tags = draft.clone.ask_remote(draft.remote).tags
+    except PublishError as error:
+        raise PublishError(
+            f"whether the server took the push cannot be told; {tag} stays here: {error.message}",
+            f"look once it answers: git ls-remote {shlex.quote(plain(draft.remote))} {tag};"
+            f" where it is not there: git tag --delete {tag}, and publish again",
+        ) from None
+    if release.tag in tags:
         return False
+    draft.clone.delete_tag(release.tag)
+    return True
 
 
 def _follow(release: Release, state: Outcome, seconds: int) -> int:
@@ -67,6 +83,11 @@ def _follow(release: Release, state: Outcome, seconds: int) -> int:
         raise PublishError(
             f"{name} was not published; its tag is on the server",
             f"correct it, and take the next version, or delete the tag there: {_deletion(release)}",
+        )
+    if state == "parked":
+        raise PublishError(
+            f"{name} is not published yet; its tag is on the server",
+            "it is once the server's main branch has the commit: push or merge it there",
         )
     if state == "silent":
         raise PublishError(
@@ -93,8 +114,16 @@ def _appears(release: Release, seconds: int) -> bool:
     if draft.index is None:
         return False
     click.echo(f"waiting for the index, at most {seconds} s; Ctrl-C does not stop the server")
-    while not is_published(draft.look(), release.version, draft.head):
+    while not _is_there(release):
         if time.monotonic() >= end:
             return False
         time.sleep(_EVERY)
     return True
+
+
+def _is_there(release: Release) -> bool:
+    """True where the index has the version; False where it does not answer just now, too."""
+    try:
+        return is_published(release.draft.look(), release.version, release.draft.head)
+    except PublishError:
+        return False

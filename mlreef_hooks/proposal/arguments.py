@@ -42,8 +42,8 @@ def reading_line(parameter: Parameter) -> str:
     parts += _kind(parameter)
     if parameter.required:
         parts.append("required=True")
-    elif _default(parameter) is not None:
-        parts.append(f"default={literal(_default(parameter))}")
+    elif shown_default(parameter) is not None:
+        parts.append(f"default={literal(shown_default(parameter))}")
     if parameter.choices is not None:
         parts.append(f"choices={literal(list(parameter.choices))}")
     if parameter.description:
@@ -65,7 +65,7 @@ def _kind(parameter: Parameter) -> list[str]:
     return kind if parameter.nargs in (None, "?") else [f"nargs={parameter.nargs!r}", *kind]
 
 
-def _default(parameter: Parameter) -> JSONValue:
+def shown_default(parameter: Parameter) -> JSONValue:
     """The script's default where it is shown, and so is what is not handed on; else None."""
     value = parameter.default
     if parameter.repeated or isinstance(value, list | dict):
@@ -95,7 +95,7 @@ def handing_lines(parameter: Parameter) -> Iterator[str]:
 def _is_given(parameter: Parameter, value: str) -> str:
     if parameter.nargs == 0 and not parameter.negative:
         return value
-    shown = _default(parameter)
+    shown = shown_default(parameter)
     if shown is None or isinstance(shown, bool):
         return f"{value} is not {literal(shown)}"
     return f"{value} != {literal(shown)}"

@@ -1,16 +1,25 @@
 """The text of `mlreef_entry.py` for a script whose work a function does."""
 
-from collections.abc import Iterator
+import builtins
+from collections.abc import Iterator, Sequence
 
-from mlreef_hooks.proposal.arguments import call, offered, variable
+from mlreef_hooks.manifest import Parameter
+from mlreef_hooks.proposal.arguments import call, literal, offered, shown_default, variable
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
 from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+
+# What the wrapper itself calls so.
+TAKEN = frozenset(dir(builtins)) | {
+    "Path", "argparse", "args", "each", "files_of", "main", "options", "parse_arguments", "result",
+    "returned", "source", "sys", "target",
+}  # fmt: skip
 
 
 def write_function_wrapper(script: Script, paths: Paths) -> str:
     """The wrapper of a script whose work a function does; it is imported when it is needed."""
     free = offered(script.parameters, (paths.source, paths.target))
+    own = [each for each in free if not each.required and shown_default(each) is None]
     module = script.path.removesuffix(".py").replace("/", ".")
     files = paths.reads is Takes.FILE
     given = [
@@ -20,13 +29,15 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
             else []
         ),
         *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
-        *(f"{variable(each)}=args.{variable(each)}" for each in free),
+        *(f"{variable(each)}=args.{variable(each)}" for each in free if each not in own),
+        *(["**options"] if own else []),
     ]
     said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
     lines = [
         "\n\ndef main() -> int:",
         "    args = parse_arguments()",
         "    source, target = Path(args.input_path).resolve(), Path(args.output_path).resolve()",
+        *_options(own),
         *_calls(script, paths, given),
         "    return 0\n",
     ]
@@ -34,13 +45,30 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
         [
             head(script, f"Its function {script.function} does the work. {said}",
                   ("argparse", "sys")),
-            f"\nfrom {module} import {script.function}\n",
+            f"\nfrom {module} import {_imported(script.function)}\n",
             parser_function(script, free, HELP[paths.reads]),
             FILES_OF if files else "",
             "\n".join(lines),
             END,
         ]
     )  # fmt: skip
+
+
+def _options(own: Sequence[Parameter]) -> Iterator[str]:
+    """The lines that find which of the parameters are given whose defaults the function has."""
+    if own:
+        names = literal([variable(each) for each in own])
+        yield f"    options = {{name: getattr(args, name) for name in {names}}}"
+        yield "    options = {name: value for name, value in options.items() if value is not None}"
+
+
+def _imported(function: str) -> str:
+    return f"{function} as {_named(function)}" if function in TAKEN else function
+
+
+def _named(function: str) -> str:
+    """What the wrapper calls the function."""
+    return f"run_{function}" if function in TAKEN else function
 
 
 def _calls(script: Script, paths: Paths, given: list[str]) -> Iterator[str]:
@@ -53,8 +81,8 @@ def _calls(script: Script, paths: Paths, given: list[str]) -> Iterator[str]:
             result = "target / each.name"
     yield f"{indent}result = {result}"
     if paths.target:
-        yield call(f"{indent}{script.function}", given)
+        yield call(f"{indent}{_named(script.function)}", given)
     else:
-        yield call(f"{indent}returned = {script.function}", given)
+        yield call(f"{indent}returned = {_named(script.function)}", given)
         yield f"{indent}if returned is not None:"
         yield f'{indent}    result.with_suffix(".txt").write_text(str(returned))'

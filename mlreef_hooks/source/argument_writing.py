@@ -41,7 +41,11 @@ def add_arguments(content: bytes, parameters: Sequence[Parameter]) -> bytes | No
 
 
 def is_writable(parameter: Parameter, content: bytes) -> bool:
-    """False where a call would need an import that the file does not have."""
+    """False where a call would need an import that the file does not have, or argparse has the
+    option itself.
+    """
+    if parameter.name == "help":
+        return False
     imported = imported_names(ast.parse(content))
     if parameter.type in _TABLES:
         return imported.get("json") == "json"
