@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +40,23 @@ def steps(page: str) -> Iterator[Step]:
 
 
 def play(
-    page: str, folder: Path, environment: Mapping[str, str], other: Mapping[str, str] | None = None
+    page: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    other: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
 ) -> list[tuple[Step, list[str]]]:
     """Each step of a page and the lines that it printed, in one bash that begins in `folder`.
 
-    The environment is nothing but PATH and what is given. `other` are words in place of the page's.
+    The environment is nothing but PATH and what is given. `other` are words in place of the page's,
+    `within` those before bash, which enter another machine.
     """
     found = [*steps(page)]
     script = "".join(f"printf '\\n\\036\\n'\n{_as_bash(step)}\n" for step in found)
     for word, instead in (other or {}).items():
         script = script.replace(word, instead)
     done = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", f"exec 2>&1\n{script}"],
+        [*within, "bash", "--norc", "--noprofile", "-c", f"exec 2>&1\n{script}"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=folder,
         env={"PATH": PATH, "LC_ALL": "C.UTF-8", **environment}, timeout=SECONDS,
     )  # fmt: skip
