@@ -90,9 +90,9 @@ fi
 venv=$prefix/venv
 link=/usr/local/bin/mlreef-hooks
 share=$prefix/share
-# What the man program and the shells read, below $share and, for root, linked from below /usr/local/share.
+# What man and the shells read, below $share; for root, linked from where they look.
 pages='man/man1/mlreef-hooks.1 bash-completion/completions/mlreef-hooks
-	zsh/site-functions/_mlreef-hooks fish/vendor_completions.d/mlreef-hooks.fish'
+	zsh/site-functions/_mlreef-hooks fish/completions/mlreef-hooks.fish'
 
 # Debian splits venv from python3; an interpreter that only this user may read is of no use to git.
 usable_python() {
@@ -141,19 +141,27 @@ write_pages() {
 	done
 }
 
+# Of all the folders below /usr/local/share, fish looks at none unless XDG_DATA_DIRS names it.
+page_link() {
+	case $1 in
+	fish/*) echo "/etc/$1" ;;
+	*) echo "/usr/local/share/$1" ;;
+	esac
+}
+
 link_pages() {
 	for page in $pages; do
-		[ -e "/usr/local/share/$page" ] && continue
-		mkdir -p "/usr/local/share/${page%/*}"
-		ln -sf "$share/$page" "/usr/local/share/$page"
+		place=$(page_link "$page")
+		[ ! -e "$place" ] || continue
+		mkdir -p "${place%/*}"
+		ln -sf "$share/$page" "$place"
 	done
 }
 
 remove_pages() {
 	for page in $pages; do
-		if [ "$(readlink "/usr/local/share/$page")" = "$share/$page" ]; then
-			rm "/usr/local/share/$page"
-		fi
+		place=$(page_link "$page")
+		if [ "$(readlink "$place")" = "$share/$page" ]; then rm "$place"; fi
 	done
 	rm -rf "$share"
 }
