@@ -18,7 +18,8 @@ _QUOTED = 60  # characters of a word
 
 @click.command("explain")
 @click.argument("rule", required=False, shell_complete=rules)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
     help="For people (text, the default), or for programs.",
 )  # fmt: skip
 def explain(rule: str | None, form: str) -> None:

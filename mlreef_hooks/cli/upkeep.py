@@ -41,7 +41,8 @@ _NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have
     "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
     help="For people (text, the default), or for programs.",
 )  # fmt: skip
 @click.pass_obj
@@ -115,7 +116,8 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
 
 @click.command("gc")
 @click.option("--delete", is_flag=True, help="Delete it; without this, nothing is changed.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
     help="For people (text, the default), or for programs.",
 )  # fmt: skip
 @click.pass_obj

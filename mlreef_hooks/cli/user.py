@@ -19,7 +19,8 @@ from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
 
-form_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
+form_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
     help="For people (text, the default), or for programs.",
 )  # fmt: skip
 index_option = click.option(
