@@ -89,6 +89,10 @@ fi
 
 venv=$prefix/venv
 link=/usr/local/bin/mlreef-hooks
+share=$prefix/share
+# What man and the shells read, below $share; for root, linked from where they look.
+pages='man/man1/mlreef-hooks.1 bash-completion/completions/mlreef-hooks
+	zsh/site-functions/_mlreef-hooks fish/completions/mlreef-hooks.fish'
 
 # Debian splits venv from python3; an interpreter that only this user may read is of no use to git.
 usable_python() {
@@ -121,13 +125,53 @@ make_environment() {
 	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
 		--upgrade --force-reinstall "$source"
 	rm -rf "$source"
+	write_pages
 	echo "$version" >"$prefix/version"
 	echo "installed: $venv"
 }
 
+# The man page and the completions, as the program itself says them.
+write_pages() {
+	for page in $pages; do mkdir -p "$share/${page%/*}"; done
+	"$venv/bin/python" -m mlreef_hooks.cli.manual >"$share/man/man1/mlreef-hooks.1"
+	for page in $pages; do
+		shell=${page%%[-/]*}
+		[ "$shell" = man ] || env _MLREEF_HOOKS_COMPLETE="${shell}_source" \
+			"$venv/bin/mlreef-hooks" >"$share/$page"
+	done
+}
+
+# Of all the folders below /usr/local/share, fish looks at none unless XDG_DATA_DIRS names it.
+page_link() {
+	case $1 in
+	fish/*) echo "/etc/$1" ;;
+	*) echo "/usr/local/share/$1" ;;
+	esac
+}
+
+link_pages() {
+	for page in $pages; do
+		place=$(page_link "$page")
+		[ ! -e "$place" ] || continue
+		mkdir -p "${place%/*}"
+		ln -sf "$share/$page" "$place"
+	done
+}
+
+remove_pages() {
+	for page in $pages; do
+		place=$(page_link "$page")
+		if [ "$(readlink "$place")" = "$share/$page" ]; then rm "$place"; fi
+	done
+	rm -rf "$share"
+}
+
 # Puts the command on root's PATH, unless another one is there, and says where it is.
 show_command() {
-	if [ "$(id -u)" = 0 ] && [ ! -e "$link" ]; then ln -sf "$venv/bin/mlreef-hooks" "$link"; fi
+	if [ "$(id -u)" = 0 ] && [ ! -e "$link" ]; then
+		ln -sf "$venv/bin/mlreef-hooks" "$link"
+	fi
+	if [ "$(readlink "$link")" = "$venv/bin/mlreef-hooks" ] && [ "$(id -u)" = 0 ]; then link_pages; fi
 	found=$(readlink -f "$(command -v mlreef-hooks || :)" || :)
 	if [ "$found" != "$(readlink -f "$venv/bin/mlreef-hooks")" ]; then
 		echo "the command is not on your PATH: $venv/bin/mlreef-hooks"
@@ -140,6 +184,7 @@ remove_environment() {
 	fi
 	[ -e "$prefix/version" ] || fail "$prefix is no environment of ours" "give its --prefix"
 	if [ "$(readlink "$link" 2>/dev/null)" = "$venv/bin/mlreef-hooks" ]; then rm "$link"; fi
+	remove_pages
 	rm -rf "$venv" "$prefix/version"
 	rmdir "$prefix" 2>/dev/null || :
 	echo "removed: $venv"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     "form",
     type=click.Choice(["text", "json", "github", "gitlab", "sarif"]),
     default="text",
+    help="For people (text, the default), or for programs.",
 )
 @click.option("--fix", is_flag=True, help="Mend what is mechanical, then check again.")
 @click.option("--dry-run", is_flag=True, help="With --fix: show the changes, and write nothing.")

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @repo_option
 @all_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 @click.pass_obj
 def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
     """Look for everything that would keep a push from being published.

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.pipeline import read_file
 from mlreef_hooks.cli.user import find_in, index_option, open_index
@@ -17,12 +18,16 @@ FORMATS = ("cwl", "gitlab-ci", "trs")
 
 
 @click.command("export")
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", required=False)
+@click.argument(
+    "module", metavar="NAMESPACE/NAME[@VERSION]", required=False, shell_complete=modules
+)
 @click.option(
     "--pipeline", type=click.Path(dir_okay=False, path_type=Path),
     help="Write a pipeline's file in place of a module.",
 )  # fmt: skip
-@click.option("--to", "form", type=click.Choice(FORMATS), required=True)
+@click.option(
+    "--to", "form", type=click.Choice(FORMATS), required=True, help="The program it is for.",
+)  # fmt: skip
 @click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
     help="A parameter of the module, where the format holds values.",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mlreef_hooks.cli.completion import from_words
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import list_working_tree
 from mlreef_hooks.installed_modules import read_providers
@@ -42,7 +43,10 @@ _QUESTIONS = {
     "inputs": "Which data goes in",
     "outputs": "Which data comes out",
 }
-_DATA = click.Choice(DATA_TYPES, case_sensitive=False)
+_DATA: dict[str, Any] = {
+    "type": click.Choice(DATA_TYPES, case_sensitive=False), "metavar": "TYPE",
+    "shell_complete": from_words(DATA_TYPES),
+}  # fmt: skip
 
 
 @click.command("init")
@@ -53,9 +57,9 @@ _DATA = click.Choice(DATA_TYPES, case_sensitive=False)
 @click.option("--name", help="The module's name (default: the repository's).")
 @click.option("--title", help="Its title (default: the script's name in words).")
 @click.option("--description", help="What it does (default: what the script says of itself).")
-@click.option("--kind", type=click.Choice(tuple(KINDS.values())))
-@click.option("--input", "inputs", type=_DATA, metavar="TYPE", help="Which data goes in.")
-@click.option("--output", "outputs", type=_DATA, metavar="TYPE", help="Which data comes out.")
+@click.option("--kind", type=click.Choice(tuple(KINDS.values())), help="What it is.")
+@click.option("--input", "inputs", **_DATA, help="Which data goes in.")
+@click.option("--output", "outputs", **_DATA, help="Which data comes out.")
 @click.option("--base", help="One of the site's base environments.")
 @click.option("--python", help="The Python that has the requirements (default: the active one).")
 @click.option("--annotate", is_flag=True, help="Put MLReef annotations into the file written.")

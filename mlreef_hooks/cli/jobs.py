@@ -29,7 +29,10 @@ _LOOKED_AT = 10_000  # jobs, for those that one may see
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 5.0  # for a build that was asked to stop
 _job_ids = click.argument("job_ids", metavar="JOBS", type=int, nargs=-1)
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+_form = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 _count = click.option("-n", "count", type=click.IntRange(1), default=_SHOWN, show_default=True,
                       help="How many, the newest.")  # fmt: skip
 

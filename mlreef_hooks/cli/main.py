@@ -5,13 +5,16 @@ import gc
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlreef_hooks import __version__
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXPECTED_FAILURE, BUG = 1, 3
 
@@ -79,6 +82,14 @@ class Commands(click.Group):
 
             raise no_such_command(args[0], COMMANDS, ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The names that begin so, of which none is imported, and this group's own options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

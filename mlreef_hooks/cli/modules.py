@@ -69,7 +69,10 @@ class Question:
 
 @click.command("modules")
 @click.option("--user", default="", help="Who asks, as the git server calls them.")
-@click.option("--server", type=click.Choice(["plain", "gitolite"]), default="plain")
+@click.option(
+    "--server", type=click.Choice(["plain", "gitolite"]), default="plain",
+    help="Who knows what they may read.",
+)  # fmt: skip
 @click.pass_obj
 def modules(config_file: str | None, user: str, server: str) -> None:
     """Answer `modules list|search|show` of an ssh client, of what this user may read.

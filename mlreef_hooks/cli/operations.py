@@ -2,6 +2,7 @@
 
 import click
 
+from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.site import open_site
@@ -10,8 +11,8 @@ from mlreef_hooks.index import Document, named
 from mlreef_hooks.site import Site
 from mlreef_hooks.withdrawal import read_reason, set_deprecation, set_yank
 
-_version = click.argument("module", metavar="NAMESPACE/NAME@VERSION")
-_module = click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+_version = click.argument("module", metavar="NAMESPACE/NAME@VERSION", shell_complete=modules)
+_module = click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", shell_complete=modules)
 _reason = click.option("--reason", required=True, help="Why, for those who use it.")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.running import ImageBar, open_runner, runs_option, write_through
 from mlreef_hooks.cli.user import find_in, index_option, open_index
@@ -38,7 +39,9 @@ class Wishes:
 
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", required=False)
+@click.argument(
+    "module", metavar="NAMESPACE/NAME[@VERSION]", required=False, shell_complete=modules
+)
 @click.option(
     "--pipeline", type=click.Path(dir_okay=False, path_type=Path),
     help="Run a pipeline's file in place of a module.",

@@ -43,7 +43,10 @@ _METRICS = 3  # of a run in a list
     help="Draw the first --metric to a .svg or .png file.",
 )  # fmt: skip
 @click.option("--over", metavar="NAME", help="The parameter to draw over (default: the begin).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 @runs_option
 def runs(
     ids: tuple[str, ...],

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mlreef_hooks.cli.completion import from_words
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.user import form_option, index_option, listed, open_index
 from mlreef_hooks.index_search import KIND_WORDS, TYPE_WORDS, Query, known, matching
@@ -26,13 +27,25 @@ def _one_of(words: Mapping[str, str]) -> Callable[[click.Context, click.Paramete
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--kind", default="", callback=_one_of(KIND_WORDS), help="What it is.")
 @click.option(
-    "--input", "inputs", multiple=True, callback=_one_of(TYPE_WORDS), help="Data that goes in."
+    "--kind",
+    default="",
+    callback=_one_of(KIND_WORDS),
+    help="What it is.",
+    shell_complete=from_words(KIND_WORDS),
 )
 @click.option(
-    "--output", "outputs", multiple=True, callback=_one_of(TYPE_WORDS), help="Data that comes out."
+    "--input",
+    "inputs",
+    multiple=True,
+    callback=_one_of(TYPE_WORDS),
+    help="Data that goes in.",
+    shell_complete=from_words(TYPE_WORDS),
 )
+@click.option(
+    "--output", "outputs", multiple=True, callback=_one_of(TYPE_WORDS), help="Data that comes out.",
+    shell_complete=from_words(TYPE_WORDS),
+)  # fmt: skip
 @click.option("--author", default="", help="A part of the author's name.")
 @click.option("--tag", "tags", multiple=True, help="One of its tags.")
 @click.option("--base", default="", help="The base environment.")

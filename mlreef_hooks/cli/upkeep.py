@@ -41,7 +41,10 @@ _NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have
     "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 @click.pass_obj
 def reindex(config_file: str | None, repos: tuple[Path, ...], dry_run: bool, form: str) -> int:
     """Make an index again that was lost or damaged, of publish tags, images and the job table.
@@ -113,7 +116,10 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
 
 @click.command("gc")
 @click.option("--delete", is_flag=True, help="Delete it; without this, nothing is changed.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 @click.pass_obj
 def gc(config_file: str | None, delete: bool, form: str) -> int:
     """Say what nothing needs any more, and delete it where that is wanted.

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from packaging.version import InvalidVersion, Version
 
+from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.cli.module_page import marks, page_of
 from mlreef_hooks.config import Config
@@ -18,7 +19,10 @@ from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
 
-form_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+form_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text",
+    help="For people (text, the default), or for programs.",
+)  # fmt: skip
 index_option = click.option(
     "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
 )
@@ -125,7 +129,7 @@ def table_of(lines: Sequence[Document]) -> str:
 
 
 @click.command("show")
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", shell_complete=modules)
 @form_option
 @index_option
 @click.pass_obj

@@ -12,6 +12,7 @@ import click
 from mlreef_hooks.audience import folder_of
 from mlreef_hooks.bases import BASES, read_image
 from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.site import open_layers_builder, open_site
 from mlreef_hooks.cli.user import find_module
@@ -27,7 +28,7 @@ from mlreef_hooks.verification import PublishedVersion, first_difference, make_a
 
 
 @click.command("verify")
-@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]")
+@click.argument("module", metavar="NAMESPACE/NAME[@VERSION]", shell_complete=modules)
 @click.option(
     "--repo", type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The repository, or a clone of it (default: the server's).",

@@ -20,6 +20,7 @@ PACKAGES = {  # program: the Debian package that brings it
     "git": "git",
     "gitolite": "gitolite3",
     "git-lfs": "git-lfs",
+    "groff": "groff-base",
     "logrotate": "logrotate",
     "mmdebstrap": "mmdebstrap",
     "munged": "munge",
