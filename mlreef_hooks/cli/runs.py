@@ -110,7 +110,7 @@ def listing(records: Sequence[RunRecord]) -> str:
         return "no runs"
     rows = [["run", "module", "state", "seconds", "metrics"]]
     rows += [
-        [each.id, _called(each), _state(each), _number(each.seconds), _some_metrics(each)]
+        [each.id, _called(each), _state(each), _seconds(each), _some_metrics(each)]
         for each in records
     ]
     return _table(rows)
@@ -136,6 +136,10 @@ def _called(record: RunRecord) -> str:
 
 def _state(record: RunRecord) -> str:
     return f"exit {record.status}" if record.status else record.state
+
+
+def _seconds(record: RunRecord) -> str:
+    return "-" if record.seconds is None else f"{record.seconds:.3f}"
 
 
 def _number(value: float | None) -> str:
