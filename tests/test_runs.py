@@ -63,7 +63,7 @@ def test_runs_are_listed_the_oldest_first(store: RunStore) -> None:
     said = asked(store).stdout.splitlines()
     assert said[0].split() == ["run", "module", "state", "seconds", "metrics"]
     assert said[1] == (
-        "20261121T120000Z-00000001  wine/classifier@1.2.0  done   1.5      accuracy=0.91"
+        "20261121T120000Z-00000001  wine/classifier@1.2.0  done   1.500    accuracy=0.91"
     )
     assert numbers(store) == ["1", "2", "3"]
     assert asked(RunStore(store.folder / "none")).stdout == "no runs\n"
