@@ -1,14 +1,16 @@
 """The catalogue's files: what is made anew, what goes, READMEs and pictures as values."""
 
 import json
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlreef_hooks.catalog.files import LOCK, STALE
+from mlreef_hooks.catalog.files import LOCK, STALE, SiteFiles
 from mlreef_hooks.catalog.readme import readme_html
 from mlreef_hooks.catalog.rows import key_of
 from mlreef_hooks.catalog.update import Updated, refresh_catalog, update_catalog
@@ -234,6 +236,30 @@ def test_what_a_killed_update_left_goes_too(index: IndexFiles, site: Path) -> No
     index.set_visibility("vision", "late", lambda before: "internal")
     assert update(index, site)["public"][2] == 1
     assert not (site / "public/-/module/vision--late").exists()
+
+
+def test_a_list_that_a_killed_update_left_goes_too(
+    index: IndexFiles, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had written the pages, and half of one that comes later, but not what they are."""
+    update(index, site)
+    for namespace, visibility in (("open", "public"), ("half", "internal")):
+        add_module(index, version="1.0", namespace=namespace, name="tardy", visibility=visibility)
+        child = os.fork()
+        if child == 0:
+            monkeypatch.setattr(SiteFiles, "remove", lambda *_: os._exit(9))
+            with suppress(BaseException):
+                update_catalog(index, site)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    page = site / "public/-/namespace/open/index.html"
+    page.with_name(".index.html.new").write_bytes(page.read_bytes())
+    for namespace in ("open", "half"):
+        index.set_visibility(namespace, "tardy", lambda before: "private")
+    update(index, site)
+    for audience in ("public", "internal"):
+        files = [path for path in (site / audience).rglob("*") if path.is_file()]
+        assert [path for path in files if b"tardy" in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"edition": "x"}', b'{"modules": []}'])

@@ -15,6 +15,7 @@ from mlreef_hooks.durable_files import beside_of, locked, make_folder, open_own,
 NOTE = ".catalog.json"
 LOCK, STALE = ".lock", ".stale"
 MODULES = "-/module"
+LISTS = ("-/all", "-/kind", "-/namespace")
 _OPEN, _CLOSED = ("public", "internal"), "private"  # audiences, and the folder of the others
 _PUBLIC_MODES, _CLOSED_MODES = (0o755, 0o644), (0o750, 0o640)  # of folders and of files
 _MANY = 100  # files, from which on the disk is waited for once and not for each
@@ -98,6 +99,18 @@ class SiteFiles:
         except (FileNotFoundError, NotADirectoryError):
             return set()
 
+    def list_pages(self) -> set[str]:
+        """The pages of lists that are there, whether a note tells of them or not, and what killed
+        processes left of some.
+        """
+        return {
+            str(Path(folder, name).relative_to(self._root))
+            for top in LISTS
+            for folder, _, names in os.walk(self._root / top)
+            for name in names
+            if name.endswith((".html", ".html.new"))
+        }
+
     def remove_module(self, key: str) -> None:
         """Remove everything of a module but its rows."""
         shutil.rmtree(self._root / MODULES / key, ignore_errors=False)
@@ -129,10 +142,10 @@ def _is_page(place: str) -> bool:
 
 def site_folders(output: Path) -> list[str]:
     """The audiences that have a site below a folder; another folder's site is none of them."""
-    found = [audience for audience in _OPEN if (output / audience / NOTE).is_file()]
-    for folder, folders, names in os.walk(output / _CLOSED):
-        folders[:] = [name for name in folders if name != "-"]
-        if NOTE in names:
+    found = [audience for audience in _OPEN if (output / audience / "-").is_dir()]
+    for folder, folders, _ in os.walk(output / _CLOSED):
+        if "-" in folders:  # a killed process may not have come to the note
+            folders.remove("-")
             found.append(str(Path(folder).relative_to(output)))
     return found
 

@@ -4,7 +4,7 @@ What a module leaves behind where it is no more goes first, then everything else
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,8 @@ class _Update:
         }  # fmt: skip
         changed = {key: place for key, place in places.items() if key not in kept}
         modules = {**kept, **self._make_changed(changed, found)}
-        lists = self._make_lists(modules, before) if modules or before.pages else 0
+        written = before.pages.keys() | self._files.list_pages()
+        lists = self._make_lists(modules, before, written) if modules or written else 0
         return Updated(
             audience=self._audience, modules=len(modules), made=len(changed) + lists,
             gone=len(gone), broken=tuple(self._broken),
@@ -195,8 +196,10 @@ class _Update:
 
     # lists
 
-    def _make_lists(self, modules: Mapping[str, Fact], before: Made) -> int:
-        """Write the lists and the search as far as they are others; how many pages that were."""
+    def _make_lists(self, modules: Mapping[str, Fact], before: Made, written: Set[str]) -> int:
+        """Write the lists and the search as far as they are others; how many pages that were. Of
+        those that were `written` before, what is none of them goes.
+        """
         rows = {key: row for key, (_, row) in modules.items()}
         stamps = {key: f"{key} {stamp}" for key, (stamp, _) in modules.items()}
         everything = _hash([stamps[key] for key in sorted(stamps)])
@@ -217,8 +220,11 @@ class _Update:
             contents[place] = listing_page(*places[place], rows, self._audience).encode()
         if SEARCH in changed:
             contents |= self._make_whole(listings, rows)
-        gone = before.pages.keys() - pages.keys()
+        gone = written - pages.keys()
         if contents or gone:
+            # Whoever is killed has said before which pages may be of any time.
+            kept = {place: said for place, said in before.pages.items() if place not in changed}
+            self._files.note(Made(edition=before.edition, modules=before.modules, pages=kept))
             self._files.put(contents)
             self._files.remove(gone)
             self._files.note(Made(edition=edition(), modules=modules, pages=pages))
