@@ -104,8 +104,7 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
         raise click.UsageError("give --version or --bump, not both")
     if wishes.notes is not None and wishes.notes_file:
         raise click.UsageError("give --notes or --notes-file, not both")
-    config = load_config(config_file)
-    clone = OwnClone(path or Path())
+    config, clone = load_config(config_file), OwnClone(path or Path())
     _refuse_changes(clone)
     remote = clone.remote(wishes.remote)
     url = clone.url(remote)

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -36,13 +37,8 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
         said.append(line)
         click.echo(line)
 
-    specs = refspecs(draft.branch, draft.head, release.tag)
     draft.clone.tag(release.tag, draft.head, release.notes, sign=sign)
-    try:
-        went_in = draft.clone.push(draft.remote, specs, show)
-    except KeyboardInterrupt:
-        _take_back(release)
-        raise
+    went_in = _push(release, show)
     if not went_in and _take_back(release):
         raise PublishError(
             "the server did not take the push; nothing was published, and the tag is gone again",
@@ -51,6 +47,17 @@ def make_release(release: Release, *, sign: bool, seconds: int) -> int:
     lines = [line.removeprefix("remote: ") for line in said if line.startswith("remote: ")]
     state = read_outcome(lines, draft.manifest.name, release.version)
     return _follow(release, state if went_in or state != "silent" else "waits", seconds)
+
+
+def _push(release: Release, show: Callable[[str], None]) -> bool:
+    """True where all went in; where the author interrupts it, the tag is gone again."""
+    draft = release.draft
+    try:
+        specs = refspecs(draft.branch, draft.head, release.tag)
+        return draft.clone.push(draft.remote, specs, show)
+    except KeyboardInterrupt:
+        _take_back(release)
+        raise
 
 
 def _take_back(release: Release) -> bool:
@@ -77,8 +84,18 @@ def _follow(release: Release, state: Outcome, seconds: int) -> int:
     """The exit status of a push that went in; where it goes on without us, the index is looked at
     until the version is there.
     """
-    draft = release.draft
-    name = f"{draft.manifest.name} {release.version}"
+    name = f"{release.draft.manifest.name} {release.version}"
+    _refuse(release, state, name)
+    if state == "waits" and not _appears(release, seconds):
+        raise PublishError(
+            f"{name} is not published yet", "mlreef-hooks show tells once it is, or the next push"
+        )
+    click.echo(f"{name} is published")
+    return 0
+
+
+def _refuse(release: Release, state: Outcome, name: str) -> None:
+    """PublishError where nothing is to be waited for."""
     if state == "failed":
         raise PublishError(
             f"{name} was not published; its tag is on the server",
@@ -95,12 +112,6 @@ def _follow(release: Release, state: Outcome, seconds: int) -> int:
             "ask its administrator for the hook and the form of publish tags, see --tag-pattern;"
             f" or take it back: {_deletion(release)}",
         )
-    if state == "waits" and not _appears(release, seconds):
-        raise PublishError(
-            f"{name} is not published yet", "mlreef-hooks show tells once it is, or the next push"
-        )
-    click.echo(f"{name} is published")
-    return 0
 
 
 def _deletion(release: Release) -> str:

@@ -21,24 +21,13 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
     free = offered(script.parameters, (paths.source, paths.target))
     own = [each for each in free if not each.required and shown_default(each) is None]
     module = script.path.removesuffix(".py").replace("/", ".")
-    files = paths.reads is Takes.FILE
-    given = [
-        *(
-            [f"{variable(paths.source)}=str({'each' if files else 'source'})"]
-            if paths.source
-            else []
-        ),
-        *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
-        *(f"{variable(each)}=args.{variable(each)}" for each in free if each not in own),
-        *(["**options"] if own else []),
-    ]
     said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
     lines = [
         "\n\ndef main() -> int:",
         "    args = parse_arguments()",
         "    source, target = Path(args.input_path).resolve(), Path(args.output_path).resolve()",
         *_options(own),
-        *_calls(script, paths, given),
+        *_calls(script, paths, _given(free, own, paths)),
         "    return 0\n",
     ]
     return "".join(
@@ -47,11 +36,22 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
                   ("argparse", "sys")),
             f"\nfrom {module} import {_imported(script.function)}\n",
             parser_function(script, free, HELP[paths.reads]),
-            FILES_OF if files else "",
+            FILES_OF if paths.reads is Takes.FILE else "",
             "\n".join(lines),
             END,
         ]
     )  # fmt: skip
+
+
+def _given(free: Sequence[Parameter], own: Sequence[Parameter], paths: Paths) -> list[str]:
+    """The arguments of the call."""
+    source = "each" if paths.reads is Takes.FILE else "source"
+    return [
+        *([f"{variable(paths.source)}=str({source})"] if paths.source else []),
+        *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
+        *(f"{variable(each)}=args.{variable(each)}" for each in free if each not in own),
+        *(["**options"] if own else []),
+    ]
 
 
 def _options(own: Sequence[Parameter]) -> Iterator[str]:
