@@ -77,6 +77,7 @@ def differences(step: Step, said: list[str]) -> list[str]:
             rest, gap = rest[rest.index(line) + 1 :], False
         else:
             missing.append(f"not printed: {line}")
+            gap = True  # or all that follows would be told as well
     return missing + ([] if gap else [f"not shown: {line}" for line in rest])
 
 
