@@ -16,7 +16,7 @@ _CHANGING = (
     (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RUN"), (r"\d{4}-\d\d-\d\dT[\d:]+Z", "TIME"),
     (r"\d\d-\d\d \d\d:\d\d:\d\d", "TIME"), (r"\b[0-9a-f]{7,64}\b", "HASH"),
     (r"\b[\d.]+ (B|kB|MB|s)\b", r"SIZE \1"),
-    (r"\b\d+\.\d{3}\b", "SECONDS"), (r"[ \t]+", " "),
+    (r"\bdone +[\d.]+$", "done SECONDS"), (r"[ \t]+", " "),
 )  # fmt: skip
 
 
