@@ -10,7 +10,9 @@ import re
 import shlex
 import subprocess
 from dataclasses import dataclass
-from threading import Timer
+from select import select
+from tempfile import TemporaryFile
+from time import monotonic
 from typing import Any
 
 from mlreef_hooks.errors import PublishError
@@ -22,6 +24,7 @@ from mlreef_hooks.plain_text import plain
 _TARGET = re.compile(r"(ssh://)?([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]*/?")
 _LARGEST = 64 << 20  # bytes of an answer
 _SAID = 4096  # bytes of what a refusal says
+_LOOK_SECONDS = 0.1  # between two looks whether ssh has ended
 _REFUSED = 1  # the exit status of an expected failure
 _ABSENT = b"error: there is no module "
 _HINT = "see that `ssh {} modules list` answers"
@@ -78,24 +81,48 @@ class SshIndex:
     def _run(self, question: str) -> tuple[int, bytes, bytes]:
         """Exit status, output and the first words of what is said beside it."""
         command = [*shlex.split(os.environ.get("GIT_SSH_COMMAND") or "ssh"), self.target, question]
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-        except OSError as error:
-            raise self._unusable(f"cannot be asked: {error.strerror}") from None
-        with process:
-            ended = Timer(self.seconds, process.kill)
-            ended.start()
+        with TemporaryFile() as said:
             try:
-                content = process.stdout.read(_LARGEST + 1) if process.stdout else b""
-                if len(content) > _LARGEST:
-                    process.kill()
-                    raise self._unusable(f"answers with more than {_LARGEST} bytes")
-                said = process.stderr.read(_SAID) if process.stderr else b""
-                return process.wait(), content, said
-            finally:
-                ended.cancel()
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+                )
+            except OSError as error:
+                raise self._unusable(f"cannot be asked: {error.strerror}") from None
+            with process:
+                try:
+                    content = self._read(process)
+                finally:
+                    process.kill()  # whatever it may wait for
+            said.seek(0)
+            return process.returncode, content, said.read(_SAID)
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> bytes:
+        """The output up to its end, or to that of the process: one that it leaves behind, such as
+        the master of a shared connection, may have it open for hours.
+        """
+        deadline, content = monotonic() + self.seconds, bytearray()
+        descriptor = process.stdout.fileno() if process.stdout else -1
+        while (left := deadline - monotonic()) > 0:
+            ended = process.poll() is not None
+            if not select([descriptor], [], [], 0 if ended else min(left, _LOOK_SECONDS))[0]:
+                if ended:
+                    return bytes(content)
+                continue
+            piece = os.read(descriptor, 1 << 16)
+            if not piece and _ends(process, left):
+                return bytes(content)
+            content += piece
+            if len(content) > _LARGEST:
+                raise self._unusable(f"answers with more than {_LARGEST} bytes")
+        raise self._unusable(f"does not answer within {self.seconds:g} s")
 
     def _unusable(self, why: str) -> PublishError:
         return PublishError(f"{self.target} {why}", _HINT.format(self.target), passing=True)
+
+
+def _ends(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
