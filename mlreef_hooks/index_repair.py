@@ -8,7 +8,7 @@ from mlreef_hooks.durable_files import locked, make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index_audience import audience_of
 from mlreef_hooks.index_document import read_document
-from mlreef_hooks.index_files import LOCK, NOTE, Check
+from mlreef_hooks.index_store import LOCK, NOTE, Check
 
 BROKEN = ".broken"  # behind the name of a file that was put aside
 

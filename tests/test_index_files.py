@@ -24,7 +24,8 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, listing_line
 from mlreef_hooks.index_audience import SCHEMAS, audience_of
 from mlreef_hooks.index_check import check_document
-from mlreef_hooks.index_files import LOCK, IndexFiles
+from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index_store import LOCK
 from mlreef_hooks.provenance import Places
 from tests.forks import PASSING, REFUSED, child, ends_within, run_all
 from tests.index_entries import make_entry

@@ -38,9 +38,9 @@ LAYERS = {
     " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
     " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
     " index_attachments index_audience index_document index_files index_http index_repair"
-    " index_scan index_ssh installation installed_modules installed_packages interruption job_log"
-    " job_records job_table jobs layout_collection lfs_store module_run object_store oci_layout"
-    " own_clone pipeline_outputs process project_files push_option_setting registry registry_blobs"
+    " index_scan index_ssh index_store installation installed_modules installed_packages"
+    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
+    " object_store oci_layout own_clone pipeline_outputs process project_files push_option_setting registry registry_blobs"
     " registry_http registry_login registry_referrers registry_session repository run_plot"
     " run_store saves servers.* service_files ssh_signature state_files step_cache waiting_room"
     " web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
@@ -110,9 +110,10 @@ EDGES = {
     "image_search": "engine oci_layout registry",
     "index_attachments": "durable_files",
     "index_audience": "durable_files index_document",
-    "index_files": "durable_files index_attachments index_audience index_document",
+    "index_files": "index_audience index_store",
     "index_http": "web_files",
-    "index_repair": "durable_files index_audience index_document index_files",
+    "index_repair": "durable_files index_audience index_document index_store",
+    "index_store": "durable_files index_attachments index_audience index_document",
     "installation": "account durable_files service_files",
     "installed_modules": "installed_packages",
     "installed_packages": "requirement_pinning",

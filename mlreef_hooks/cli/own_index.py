@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mlreef_hooks.config import Config
 from mlreef_hooks.event_log import keep_mistake
-from mlreef_hooks.index_files import Check, IndexFiles, unchecked
+from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index_store import Check, unchecked
 
 
 def open_own_index(
