@@ -30,17 +30,33 @@ def manual() -> str:
     return "\n".join(_lines()) + "\n"
 
 
+def contexts() -> Iterator[click.Context]:
+    """That of the program, then that of each command."""
+    top = click.Context(commands, info_name="mlreef-hooks", **commands.context_settings)
+    yield top
+    for word in COMMANDS:
+        if command := commands.get_command(top, word):
+            yield click.Context(command, info_name=word, parent=top)
+
+
+def options(context: click.Context) -> Iterator[click.Option]:
+    """The options that a help text shows; `--help` is one of the program alone."""
+    command = context.command
+    for parameter in command.params if context.parent else command.get_params(context):
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            yield parameter
+
+
 def _lines() -> Iterator[str]:
     name = "mlreef-hooks"
-    top = click.Context(commands, info_name=name, **commands.context_settings)
+    top, *below = contexts()
     yield f'.TH MLREEF\\-HOOKS 1 "" "{as_roff(f"{name} {__version__}")}" "User Commands"'
     yield from (".SH NAME", f"{as_roff(name)} \\- {as_roff(_first_line(commands).rstrip('.'))}")
     yield from (".SH SYNOPSIS", f".B {as_roff(name)}", as_roff("[OPTIONS] COMMAND [ARGS]..."))
     yield from (".SH OPTIONS", *_options(top))
     yield ".SH COMMANDS"
-    for word in COMMANDS:
-        if command := commands.get_command(top, word):
-            yield from _command(click.Context(command, info_name=word, parent=top))
+    for context in below:
+        yield from _command(context)
     for head, rows in (("EXIT STATUS", _STATUSES), ("FILES", _FILES)):
         yield f".SH {head}"
         for term, meaning in rows.items():
@@ -58,10 +74,8 @@ def _command(context: click.Context) -> Iterator[str]:
 
 
 def _options(context: click.Context) -> Iterator[str]:
-    command = context.command
-    for parameter in command.params if context.parent else command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record and isinstance(parameter, click.Option):
+    for option in options(context):
+        if record := option.get_help_record(context):
             yield from (".TP", f".B {as_roff(record[0])}", as_roff(record[1]))
 
 
