@@ -24,9 +24,8 @@ AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
     "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org",
 }  # fmt: skip
-# What the pages of authors and users take for given: git, and, once the program is installed, an
-# engine without a network and a server of one repository. No package may start its service, which
-# would change the network of this machine.
+# What the pages of authors and users take for given: git, then an engine and a server of one
+# repository. No package may start its service, which would change the network of this machine.
 GIT = "apt-get update -q && apt-get install -qy --no-install-recommends git"
 SERVER = (
     "mlreef-hooks/examples/debian-packages mmdebstrap docker.io",
