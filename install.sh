@@ -110,7 +110,7 @@ make_environment() {
 		"$here/examples/debian-packages" python3 python3-venv git ca-certificates
 	fi
 	python=$(usable_python) || fail "there is no Python 3.11 with venv" "install python3-venv"
-	version=$(cd "$here" && find setup.cfg mlreef_hooks hooks -type f -name '[!.]*' \
+	version=$(cd "$here" && find -L setup.cfg mlreef_hooks hooks -type f -name '[!.]*' \
 		! -name '*.pyc' -exec sha256sum {} + | sort | sha256sum)
 	if [ "$(cat "$prefix/version" 2>/dev/null)" = "$version" ]; then
 		echo "unchanged: $venv"
@@ -118,9 +118,10 @@ make_environment() {
 	fi
 	mkdir -p "$prefix"
 	[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-	# A copy is built: setuptools leaves folders beside the source, which may not be ours.
+	# A copy is built: setuptools leaves folders beside the source, which may not be ours. The rules
+	# and the hooks are links, which would lead nowhere from there.
 	source=$(mktemp -d)
-	cp -R "$here/setup.cfg" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" \
+	cp -RL "$here/setup.cfg" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" \
 		"$here/mlreef_hooks" "$here/hooks" "$source"
 	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
 		--upgrade --force-reinstall "$source"

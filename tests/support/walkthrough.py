@@ -40,19 +40,30 @@ def steps(page: str) -> Iterator[Step]:
                 yield Step(text=command, shown=tuple(shown))
 
 
+def preparations(page: str) -> Iterator[Step]:
+    """What a page asks for beforehand: the lines of its `sh` blocks, whatever they print."""
+    for block in blocks(TEXTS[page]):
+        if block.language == "sh":
+            yield from (must_succeed(line) for line in block.text.splitlines())
+
+
+def must_succeed(command: str) -> Step:
+    """A command whose exit status must be 0, whatever it prints."""
+    return Step(text=f"{command} && echo succeeded", shown=(_LEFT_OUT, "succeeded"))
+
+
 def play(
-    page: str,
+    found: Sequence[Step],
     folder: Path,
     environment: Mapping[str, str],
     other: Mapping[str, str] | None = None,
     within: Sequence[str] = (),
 ) -> list[tuple[Step, list[str]]]:
-    """Each step of a page and the lines that it printed, in one bash that begins in `folder`.
+    """Each step and the lines that it printed, in one bash that begins in `folder`.
 
-    The environment is nothing but PATH and what is given. `other` are words in place of the page's,
+    The environment is nothing but PATH and what is given. `other` are words in place of the steps',
     `within` those before bash, which enter another machine.
     """
-    found = [*steps(page)]
     script = "".join(f"printf '\\n\\036\\n'\n{_as_bash(step)}\n" for step in found)
     for word, instead in (other or {}).items():
         script = script.replace(word, instead)
