@@ -26,21 +26,25 @@ def read_working_tree(root: Path, listed: Iterable[str] | None) -> SourceTree:
 
 def read_entries(root: Path, paths: Iterable[str]) -> list[TreeEntry]:
     """The entries of the files and links at paths below `root`, but for those not there."""
-    return [entry for path in sorted(set(paths)) if (entry := _entry(root, path))]
+    # `Path` takes as long to join a path as the rest does, and there may be many thousands.
+    above = os.fspath(root)
+    return [entry for path in sorted(set(paths)) if (entry := _entry(above, path))]
 
 
 def _walk(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name != ".git"]
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        inside = os.path.relpath(folder, root)
+        above = "" if inside == os.curdir else f"{inside}/"
         for name in (*files, *links):
             if name != ".git":  # a file in a submodule and in a linked working tree
-                yield os.path.relpath(os.path.join(folder, name), root)
+                yield above + name
 
 
-def _entry(root: Path, path: str) -> TreeEntry | None:
+def _entry(root: str, path: str) -> TreeEntry | None:
     try:
-        found = (root / path).lstat()
+        found = os.lstat(f"{root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISLNK(found.st_mode):
