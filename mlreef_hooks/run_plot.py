@@ -1,6 +1,7 @@
 """A picture of a metric over runs, by matplotlib, which is imported when it is asked for only."""
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,7 +95,7 @@ def _picture(series: Mapping[str, Sequence[Point]], metric: str, over: str, form
         from matplotlib.figure import Figure
     except ImportError as error:
         raise PublishError(
-            "a plot needs matplotlib", "install it: pip install 'mlreef-hooks[plot]'"
+            "a plot needs matplotlib", f"{sys.prefix}/bin/python -m pip install matplotlib"
         ) from error
     out = io.BytesIO()
     with rc_context(_STYLE):

@@ -1,5 +1,6 @@
 """When files below a folder are saved: by watchfiles, which is imported where somebody watches."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from mlreef_hooks.errors import PublishError
 _STEP = 20  # milliseconds; a burst of saves ends when nothing happened for so long
 _BURST = 200  # milliseconds, at most: a file that is written all the time is no burst
 _CHECK = "mend that (fs.inotify.max_user_watches may be too low), or check without --watch"
-_NO_WATCHER = "pip install 'mlreef-hooks[watch]'"
+_NO_WATCHER = f"{sys.prefix}/bin/python -m pip install watchfiles"
 
 
 def saved_files(folder: Path) -> Iterator[set[str]]:

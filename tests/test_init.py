@@ -103,7 +103,7 @@ def test_nothing_that_is_there_is_changed(author: Author) -> None:
     assert "would leave alone mlreef.toml:" in init(author.folder, "--yes", "--dry-run")
     assert contents(author.folder) == before
     said = init(author.folder, "--yes")
-    assert "left mlreef.toml alone; it would have been:\n    # What the code" in said
+    assert "left mlreef.toml alone; without it, init would write:\n    # What the code" in said
     assert "left requirements.txt alone" in said
     after = contents(author.folder)
     assert {name: after[name] for name in before} == before

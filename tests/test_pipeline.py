@@ -228,8 +228,14 @@ def test_inputs_are_named(pairs: list[str], said: str) -> None:
     assert raised.value.message.startswith(said)
 
 
-def test_a_single_input_needs_no_name(tmp_path: Path) -> None:
+def test_a_single_input_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a=b").mkdir()
+    assert read_inputs({"x": "ANY"}, [f"x={tmp_path}"]) == {"x": tmp_path}
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert read_inputs({"x": "ANY"}, ["x"]) == {"x": Path("x")}
+    with pytest.raises(PublishError, match=" does not exist"):
+        read_inputs({"x": "ANY"}, ["x="])
     assert read_inputs({"x": "ANY"}, [str(tmp_path / "a=b")]) == {"x": tmp_path / "a=b"}
 
 

@@ -145,7 +145,7 @@ def test_without_matplotlib_it_is_said_how_to_get_it(store: RunStore, tmp_path: 
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "error: a plot needs matplotlib\nhint: install it: pip install 'mlreef-hooks[plot]'\n"
+        f"error: a plot needs matplotlib\nhint: {sys.prefix}/bin/python -m pip install matplotlib\n"
     )
 
 

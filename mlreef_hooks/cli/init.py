@@ -189,13 +189,14 @@ def _left_alone(path: str, text: str, files: ProjectFiles) -> None:
     if files.read(path) == text.encode():
         _say(f"{path} is as it should be")
         return
-    _say(f"left {path} alone; it would have been:")
+    _say(f"left {path} alone; without it, init would write:")
     _show(text)
 
 
 def _show(text: str) -> None:
     for line in text.splitlines():
-        click.echo(f"    {plain(line)}".rstrip())
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        click.echo(f"    {indent}{plain(line)}".rstrip())
 
 
 def _say(text: str) -> None:

@@ -119,14 +119,14 @@ def read_inputs(wanted: Mapping[str, str], pairs: Sequence[str]) -> dict[str, Pa
     faults: list[str] = []
     for pair in pairs:
         name, equals, place = pair.partition("=")
-        if len(wanted) == 1 and name not in wanted:
+        if len(wanted) == 1 and not (equals and name in wanted):
             (name,), place = wanted, pair
         if name not in wanted:
             hint = did_you_mean(name, list(wanted)) if wanted else "the pipeline takes none"
             faults.append(f"{name}: no such input, {hint}" if equals else f"{pair}: write name=DIR")
         elif name in found:
             faults.append(f"{name}: given twice")
-        elif not Path(place).exists():
+        elif not place or not Path(place).exists():
             faults.append(f"{place} does not exist")
         found.setdefault(name, Path(place))
     faults += [f"the input {name} is missing" for name in wanted if name not in found]
