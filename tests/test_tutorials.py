@@ -69,6 +69,7 @@ def test_author_and_user(tmp_path: Path, stored_base: Path, base_image: str, eng
     follow(steps("docs/tutorial-user.md"), tmp_path / "user", settings)
 
 
+@pytest.mark.engine
 @pytest.mark.long
 def test_administrator_of_a_fresh_machine(tmp_path: Path) -> None:
     root = make_root(tmp_path / "root")
@@ -79,6 +80,7 @@ def test_administrator_of_a_fresh_machine(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.engine
 @pytest.mark.long
 def test_author_and_user_of_a_fresh_machine(tmp_path: Path) -> None:
     root = make_root(tmp_path / "root")
