@@ -79,6 +79,11 @@ def module_constants(module: ast.Module) -> dict[str, ast.expr]:
     }
 
 
+def binds_name(module: ast.Module, name: str) -> bool:
+    """True where anything in a module may bind the name, such as `from elsewhere import *`."""
+    return any({name, "*", "__getattr__"} & {*_bound_names(node)} for node in ast.walk(module))
+
+
 def _assigned(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
