@@ -35,7 +35,8 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
     left = Renewal(script=wrapped.named, content=content)
     if not is_as_written(content):
         return replace(left, left="it was changed, or written by an earlier version")
-    script = _parsed(read(wrapped.path) or b"")
+    source = read(wrapped.path)
+    script = None if source is None else _parsed(source)
     text = _text(module, wrapped, script) if script else ""
     if not text:
         return replace(left, left=f"{wrapped.named} is no script that can be handed parameters on")
