@@ -13,7 +13,7 @@ from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.proposal.arguments import declared, offered
 from mlreef_hooks.proposal.paths import find_paths
-from mlreef_hooks.proposal.renewal import renew_wrapper
+from mlreef_hooks.proposal.renewal import Renewal, renew_wrapper
 from mlreef_hooks.proposal.script import WRAPPER
 from mlreef_hooks.proposal.wrapper_mark import is_as_written, unmarked
 from mlreef_hooks.source.argparse_call import ParsedParameter
@@ -146,11 +146,15 @@ CHANGES = [
         (OUTDATED, 'turn.py (line 6) takes "target", and it is not handed on'),
     ]),
     ('"--out"', '"-o", "--target", "--out"', []),
-    ('type=int', 'type=float', [(OUTDATED, '"times" is float in turn.py (line 7), and integer here')]),
+    ('type=int', 'type=float', [
+        (OUTDATED, '"times" is float in turn.py (line 7), and integer here'),
+    ]),
     ('type=int, default=2', 'default="2"', [
         (DRIFT, '"times" is "2" by default in turn.py (line 7), and 2 here'),
     ]),
-    ('default=2', 'default=3', [(DRIFT, '"times" is 3 by default in turn.py (line 7), and 2 here')]),
+    ('default=2', 'default=3', [
+        (DRIFT, '"times" is 3 by default in turn.py (line 7), and 2 here'),
+    ]),
     ('default=2', 'default=NUMBER', []),
     ('default=2', 'required=True', [
         (DRIFT, '"times" is required in turn.py (line 7), and is optional here'),
@@ -281,8 +285,7 @@ def plain(parameter: Parameter) -> Parameter:
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_wrapper_that_nobody_changed_is_made_anew(line_end: str) -> None:
     old, behind = wrapper(*TURN).replace("\n", line_end), source(*TURN, '"--new"')
-    renewal = renew_wrapper(WRAPPER, old.encode(), {"turn.py": behind.encode()}.get)
-    assert renewal is not None
+    renewal = renewed(old, behind.encode())
     assert renewal.content.decode() == wrapper(*TURN, '"--new"').replace("\n", line_end)
     assert is_as_written(renewal.content)
     assert not found(renewal.content.decode(), behind)
@@ -292,21 +295,28 @@ def test_a_wrapper_that_nobody_changed_is_made_anew(line_end: str) -> None:
     ("old", "new"), [("", "# "), ("default=2", "default=3"), ("\n\n\n", "\n\n"), ("# W", "#  W")]
 )
 def test_what_somebody_changed_is_never_made_anew(old: str, new: str) -> None:
-    content = wrapper(*TURN).replace(old, new, 1).encode()
-    assert not is_as_written(content)
-    renewal = renew_wrapper(WRAPPER, content, {"turn.py": source('"--new"').encode()}.get)
+    text = wrapper(*TURN).replace(old, new, 1)
+    assert not is_as_written(text.encode())
+    renewal = renewed(text, source('"--new"').encode())
+    assert (renewal.content.decode(), bool(renewal.left)) == (text, True)
+
+
+@pytest.mark.parametrize("behind", [None, b"def f(:\n", b"from . import x\n", b"\0"])
+def test_what_no_script_can_be_read_for_stays(behind: bytes | None) -> None:
+    renewal = renewed(wrapper(*TURN), behind)
+    assert renewal.content.decode() == wrapper(*TURN)
+    assert "turn.py is no script that" in renewal.left
+
+
+def test_an_entry_point_that_does_the_work_is_never_made_anew() -> None:
+    assert renew_wrapper("turn.py", source(*TURN).encode(), lambda path: b"") is None
+
+
+def renewed(text: str, behind: bytes | None) -> Renewal:
+    """A wrapper made anew, where its script has this content."""
+    renewal = renew_wrapper(WRAPPER, text.encode(), lambda path: behind)
     assert renewal is not None
-    assert (renewal.content, bool(renewal.left)) == (content, True)
-
-
-def test_what_a_script_cannot_be_read_for_stays() -> None:
-    content = wrapper(*TURN).encode()
-    for behind in (None, b"def f(:\n", b"from . import x\n", b"\0"):
-        renewal = renew_wrapper(WRAPPER, content, {"turn.py": behind}.get)
-        assert renewal is not None
-        assert renewal.content == content
-        assert "turn.py is no script that" in renewal.left
-    assert renew_wrapper("turn.py", source(*TURN).encode(), {}.get) is None
+    return renewal
 
 
 @pytest.mark.parametrize("words", [(), ("--annotate",)])

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, Parameter, python_name
+from mlreef_hooks.problems import Problems
 from mlreef_hooks.proposal.arguments import variable
 from mlreef_hooks.proposal.declarations import compare_declarations
 from mlreef_hooks.proposal.handed_on import Handed, read_handed
 from mlreef_hooks.proposal.script import script_of
 from mlreef_hooks.source.accepted_options import accepted_options
+from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.halves import spellings_of
 from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.source.wrapped_script import WrappedScript
@@ -33,15 +35,33 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sides:
-    """A wrapper and its script. `own` are the wrapper's parameters by their names in Python;
-    `parameters` and `accepted` are what the script takes, the latter None where it may take more.
+    """A wrapper and its script in `module`. `own` are the wrapper's parameters by their names in
+    Python, `parameters` those of the script.
     """
 
     wrapped: WrappedScript
     own: Mapping[str, Parameter]
     handed: Sequence[Handed]
+    module: ast.Module
     parameters: Sequence[Parameter]
-    accepted: frozenset[str] | None
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names of a function's arguments, or the options that pipelines may give."""
+        if self.wrapped.function:
+            return frozenset(python_name(each.name) for each in self.parameters)
+        return frozenset().union(*map(_spellings, self.parameters))
+
+    @cached_property
+    def accepted(self) -> frozenset[str] | None:
+        """All options of a script, None where it may have others."""
+        return accepted_options(self.module, self.wrapped.named)
+
+    def accepts(self, word: str) -> bool:
+        """True where the script takes, or may take, what is handed on by a name."""
+        if word in self.known or self.wrapped.function:
+            return word in self.known
+        return self.accepted is None or word in self.accepted
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -74,42 +94,52 @@ class _Sides:
             return python_name(parameter.name) in self.words
         if parameter.option is None:
             return parameter.name in self.filled
-        words = (parameter.option, parameter.negative, *spellings_of(parameter))
-        return any(word in self.words for word in words)
+        return not self.words.isdisjoint(_spellings(parameter))
+
+
+def _spellings(parameter: Parameter) -> frozenset[str]:
+    """The options that a parameter of a script is given by."""
+    words = (parameter.option, parameter.negative, *spellings_of(parameter))
+    return frozenset(word for word in words if word)
 
 
 def find_differences(
-    wrapper: ast.Module, parameters: Sequence[Parameter], wrapped: WrappedScript, script: ast.Module
+    wrapper: ast.Module, own: Sequence[Parameter], wrapped: WrappedScript, script: ast.Module
 ) -> list[Difference]:
-    """What differs between a wrapper, whose parser has `parameters`, and its script; nothing where
-    the script's parameters cannot be told.
+    """What differs between a wrapper, whose parser has its `own` parameters, and its script;
+    nothing where the script's parameters cannot be told.
     """
-    read = script_of(script, wrapped.named, wrapped.function)
-    if read.function != wrapped.function or not (read.has_parser or read.function):
+    parameters = _parameters(script, wrapped)
+    if parameters is None:
         return []
-    names = frozenset(python_name(each.name) for each in read.parameters)
     sides = _Sides(
         wrapped=wrapped,
-        own={python_name(each.name): each for each in parameters},
+        own={python_name(each.name): each for each in own},
         handed=read_handed(wrapper, wrapped),
-        parameters=read.parameters,
-        accepted=names if wrapped.function else accepted_options(script, wrapped.named),
+        module=script,
+        parameters=parameters,
     )
     found = [*_unaccepted(sides), *_misplaced(sides)]
-    for parameter in read.parameters:
+    for parameter in parameters:
         difference = _of_parameter(parameter, sides)
         found += [difference] if difference else []
     return found
 
 
+def _parameters(module: ast.Module, wrapped: WrappedScript) -> Sequence[Parameter] | None:
+    """What the script, or its function, takes; None where that cannot be told."""
+    if not wrapped.function:
+        return read_argparse(module, wrapped.named, Problems())
+    script = script_of(module, wrapped.named, wrapped.function)
+    return script.parameters if script.function else None
+
+
 def _unaccepted(sides: _Sides) -> Iterator[Difference]:
     """What is handed on by a name that the script does not have."""
-    if sides.accepted is None:
-        return
     function = sides.wrapped.function
     for handed in sides.handed:
         for word in sorted(handed.words) if function else handed.options:
-            if word not in sides.accepted:
+            if not sides.accepts(word):
                 said = f"{quoted(word)} is handed on, and {_place(sides)} does not take it"
                 yield Difference(rule=FAILS, line=handed.line, message=said)
 
@@ -118,7 +148,7 @@ def _misplaced(sides: _Sides) -> Iterator[Difference]:
     """What is handed on without a name, and is more than the script takes."""
     most, given = len(sides.places), sides.placed
     rest = any(each.nargs == REMAINDER for each in sides.parameters)
-    if len(given) > most and not rest and sides.accepted is not None:
+    if len(given) > most and not rest and sides.accepted:
         said = f"{len(given)} values without an option are handed on"
         said = f"{said}, and {_place(sides)} takes {most}"
         yield Difference(rule=FAILS, line=given[most].line, message=said)

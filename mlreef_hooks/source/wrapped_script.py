@@ -103,8 +103,9 @@ def _called(module: ast.Module, path: str, said: str) -> WrappedScript | None:
 
 def _imported(statement: ast.stmt) -> Iterator[tuple[str, tuple[int, str, str]]]:
     """The names that `from module import name` gives, each with line, file and name there."""
-    if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
-        if len(statement.module) <= _LENGTH:
-            file = f"{statement.module.replace('.', '/')}.py"
-            for each in statement.names:
-                yield each.asname or each.name, (statement.lineno, file, each.name)
+    if not isinstance(statement, ast.ImportFrom) or statement.level:
+        return
+    if statement.module and len(statement.module) <= _LENGTH:
+        file = f"{statement.module.replace('.', '/')}.py"
+        for each in statement.names:
+            yield each.asname or each.name, (statement.lineno, file, each.name)
