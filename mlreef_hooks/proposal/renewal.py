@@ -1,6 +1,7 @@
 """A wrapper made anew for its script as that is now, where nobody has changed it."""
 
 import ast
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -46,7 +47,9 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
 
 def _parsed(content: bytes) -> ast.Module | None:
     try:
-        return ast.parse(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the author's own
+            return ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
