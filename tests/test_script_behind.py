@@ -182,6 +182,7 @@ CHANGES = [
         (DRIFT, 'turn.py (line 8) requires "new", and it is not handed on'),
     ]),
     ('"--mode"', '"rest", nargs="...")\n    parser.add_argument("--mode"', []),
+    ('"--mode"', '"--help", "-H")\n    parser.add_argument("--mode"', []),
     ('"--mode"', '"other", nargs="?")\n    parser.add_argument("--mode"', [
         (OUTDATED, 'turn.py (line 8) takes "other", and it is not handed on'),
     ]),

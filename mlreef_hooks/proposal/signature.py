@@ -43,7 +43,10 @@ def read_signature(module: ast.Module, named: str = "") -> Signature | None:
         return None
     text = (ast.get_docstring(chosen[0]) or "")[:_LENGTH]
     reader = LiteralReader(module)
-    parameters = tuple(_parameters(chosen[0].args, text, reader))
+    try:
+        parameters = tuple(_parameters(chosen[0].args, text, reader))
+    except RecursionError:  # a type hint that nobody writes
+        return None
     return Signature(name=chosen[0].name, description=text, parameters=parameters)
 
 

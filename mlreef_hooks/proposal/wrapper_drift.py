@@ -167,7 +167,7 @@ def _of_parameter(parameter: Parameter, sides: _Sides) -> Difference | None:
     if parameter.required:
         said = f"{place} requires {called}, and it is not handed on"
         return Difference(rule=FAILS, line=line, message=said)
-    if own is None and parameter.nargs != REMAINDER:
+    if own is None and name not in _PATHS and parameter.nargs != REMAINDER:
         said = f"{place} takes {called}, and it is not handed on"
         return Difference(rule=OUTDATED, line=line, message=said)
     return None
