@@ -7,6 +7,7 @@ from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.argparse_call import ArgumentCall
 from mlreef_hooks.source.argparse_calls import Calls, find_calls
 from mlreef_hooks.source.names import dotted_name
+from mlreef_hooks.source.nodes import nodes_of
 from mlreef_hooks.source.source_file import SourceFile
 
 _HELP = ("-h", "--help")
@@ -38,7 +39,7 @@ def _has_parents(calls: Calls) -> bool:
 def _is_handed_out(module: ast.Module, calls: Calls, source: SourceFile) -> bool:
     """True where something of another module gets the parser, or a group of it."""
     names = {*_parser_names(module, calls)}
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.Call) and _is_foreign(node.func, source):
             values = (*node.args, *(each.value for each in node.keywords))
             if any(dotted_name(each, {}) in names for each in values):
@@ -48,7 +49,7 @@ def _is_handed_out(module: ast.Module, calls: Calls, source: SourceFile) -> bool
 
 def _parser_names(module: ast.Module, calls: Calls) -> Iterator[str | None]:
     parsers = {id(call) for call in calls.parsers}
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             function = node.value.func
             group = isinstance(function, ast.Attribute) and function.attr in _GROUPS

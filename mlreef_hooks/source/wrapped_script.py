@@ -10,6 +10,8 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from mlreef_hooks.source.nodes import nodes_of
+
 # How the docstring of every wrapper begins. What was written before must be known all the same.
 BEGINNING = "What pipelines start: hands folders and parameters on to "
 NAME = "SCRIPT"  # of the constant
@@ -75,7 +77,7 @@ def _named(statement: ast.stmt) -> str | None:
 
 def _is_started(module: ast.Module) -> bool:
     """True where Python is run with the script."""
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         match node:
             case ast.List(
                 elts=[
