@@ -75,9 +75,11 @@ class Audience:
             content = write_lines(form, map(_entry, listing["modules"]))
         if not content:
             remove_file(self._root / place, self._root)
-        elif content != before:
+            self._set_namespace(namespace, None)
+            return
+        if content != before:
             self._replace(place, content)
-        facts = {**_named(place, content), "modules": count_lines(content)} if content else None
+        facts = {**_named(place, content), "modules": count_lines(form, content)}
         self._set_namespace(namespace, facts)
 
     def _set_namespace(self, namespace: str, facts: Document | None) -> None:
