@@ -65,6 +65,7 @@ def slurm_cluster(folder: Path) -> Iterator[Mapping[str, str]]:
                 daemon([program, *command[1:]], log=log, ready=log.exists, environment=environment)
             )
         wait_until(lambda: _idle_nodes(environment) == len(NODES))
+        ends.callback(_end_jobs, environment)
         yield environment
 
 
@@ -104,8 +105,19 @@ def _munge(folder: Path) -> Iterator[int]:
 
 
 def _idle_nodes(environment: Mapping[str, str]) -> int:
+    return _asked(environment, "sinfo", "--noheader", "--Node", "--format=%T").count("idle")
+
+
+def _end_jobs(environment: Mapping[str, str]) -> None:
+    """End what still runs where a test broke off: a job would outlive the daemon of its node."""
+    _asked(environment, "scancel", "--partition=all")
+    wait_until(lambda: not _asked(environment, "squeue", "--noheader"))
+
+
+def _asked(environment: Mapping[str, str], command: str, *words: str) -> list[str]:
+    """The words that a command of Slurm prints."""
     done = subprocess.run(
-        [find_program("sinfo"), "--noheader", "--Node", "--format=%T"],
+        [find_program(command), *words],
         env={"PATH": PATH, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return done.stdout.split().count("idle")
+    return done.stdout.split()
