@@ -16,6 +16,7 @@ from mlreef_hooks.tree_listing import nothing_known
 from mlreef_hooks.tree_summary import key_of, summarise
 from mlreef_hooks.validation import Validation, validate
 from tests.support.git import Author
+from tests.support.raw_objects import RawObjects
 from tests.support.site import PROJECT
 
 MANY = 1200
@@ -137,6 +138,36 @@ def test_the_same_is_found_whether_they_are_listed_or_not(large: Author) -> None
         known.append([*tree.known])
     assert known[0] == ["d0/", "d1/", "d2/"]
     assert known[-1] == []  # pointers of Git LFS were not looked for in any
+
+
+BAD_NAMES = [
+    b"..", b".git", b".GIT ", b".wh.x", b"a\nb", b"\x1b[31m", b"\xff", "\u202e".encode(),
+    b"x" * 256,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: repr(name)[:16])
+@pytest.mark.parametrize("outer", [False, True])
+def test_no_folder_is_known_whose_name_is_refused(
+    raw: RawObjects, name: bytes, outer: bool
+) -> None:
+    blob = raw.put("blob", b"")
+    folder = raw.tree(*[("100644", file, blob) for file, _, _ in PLAIN])
+    if outer:
+        folder = raw.tree(("40000", b"inner", folder))
+    commit = raw.commit(raw.tree(("40000", name, folder)))
+    with closing(GitRepository(raw.git_dir)) as repository:
+        tree = repository.read_tree(commit, Limits())
+        validation = validate(tree, name="x", config=Config())
+    refused = [each for each in validation.problems if each.rule == "tree-path"]
+    assert len({each.path for each in refused}) == MANY
+    assert summaries(tree, validation) == {}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> RawObjects:
+    """A repository of trees that no git command writes."""
+    return RawObjects(tmp_path_factory.mktemp("raw") / "raw.git")
 
 
 def summaries(tree: SourceTree, validation: Validation) -> Mapping[str, object]:
