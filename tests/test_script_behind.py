@@ -327,6 +327,23 @@ def test_a_switch_that_takes_a_value_is_found(before: str, after: str, expected:
     assert problems == ([(DRIFT, f'"grey" {expected}')] if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "takes"),
+    [
+        ('"files", nargs="+"', '"files"', "one value"),
+        ('"files", nargs="+"', '"files", nargs=2', "2 values"),
+        ('"--files", nargs="+"', '"--files"', "one value"),
+        ('"--files", nargs="+"', '"--files", nargs="*"', ""),
+        ('"files", nargs="+"', '"files", nargs=N', ""),
+        ('"files"', '"files", nargs="+"', ""),
+    ],
+)
+def test_all_files_are_handed_on_to_what_takes_as_many(before: str, after: str, takes: str) -> None:
+    problems = said(found(wrapper(before), source(after)))
+    message = f'"files" takes {takes} in turn.py (line 5), and all files are handed on'
+    assert problems == ([(DRIFT, message)] if takes else [])
+
+
 MORE = (
     '"x", type=bool', '"--y", type=bool', '"--z", action="store_const", const=3',
     '"--v", action="append", nargs=2', '"--w", nargs="?", type=float, default=1',

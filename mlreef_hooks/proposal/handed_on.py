@@ -22,7 +22,8 @@ class Handed:
     `words` are the options that are written for it, or the argument of the function; none for what
     stands for itself. `name` is the wrapper's own parameter as Python has it, empty for a path.
     `skipped` is the value for which nothing is handed on, None where it is always. `valued` says
-    whether an option stands with a value, None where that cannot be told.
+    whether an option stands with a value, None where that cannot be told. `many` is true for
+    every file of a folder, or every value of a list.
     """
 
     line: int
@@ -30,6 +31,7 @@ class Handed:
     name: str = ""
     skipped: Literal | None = None
     valued: bool | None = None
+    many: bool = False
 
     @property
     def options(self) -> list[str]:
@@ -185,6 +187,7 @@ def _collected(statement: ast.stmt, given: str, skipped: Literal | None) -> Iter
             name=_argument(each) or given,
             skipped=skipped,
             valued=_is_valued(each),
+            many=_is_many(each),
         )
 
 
@@ -217,6 +220,16 @@ def _is_valued(value: ast.expr) -> bool | None:
         case ast.JoinedStr() | ast.ListComp() | ast.List(elts=[_, _, *_]):
             return True
     return None
+
+
+def _is_many(value: ast.expr) -> bool:
+    """True for `map(str, source)`, alone or behind an option."""
+    match value:
+        case ast.Call(func=ast.Name(id="map")):
+            return True
+        case ast.List(elts=[_, ast.Starred(value=inner)]):
+            return _is_many(inner)
+    return False
 
 
 def _argument(value: ast.expr) -> str:

@@ -91,6 +91,13 @@ class _Sides:
         """Those of them that the wrapper has something for."""
         return frozenset(self.places[: len(self.placed)])
 
+    @cached_property
+    def of_all_files(self) -> Mapping[str, Handed]:
+        """What hands all files of a folder on, by option, or by the parameter in whose place."""
+        words = ((word, each) for each in self.handed for word in each.words)
+        found = (*zip(self.places, self.placed, strict=False), *words)
+        return {key: each for key, each in found if each.many and not each.name}
+
     def hands_on(self, parameter: Parameter) -> bool:
         """True where the wrapper has something for a parameter of the script."""
         if self.wrapped.function:
@@ -167,7 +174,8 @@ def _of_parameter(parameter: Parameter, sides: _Sides) -> Difference | None:
     own = None if name in _PATHS else sides.own.get(name)
     place = _place(sides, parameter.line)
     if sides.hands_on(parameter):
-        return _declared_otherwise(parameter, own, sides) if own else None
+        other = _declared_otherwise(parameter, own, sides) if own else None
+        return other or _too_many(parameter, sides)
     if not sides.whole:
         return None
     line, called = sides.wrapped.line, quoted(parameter.name)
@@ -207,6 +215,22 @@ def _declared_otherwise(parameter: Parameter, own: Parameter, sides: _Sides) -> 
         return None
     said = f"{quoted(own.name)} {found.script} in {place}, and {found.wrapper} here"
     return Difference(rule=FAILS if found.fails else OUTDATED, line=own.line, message=said)
+
+
+def _too_many(parameter: Parameter, sides: _Sides) -> Difference | None:
+    """That all files of a folder are handed on, where the script takes one."""
+    unread = parameter.unread if isinstance(parameter, ParsedParameter) else frozenset()
+    several = parameter.repeated or parameter.nargs in ("*", "+", REMAINDER)
+    if not sides.whole or several or "nargs" in unread:
+        return None
+    keys = _spellings(parameter) if parameter.option else {parameter.name}
+    given = next((sides.of_all_files[key] for key in keys if key in sides.of_all_files), None)
+    if given is None:
+        return None
+    takes = "one value" if parameter.nargs in (None, "?") else f"{parameter.nargs} values"
+    said = f"{quoted(parameter.name)} takes {takes} in {_place(sides, parameter.line)}"
+    said = f"{said}, and all files are handed on"
+    return Difference(rule=FAILS, line=given.line, message=said)
 
 
 def _is_other_switch(handed: Handed, parameter: Parameter) -> bool:
