@@ -292,6 +292,16 @@ def test_what_is_handed_on_otherwise_is_read(added: str) -> None:
     assert len(found(text, source(*TURN, '"--new"'))) == 1
 
 
+@pytest.mark.parametrize(
+    "added", ['["--grey", "--fast"]', '[f"--grey"]', '[f"--grey" for _ in "a"]']
+)
+def test_switches_that_are_handed_on_together_have_no_value(added: str) -> None:
+    switches = ('"--grey", action="store_true"', '"--fast", action="store_true"')
+    text = wrapper(*switches).replace('words.append("--grey")', f"words += {added}")
+    assert added in text
+    assert not found(text, source(*switches))
+
+
 CALL = "options = {name: value for name, value in options.items() if value is not None}"
 
 

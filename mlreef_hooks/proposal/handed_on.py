@@ -217,8 +217,12 @@ def _is_valued(value: ast.expr) -> bool | None:
             return "=" in text
         case ast.IfExp(body=ast.Constant(value=str(one)), orelse=ast.Constant(value=str(other))):
             return None if "=" in one + other else False
-        case ast.JoinedStr() | ast.ListComp() | ast.List(elts=[_, _, *_]):
-            return True
+        case ast.JoinedStr(values=parts):
+            return any(isinstance(each, ast.FormattedValue) for each in parts)
+        case ast.ListComp(elt=each):
+            return _is_valued(each)
+        case ast.List(elts=[_, second, *_]):
+            return None if isinstance(second, ast.Constant) else True
     return None
 
 
