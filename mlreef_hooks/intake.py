@@ -97,11 +97,13 @@ def _signature_fault(
     object_id: str, tag: PublishTag, peeled: PeeledTag, repository: GitRepository, signers: str
 ) -> str | None:
     """Why the tag is not one that somebody whom the site allows has signed."""
+    from mlreef_hooks.git_signature import signature_fault  # most sites want none
+
     if peeled.name is None:
         return "the tag is not signed: there is only a name"
     if peeled.name != tag.tag:
         return f"the tag was signed as {plain(peeled.name)[:_VERSION_LENGTH]}"
-    fault = repository.signature_fault(object_id, Path(signers))
+    fault = signature_fault(repository.git_dir, object_id, Path(signers))
     return None if fault is None else f"the tag is not signed as the site wants: {plain(fault)}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.config import Config
-from mlreef_hooks.git import list_working_tree
+from mlreef_hooks.git_working_tree import list_working_tree
 from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.missing_imports import missing_imports
 from mlreef_hooks.problems import RULES, Problem

@@ -36,6 +36,7 @@ LAYERS = {
     " catalog.files collection_memory committed_tree container container_watch docker_credentials"
     " durable_files edge_mark engine engine_api engine_collection engine_image engine_pool"
     " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
+    " git_signature git_working_tree"
     " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
     " index_attachments index_audience index_document index_files index_http index_repair"
     " index_scan index_ssh index_store installation installed_modules installed_packages"
@@ -101,6 +102,8 @@ EDGES = {
     "gate_setting": "git_settings",
     "git": "account git_objects",
     "git_settings": "account git",
+    "git_signature": "git",
+    "git_working_tree": "git",
     "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
     "hook_files": "durable_files edge_mark hook_place waiting_room",
     "hook_place": "servers.folders servers.gitea servers.table",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.git import ask_changes
+from mlreef_hooks.git_working_tree import ask_changes
 
 if TYPE_CHECKING:
     from mlreef_hooks.config import Config

@@ -11,7 +11,7 @@ from mlreef_hooks.checking import check_commit, check_folder
 from mlreef_hooks.cli.configuration import user_caches
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import Changes, origin_of
+from mlreef_hooks.git_working_tree import Changes, origin_of
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.servers.table import open_server
