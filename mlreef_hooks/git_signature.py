@@ -1,4 +1,4 @@
-"""Whether a publish tag is signed by somebody whom the site allows, as git tells it (verify-tag)."""
+"""Whether a publish tag is signed by one whom the site allows, as git tells it (verify-tag)."""
 
 import os
 from collections.abc import Mapping

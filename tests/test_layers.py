@@ -22,9 +22,10 @@ LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest picture"
     " pipeline plain_text problems push tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
-    " missing_imports module_keys module_toml picture_rule pipeline_order pipeline_toml"
-    " presentation proposal.* required_package requirement_lines requirement_pinning requirements"
-    " rule_page source.* toml_lines tree_listing tree_rules tree_summary validation",
+    " missing_imports module_choice module_keys module_toml picture_rule pipeline_order"
+    " pipeline_toml presentation proposal.* required_package requirement_lines"
+    " requirement_pinning requirements rule_page source.* toml_lines tree_listing"
+    " tree_rules tree_summary validation",
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
     " image_name image_plan image_progress index index_check index_claims index_lines index_search"
@@ -41,6 +42,7 @@ LAYERS = {
     " index_attachments index_audience index_document index_files index_http index_repair"
     " index_scan index_ssh index_store installation installed_modules installed_packages"
     " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
+    " module_turn"
     " object_store oci_layout own_clone pipeline_outputs process project_files push_option_setting"
     " registry registry_blobs registry_http registry_login registry_referrers registry_session"
     " repository run_plot run_store saves servers.* service_files ssh_signature state_files"
@@ -49,8 +51,8 @@ LAYERS = {
     " wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
     "flow": "attestation audience catalog.update checking collection contract_check doctor.* edge"
     " fixing gate gate_placement image_collection image_place index_sources intake pipeline_run"
-    " placement plan publish reader_index receive recorded_run reindexing releasing restored_entry"
-    " site sweep verification withdrawal work",
+    " placement plan publish reader_index receive recorded_run reindexing releasing"
+    " request_check restored_entry site sweep verification withdrawal work",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -126,6 +128,7 @@ EDGES = {
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
+    "module_turn": "durable_files",
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "own_clone": "git",

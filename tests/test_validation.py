@@ -10,8 +10,8 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from mlreef_hooks.tree_entry import SYMLINK
 from mlreef_hooks.validation import Validation, validate
