@@ -1,6 +1,5 @@
 """Files and folders that are not finished; their names tell whether somebody works on them."""
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,11 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.errors import PublishError, is_full
 from mlreef_hooks.process import holder, is_lost
 
 _END = ".part"
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def unfinished(folder: Path, name: str) -> Path:
@@ -66,7 +64,7 @@ def remove_folder(top: Path) -> None:
 
 def unwritten(error: OSError) -> PublishError:
     """Why nothing could be written."""
-    if error.errno in FULL:
+    if is_full(error):
         message, hint = "the server's disk is full", "the administrator makes room"
         return PublishError(message, hint, passing=True)
     return PublishError(
