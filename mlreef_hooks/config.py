@@ -259,7 +259,7 @@ def _check_docker(config: Config) -> Iterator[str]:
     if bool(docker.tls_cert) != bool(docker.tls_key):
         yield f"{where}.tls_cert: write tls_cert and tls_key, or neither"
     registry = config.registry
-    if registry.private_prefix.partition("/")[0] not in ("", registry.prefix.partition("/")[0]):
+    if registry.private_prefix.partition("/")[0] not in ("", registry.host):
         yield "registry.private_prefix: write one of the registry of registry.prefix"
     if docker.tls_cert and not docker.tls_ca:
         yield f"{where}.tls_ca: write it too, for tls_cert"

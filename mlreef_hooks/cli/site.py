@@ -84,8 +84,7 @@ def _attach(config: Config, image: Document, artifacts: "Sequence[Artifact]") ->
     """Send what is said of an image to its registry."""
     from mlreef_hooks.registry_referrers import attach
 
-    host = config.registry.prefix.partition("/")[0]
-    registry = partial(open_registry, config, host)
+    registry = partial(open_registry, config, config.registry.host)
     attach(registry, image["reference"], image["digest"], artifacts)
 
 
@@ -279,8 +278,6 @@ def _ways_out(
         return start, [lambda image: images().deliver(image)]
     from mlreef_hooks.builders.into_registry import RegistryDelivery
 
-    host = config.registry.prefix.partition("/")[0]
-    to_registry = RegistryDelivery(
-        layouts=layouts, cache=cache, open_registry=lambda: open_registry(config, host)
-    )
+    open_own = partial(open_registry, config, config.registry.host)
+    to_registry = RegistryDelivery(layouts=layouts, cache=cache, open_registry=open_own)
     return start, [to_registry]

@@ -98,7 +98,7 @@ def _engine(config: Config) -> Engine | None:
 
 def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
     config = site.config
-    host = config.registry.prefix.partition("/")[0]
+    host = config.registry.host
     search = ImageSearch(
         prefixes=config.registry.prefixes,
         layouts=OciLayouts(config.images_path),
@@ -144,7 +144,7 @@ def gc(config_file: str | None, delete: bool, form: str) -> int:
 
 def _open_collector(config: Config, *, delete: bool) -> Collector:
     site = open_site(config, click.echo)
-    host = config.registry.prefix.partition("/")[0]
+    host = config.registry.host
     in_registry = config.registry.remote and config.gc.registry
     copies = ImageCopies(
         engine=_engine(config),
