@@ -17,11 +17,11 @@ from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job import CANCELLED, FAILED, PUBLISHED, SUPERSEDED
 from mlreef_hooks.module_turn import free_turn
 from mlreef_hooks.oci import Descriptor, decode
-from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.oci_layout import MODULES, OciLayouts
 from mlreef_hooks.site import Site
 
 OVER = (FAILED, CANCELLED, SUPERSEDED)  # states of jobs that published nothing
-_MODULES = "modules/"
+_MODULES = f"{MODULES}/"  # before the name of a layout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from mlreef_hooks.contract import Comparison, compare
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, manifest_facts
 from mlreef_hooks.index_sources import Reader, open_index, open_indexes
-from mlreef_hooks.manifest import MODULE_NAME, ModuleManifest
+from mlreef_hooks.manifest import ModuleManifest, are_names
 from mlreef_hooks.own_clone import OwnClone, RemoteRefs
 from mlreef_hooks.push import TagPattern
 from mlreef_hooks.reader_index import Modules
@@ -169,9 +169,7 @@ def _ask_host(index: Modules, place: str) -> Document | None:
 
 def _find_in(index: Modules, place: str) -> Document | None:
     namespace, _, name = place.rpartition("/")
-    if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
-        return None
-    return index.find(namespace, name)
+    return index.find(namespace, name) if are_names(namespace, name) else None
 
 
 def refspecs(branch: str, commit: str, tag: str) -> list[str]:

@@ -170,8 +170,7 @@ class _Update:
         version = newest(document["versions"])
         files = dict[str, bytes]()
         readme, picture = (self._attached(document, version, key) for key in (README, PICTURE))
-        shown, name = Shown(), None
-        looked = look_at_picture(picture) if picture else None
+        name, looked = None, look_at_picture(picture) if picture else None
         if picture and looked:
             name = f"picture.{looked.suffix}"
             files[name] = picture

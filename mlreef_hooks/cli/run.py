@@ -38,7 +38,7 @@ class Wishes:
     quiet: bool
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.command("run")
 @click.argument(
     "module", metavar="NAMESPACE/NAME[@VERSION]", required=False, shell_complete=modules
 )
