@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.index import Document
 from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.manifest import ModuleManifest

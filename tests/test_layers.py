@@ -36,23 +36,22 @@ LAYERS = {
     "edges": "account alternates answer_cache base_image base_sources bases build_cache builders.*"
     " catalog.files collection_memory committed_tree container container_watch docker_credentials"
     " durable_files edge_mark engine engine_api engine_collection engine_image engine_pool"
-    " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
-    " git_signature git_working_tree"
-    " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
-    " index_attachments index_audience index_document index_files index_http index_repair"
-    " index_scan index_ssh index_store installation installed_modules installed_packages"
-    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " module_turn"
-    " object_store oci_layout own_clone pipeline_outputs process project_files push_option_setting"
-    " registry registry_blobs registry_http registry_login registry_referrers registry_session"
-    " repository run_plot run_store saves servers.* service_files ssh_signature state_files"
-    " step_cache waiting_room web_files web_login wheels.access wheels.bytecode"
-    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution wheels.source_search"
-    " wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
+    " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_dirs"
+    " git_settings git_signature git_working_tree gitolite_setup hook_files hook_place"
+    " hook_setting ignored_files image_copies image_search index_attachments index_audience"
+    " index_document index_files index_http index_repair index_scan index_ssh index_store"
+    " installation installed_modules installed_packages interruption job_log job_records job_table"
+    " jobs layout_collection lfs_store module_run module_turn object_store oci_layout own_clone"
+    " pipeline_outputs process project_files push_option_setting registry registry_blobs"
+    " registry_http registry_login registry_referrers registry_session repository run_plot"
+    " run_store saves servers.* service_files ssh_signature state_files step_cache waiting_room"
+    " web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
+    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
     "flow": "attestation audience catalog.update checking collection contract_check doctor.* edge"
     " fixing gate gate_placement image_collection image_place index_sources intake pipeline_run"
-    " placement plan publish reader_index receive recorded_run reindexing releasing"
-    " request_check restored_entry site sweep verification withdrawal work",
+    " placement plan publish reader_index receive recorded_run reindexing releasing request_check"
+    " restored_entry site sweep verification withdrawal work",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {

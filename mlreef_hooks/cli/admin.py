@@ -21,8 +21,9 @@ from mlreef_hooks.cli.cover import cover_all
 from mlreef_hooks.config import Server, ServerKind
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_placement import GatePlacement, take_gate
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.hook_files import GATE, HOOK, git_dir_of, hook_text
+from mlreef_hooks.hook_files import GATE, HOOK, hook_text
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
 from mlreef_hooks.placement import Placement, code_repositories, take, take_shared

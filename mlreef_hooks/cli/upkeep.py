@@ -21,7 +21,7 @@ from mlreef_hooks.collection_memory import CollectionMemory
 from mlreef_hooks.columns import size
 from mlreef_hooks.config import Config
 from mlreef_hooks.engine import Engine
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.image_collection import Collected, ImageCollector
 from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_search import ImageSearch

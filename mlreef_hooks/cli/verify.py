@@ -19,7 +19,7 @@ from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import LayersBuilder
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.index import Document
 from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
