@@ -18,15 +18,16 @@ from mlreef_hooks.cli.as_service import (
 )
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
 from mlreef_hooks.cli.cover import cover_all
+from mlreef_hooks.cli.options import dry_run_option
+from mlreef_hooks.cli.repositories import all_option, find_git_dirs, repo_option
 from mlreef_hooks.config import Server, ServerKind
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_placement import GatePlacement, take_gate
-from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.git_settings import set_own
 from mlreef_hooks.hook_files import GATE, HOOK, hook_text
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
-from mlreef_hooks.placement import Placement, code_repositories, take, take_shared
+from mlreef_hooks.placement import Placement, take, take_shared
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.service_files import check_readable, start_service
 
@@ -35,28 +36,11 @@ if TYPE_CHECKING:
     from mlreef_hooks.oci import Descriptor
     from mlreef_hooks.oci_layout import OciLayouts
 
-repo_option = click.option(
-    "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
-)
-all_option = click.option(
-    "--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Every repository below this folder.",
-)  # fmt: skip
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-
-
-def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
-    """The git directories that the options name."""
-    if not repos and root is None:
-        raise click.UsageError("name repositories with --repo PATH or --all DIR")
-    found = [git_dir_of(path) for path in repos]
-    return found + (list(code_repositories(root.resolve())) if root else [])
-
 
 @click.command("install")
 @repo_option
 @all_option
-@_dry_run
+@dry_run_option
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
 @click.option("--main-branch", default="", help="The branch that published commits are on.")
@@ -173,7 +157,7 @@ def _common_root(git_dirs: list[Path]) -> Path:
 @click.command("uninstall")
 @repo_option
 @all_option
-@_dry_run
+@dry_run_option
 @click.option("--service", is_flag=True, help="Stop the service, and take its files away.")
 @click.pass_obj
 def uninstall(

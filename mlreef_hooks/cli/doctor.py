@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.configuration import config_path, load_config
+from mlreef_hooks.cli.options import form_option
+from mlreef_hooks.cli.repositories import all_option, find_git_dirs, repo_option
 from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @repo_option
 @all_option
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 @click.pass_obj
 def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
     """Look for everything that would keep a push from being published.

@@ -8,8 +8,9 @@ import click
 
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import index_option
 from mlreef_hooks.cli.pipeline import read_file
-from mlreef_hooks.cli.user import find_in, index_option, open_index
+from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
 from mlreef_hooks.plain_text import counted

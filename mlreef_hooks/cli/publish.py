@@ -13,8 +13,9 @@ from mlreef_hooks.cli import check as checks
 from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.cli.formats.found import Found
 from mlreef_hooks.cli.formats.text import as_text
+from mlreef_hooks.cli.options import index_option
 from mlreef_hooks.cli.release_push import Release, make_release
-from mlreef_hooks.cli.user import index_option, reader_of
+from mlreef_hooks.cli.user import reader_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.manifest import ModuleManifest

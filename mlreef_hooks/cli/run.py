@@ -12,8 +12,9 @@ import click
 
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import index_option
 from mlreef_hooks.cli.running import ImageBar, open_runner, runs_option, write_through
-from mlreef_hooks.cli.user import find_in, index_option, open_index
+from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, deprecation
 from mlreef_hooks.plain_text import plain

@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import dry_run_option, form_option
 from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.cli.relay import check_own
+from mlreef_hooks.cli.repositories import repo_option
 from mlreef_hooks.cli.site import open_pool, open_registry, open_site
 from mlreef_hooks.collection import Collector
 from mlreef_hooks.collection_memory import CollectionMemory
@@ -37,14 +39,9 @@ _NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have
 
 
 @click.command("reindex")
-@click.option(
-    "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@repo_option
+@dry_run_option
+@form_option
 @click.pass_obj
 def reindex(config_file: str | None, repos: tuple[Path, ...], dry_run: bool, form: str) -> int:
     """Make an index again that was lost or damaged, of publish tags, images and the job table.
@@ -116,10 +113,7 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
 
 @click.command("gc")
 @click.option("--delete", is_flag=True, help="Delete it; without this, nothing is changed.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 @click.pass_obj
 def gc(config_file: str | None, delete: bool, form: str) -> int:
     """Say what nothing needs any more, and delete it where that is wanted.
