@@ -165,4 +165,4 @@ class ImageCollector:
     def turn(self, module: str) -> AbstractContextManager[bool]:
         """Whether nobody publishes the module; whoever wants to waits until the end of this."""
         namespace, _, name = module.rpartition("/")
-        return free_turn(self.site.config.state_path / "locks", namespace, name)
+        return free_turn(self.site.config.state_folder.locks, namespace, name)

@@ -83,7 +83,7 @@ def _publish_module(job: Job, audience: ModuleAudience, tree: SourceTree, start:
 def _turn(audience: ModuleAudience) -> AbstractContextManager[None]:
     site, name = audience.site, audience.manifest.name
     namespace = audience.request.repository.namespace
-    locks = site.config.state_path / "locks"
+    locks = site.config.state_folder.locks
     return module_turn(locks, namespace, name, lambda: site.tell(report.waiting(name)))
 
 

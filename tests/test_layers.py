@@ -20,7 +20,7 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest picture"
-    " pipeline plain_text problems push tree tree_entry visibility wheels.place",
+    " pipeline plain_text problems push state_folder tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
     " missing_imports module_choice module_keys module_toml picture_rule pipeline_order"
     " pipeline_toml presentation proposal.* required_package requirement_lines"

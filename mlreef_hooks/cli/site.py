@@ -55,7 +55,7 @@ def open_site(
     """
     user = os.getuid() if user is None else user
     become_owner_of(config.state_path)
-    cache = BuildCache(config.state_path / "cache.sqlite")
+    cache = BuildCache(config.state_folder.cache)
     clock = partial(datetime.now, UTC)
     server = open_server(config, user)
     attaches = config.provenance.attach and config.registry.remote
@@ -63,7 +63,7 @@ def open_site(
         config=config,
         server=server,
         visibility=RepositoryVisibility(config=config, called=server.called),
-        jobs=Jobs(config.state_path / "jobs.sqlite", time.time, config.worker),
+        jobs=Jobs(config.state_folder.jobs, time.time, config.worker),
         index=open_own_index(config, say),
         waiting=waiting or (OthersRoom() if config.worker.service else WaitingRoom()),
         cache=cache,
@@ -71,10 +71,10 @@ def open_site(
         say=say,
         output=say,
         clock=clock,
-        events=EventLog(config.state_path / "logs" / "events.jsonl", clock),
+        events=EventLog(config.state_folder.events, clock),
         is_open=partial(_is_open, config),
         take_back=partial(_take_back, config),
-        keep_mistake=partial(keep_mistake, config.state_path / "logs" / "errors.log"),
+        keep_mistake=partial(keep_mistake, config.state_folder.errors),
         sign=partial(sign, Path(config.provenance.key)) if config.provenance.key else None,
         attach=partial(_attach, config) if attaches else None,
     )
@@ -153,7 +153,7 @@ def _open_docker_builder(config: Config, log: Log, engine: "Engine") -> "DockerB
         settings=config.builder.docker,
         pip=config.pip,
         registry=config.registry,
-        locks=config.state_path / "locks",
+        locks=config.state_folder.locks,
         log=log,
     )
 
@@ -165,7 +165,7 @@ def open_pool(config: Config, log: Log) -> EnginePool:
         addresses=settings.addresses,
         open_engine=lambda address: open_engine(settings, address, settings.build_seconds + 60),
         slots=settings.builds_per_engine,
-        locks=config.state_path / "locks",
+        locks=config.state_folder.locks,
         say=log,
     )
 
@@ -184,10 +184,10 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
     from mlreef_hooks.oci_layout import OciLayouts
 
     layouts = OciLayouts(config.images_path)
-    state = config.state_path
+    state = config.state_folder
     installer = WheelInstaller(
-        layouts=layouts, cache=build_cache, pip=config.pip, folder=state / "wheels",
-        built=state / "built", room=config.limits.image_bytes, log=log,
+        layouts=layouts, cache=build_cache, pip=config.pip, folder=state.wheels,
+        built=state.built, room=config.limits.image_bytes, log=log,
     )  # fmt: skip
     start, deliverers = _ways_out(config, build_cache, layouts, log)
     builds = config.builder.use == "auto"
@@ -198,9 +198,9 @@ def open_layers_builder(config: Config, build_cache: BuildCache, log: Log) -> "L
         installer=installer,
         pip=config.pip,
         prefixes=config.registry.prefixes,
-        locks=state / "locks",
-        locked=state / "locked",
-        packages=state / "packages",
+        locks=state.locks,
+        locked=state.locked,
+        packages=state.packages,
         open_sources=partial(open_sources, config, layouts, log) if builds else None,
         when=config.builder.layers.start,
         start=start,
@@ -218,8 +218,8 @@ def open_sources(config: Config, layouts: "OciLayouts", log: Log) -> "SourceWhee
         settings=config.builder.docker,
         pip=config.pip,
         layouts=layouts,
-        folder=config.state_path / "built",
-        locks=config.state_path / "locks",
+        folder=config.state_folder.built,
+        locks=config.state_folder.locks,
         log=log,
     )
 
@@ -240,8 +240,8 @@ def open_bases(config: Config, layouts: "OciLayouts", log: Log) -> "BaseImages":
     return BaseImages(
         layouts=layouts,
         sources=sources,
-        facts=config.state_path / "bases",
-        locks=config.state_path / "locks",
+        facts=config.state_folder.bases,
+        locks=config.state_folder.locks,
         can_compile=lambda python: find_compiler(python) is not None,
         say=log,
     )

@@ -149,7 +149,7 @@ def _open_collector(config: Config, *, delete: bool) -> Collector:
         index=open_own_index(config, click.echo, check_document),
         layouts=OciLayouts(config.images_path),
         copies=copies,
-        memory=CollectionMemory(config.state_path / "gc.json"),
+        memory=CollectionMemory(config.state_folder.collection),
         delete=delete,
     )
     return Collector(images=images, cache=site.cache, settings=config.gc, now=time.time())
