@@ -9,10 +9,9 @@ from pathlib import Path
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.job_log import job_of_log
 from mlreef_hooks.state_folder import StateFolder
+from mlreef_hooks.unfinished import is_unfinished, remove_lost
 from mlreef_hooks.wheels.lock import Lock
-from mlreef_hooks.wheels.unfinished import remove_lost
 
-_UNFINISHED = ".part"
 _NOTHING = frozenset[str]()
 
 
@@ -91,12 +90,12 @@ def _unused_wheels(state: StateFolder, needed: frozenset[str], before: float) ->
     for path in state.built.glob("*"):
         wheels = _wheels_of(path) or _NOTHING if path.suffix == ".json" else {path.name}
         files = [path] if path.is_file() else [path, *path.glob("*")]
-        if _UNFINISHED in path.name or wheels & needed:
+        if is_unfinished(path) or wheels & needed:
             continue
         if all(_is_old(file, before) for file in files):
             yield path
     for path in state.wheels.glob("*"):
-        if _UNFINISHED not in path.name and _is_old(path, before):
+        if not is_unfinished(path) and _is_old(path, before):
             yield path
 
 

@@ -17,7 +17,7 @@ from mlreef_hooks.publish import publish
 from mlreef_hooks.receive import TAG_DELETED, withdraw
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-from mlreef_hooks.wheels.unfinished import unwritten
+from mlreef_hooks.unfinished import unwritten
 
 Sleep = Callable[[float], None]
 _FIRST_PAUSES, _PAUSE = [0.005] * 100, 0.1  # seconds between two looks

@@ -44,9 +44,9 @@ LAYERS = {
     " jobs layout_collection lfs_store module_run module_turn object_store oci_layout own_clone"
     " pipeline_outputs process project_files push_option_setting registry registry_blobs"
     " registry_http registry_login registry_referrers registry_session repository run_plot"
-    " run_store saves servers.* service_files ssh_signature state_files step_cache waiting_room"
-    " web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker wheels.download"
-    " wheels.layer wheels.resolution wheels.source_search wheels.unfinished wheels.uv_cache"
+    " run_store saves servers.* service_files ssh_signature state_files step_cache unfinished"
+    " waiting_room web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker"
+    " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.uv_cache"
     " wheels.uv_failure wheels.wheel_file working_tree",
     "flow": "attestation audience catalog.update checking collection contract_check doctor.* edge"
     " fixing gate gate_placement image_collection image_place index_sources intake pipeline_run"
@@ -82,11 +82,11 @@ EDGES = {
     "builders.pip_install": "container",
     "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
     " builders.pip_failure builders.pip_install container durable_files engine engine_pool"
-    " oci_layout wheels.source_search wheels.unfinished",
+    " oci_layout unfinished wheels.source_search",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
-    "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
-    " wheels.unfinished",
+    "builders.wheel_layers": "build_cache durable_files oci_layout unfinished wheels.download"
+    " wheels.layer",
     "catalog.files": "durable_files",
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects lfs_tree object_store tree_listing",
@@ -131,7 +131,7 @@ EDGES = {
     "object_store": "alternates delta_chain git git_objects tree_listing",
     "oci_layout": "durable_files process",
     "own_clone": "git",
-    "pipeline_outputs": "durable_files wheels.unfinished",
+    "pipeline_outputs": "durable_files unfinished",
     "project_files": "durable_files",
     "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
@@ -151,7 +151,7 @@ EDGES = {
     "servers.gitlab_api": "servers.forge servers.web",
     "servers.gitolite": "servers.folders",
     "servers.gitolite_access": "account servers.web",
-    "servers.people": "account",
+    "servers.people": "account servers.folders",
     "servers.plain": "servers.folders",
     "servers.soft_serve": "servers.folders",
     "servers.table": "servers.folders servers.forgejo servers.gitea servers.gitlab"
@@ -160,16 +160,16 @@ EDGES = {
     " servers.gitolite_access servers.web",
     "servers.web": "registry_http",
     "service_files": "account durable_files",
-    "state_files": "durable_files job_log wheels.unfinished",
-    "step_cache": "durable_files file_hashes wheels.unfinished",
+    "state_files": "durable_files job_log unfinished",
+    "step_cache": "durable_files file_hashes unfinished",
+    "unfinished": "process",
     "waiting_room": "durable_files",
     "web_files": "answer_cache registry_http servers.web",
-    "wheels.download": "durable_files wheels.access wheels.unfinished",
+    "wheels.download": "durable_files unfinished wheels.access",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
-    "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
+    "wheels.resolution": "builders.pip_install durable_files unfinished wheels.access"
     " wheels.uv_cache wheels.uv_failure",
     "wheels.source_search": "wheels.access",
-    "wheels.unfinished": "process",
     "wheels.uv_cache": "durable_files",
     "wheels.uv_failure": "wheels.access",
 }

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from mlreef_hooks.audience import folder_of
 from mlreef_hooks.bases import BASES, read_image
 from mlreef_hooks.build_cache import BuildCache
 from mlreef_hooks.cli.completion import modules
@@ -24,6 +23,7 @@ from mlreef_hooks.index import Document
 from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.servers.folders import folder_of
 from mlreef_hooks.state_folder import StateFolder
 from mlreef_hooks.verification import PublishedVersion, first_difference, make_again
 
@@ -129,7 +129,7 @@ def _share(source: Path, target: Path) -> None:
 def _repository(config: Config, document: dict[str, str]) -> Path:
     with contextlib.suppress(PublishError):
         if config.server.root:
-            return git_dir_of(folder_of(document["repository"], config.server.root))
+            return git_dir_of(folder_of(document["repository"], Path(config.server.root)))
     raise PublishError("its repository is not on this machine", "name a clone of it with --repo")
 
 

@@ -18,9 +18,9 @@ from urllib.error import HTTPError
 from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder
 from mlreef_hooks.errors import PublishError, is_full
+from mlreef_hooks.unfinished import remove_lost, unfinished, unwritten
 from mlreef_hooks.wheels.access import FAULTS, INDEX_HINT, Access, explain
 from mlreef_hooks.wheels.lock import LockedWheel
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished, unwritten
 
 SECONDS = 1800  # for all wheels together
 _AT_ONCE = 8

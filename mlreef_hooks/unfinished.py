@@ -18,6 +18,11 @@ def unfinished(folder: Path, name: str) -> Path:
     return folder / f"{name}~{holder().replace('/', '+')}~{get_ident()}{_END}"
 
 
+def is_unfinished(path: Path) -> bool:
+    """True for what somebody works on, or was killed at."""
+    return path.name.endswith(_END)
+
+
 @contextmanager
 def unfinished_folder(folder: Path, name: str) -> Iterator[Path]:
     """A new folder of this account alone, that is gone afterwards."""
