@@ -88,10 +88,10 @@ parameters = { mode = "salt", size = [3, 4], shuffle = false }
     [
         ("", ["error: 1: there is no step: write [[step]] with name, module and input"]),
         ("a = [1", ["error: 1: this is not TOML: Unclosed array"]),
-        ("\n\udcff", ["error: 2: this is not UTF-8"]),
-        ("x = 1" + "." * 2000, ["error: 1: this is too large"]),
+        ("\n\udcff", ["error: 2: this is not TOML: it is not UTF-8"]),
+        ("x = 1" + "." * 2000, ["error: 1: this is not read: a line has"]),
         (" " * (BYTES + 1), ["error: 1: this is too large"]),
-        ("x = " + "[" * 100_000, ["error: 1: this is nested too deeply"]),
+        ("x = " + "[" * 100_000, ["error: 1: this is not TOML: it is nested too deeply"]),
         (one_step("[output]"), ["error: 7: 'output' is not a key of a pipeline: did"]),
         (one_step("[outputs]\nx = 'on'\ny = 'one'"), ["error: 8: there is no step on: did"]),
         (one_step("[outputs]\ndata = 'one'"), ["error: 8: data is the name of an input too"]),

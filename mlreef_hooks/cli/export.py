@@ -13,6 +13,7 @@ from mlreef_hooks.cli.pipeline import read_file
 from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.plain_text import counted
 
 FORMATS = ("cwl", "gitlab-ci", "trs")
@@ -85,7 +86,7 @@ def _module_text(config_file: str | None, module: str, form: str, words: Mapping
 
 def _names(paths: Mapping[str, str]) -> set[str]:
     """The paths by either way to write them."""
-    return {*paths} | {name.replace("-", "_") for name in paths}
+    return {*paths} | {python_name(name) for name in paths}
 
 
 def _write(text: str, output: Path | None) -> None:
