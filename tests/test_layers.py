@@ -29,10 +29,10 @@ LAYERS = {
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
     " image_name image_plan image_progress index index_check index_claims index_lines index_search"
-    " oci parameter_changes pipeline_check provenance provenance_check published_changes"
-    " registry_url release report retention run_filters run_metrics run_record run_values sbom"
-    " version_changes version_promise wheels.facts wheels.lock wheels.platform wheels.pylock"
-    " wheels.sources wheels.wanted",
+    " oci parameter_changes parameters_schema pipeline_check provenance provenance_check"
+    " published_changes registry_url release report retention run_filters run_metrics run_record"
+    " run_values sbom version_changes version_promise wheels.facts wheels.lock wheels.platform"
+    " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates answer_cache base_image base_sources bases build_cache builders.*"
     " catalog.files collection_memory committed_tree container container_watch docker_credentials"
     " durable_files edge_mark engine engine_api engine_collection engine_image engine_pool"
