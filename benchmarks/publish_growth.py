@@ -1,10 +1,11 @@
 """How a publish grows: its time with the size of the repository, and the disk with its number.
 
-    .cache/test-venv/bin/python -m benchmarks.publish_growth [--sizes 1000 200000] [--json FILE]
+    .cache/test-venv/bin/python -m benchmarks.publish_growth [--sizes 1000 200000] [--ssh]
 
 One file of the same size changes each time, in a tree of ever more files of 1.5 kB, 100 in a
 folder. The sizes take turns. The same commit goes to a repository without a hook as well, which
-tells how much of the growth is git's. Everything ends in a registry of its own.
+tells how much of the growth is git's. All pushes go over a path, or over ssh to this machine.
+Everything ends in a registry of its own.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from benchmarks.machine import machine
@@ -23,6 +24,7 @@ from benchmarks.pushes import Push, import_commit, timed_push
 from benchmarks.scenarios import MAIN, OURS, PLAIN, S_REQUIREMENTS, TOML, changed_code
 from tests.support.engine import BASE_IMAGE, local_registry, store_base
 from tests.support.git import Author, make_bare
+from tests.support.servers import SshServer, ssh_server
 from tests.support.site import GitSite
 
 FILE = os.urandom(750).hex()
@@ -36,15 +38,19 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 20_000, 200_000])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--publishes", type=int, default=100, help="for the disk they take")
+    parser.add_argument("--ssh", action="store_true", help="push over ssh, not over a path")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "registry").mkdir()
-        with local_registry(folder / "registry") as registry:
+        with (
+            local_registry(folder / "registry") as registry,
+            ssh_server() if options.ssh else nullcontext() as sshd,
+        ):
             site = make_site(folder, registry, max(options.sizes))
             with ending(site):
-                growth = Growth(site, options.sizes)
+                growth = Growth(site, options.sizes, sshd)
                 site.wait_ready()
                 seconds = growth.measure(options.rounds)
                 print_times(seconds)
@@ -82,22 +88,27 @@ def ending(site: GitSite) -> Iterator[None]:
 class Growth:
     """A project of each size, each published once, and what happens to them from then on."""
 
-    def __init__(self, site: GitSite, sizes: list[int]) -> None:
+    def __init__(self, site: GitSite, sizes: list[int], sshd: SshServer | None) -> None:
         self._site = site
+        self._sshd = sshd
         self._turns = dict.fromkeys(sizes, 0)
         self.first: dict[int, dict[str, Push]] = {}
         self._authors = {size: self._make_author(size) for size in sizes}
 
     def _make_author(self, size: int) -> Author:
         author = self._site.author(f"growth/files{size}")
+        ours = Path(author.git("remote", "get-url", "origin"))
         plain = make_bare(self._site.folder / f"plain{size}.git")
         author.git("remote", "add", "plain", str(plain))
+        if self._sshd:
+            author.environment |= self._sshd.environment
+            author.git("remote", "set-url", "origin", self._sshd.url(ours))
+            author.git("remote", "set-url", "plain", self._sshd.url(plain))
         commit(author, 0, dict(project(size)))
         self.first[size] = {way: push(author, way, 0) for way in REMOTES}
         print_first(size, self.first[size])
-        remote = author.git("remote", "get-url", "origin")
-        for repository in (remote, str(plain)):
-            subprocess.run(["git", "-C", repository, "repack", "-adq"], check=True)
+        for repository in (ours, plain):
+            subprocess.run(["git", "-C", str(repository), "repack", "-adq"], check=True)
         return author
 
     def publish(self, size: int) -> dict[str, Push]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fuzz import attestations, documents, packages, projects, pushes
+from fuzz import attestations, documents, packages, projects, pushes, wrappers
 from fuzz.harness import Harness
 
 HARNESSES: Mapping[str, Harness] = {
@@ -11,4 +11,5 @@ HARNESSES: Mapping[str, Harness] = {
     **packages.HARNESSES,
     **documents.HARNESSES,
     **attestations.HARNESSES,
+    **wrappers.HARNESSES,
 }

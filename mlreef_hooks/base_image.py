@@ -6,6 +6,7 @@ bytes: mmdebstrap sorts, and `SOURCE_DATE_EPOCH` caps every time of modification
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -51,6 +52,20 @@ _OPTIONS = (
     '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
 )
 _LINES_SHOWN = 4
+_NO_MODE = b"unable to pick chroot mode"
+_ASK_NAMESPACE = ("mmdebstrap", "--unshare-helper", "true")
+# What mmdebstrap says to an account that gets no user namespace, and what gives it one.
+_REMEDIES = (
+    (
+        rb"unshare syscall failed",
+        "allow it: sysctl kernel.unprivileged_userns_clone=1, and user.max_user_namespaces above 0",
+    ),
+    (rb"cannot find new[ug]idmap", "apt-get install uidmap"),
+    (
+        rb"/etc/sub[ug]id|new[ug]idmap",
+        "give it ids: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ACCOUNT",
+    ),
+)
 
 
 def plan_base_tar(
@@ -124,20 +139,41 @@ def _check_tools() -> None:
 
 
 def _run(command: Sequence[str], tar: IO[bytes]) -> None:
-    done = subprocess.run(
+    done = _mmdebstrap(command, tar)
+    if done.returncode == 0:
+        return
+    if _NO_MODE in done.stderr:
+        raise namespace_failure(_mmdebstrap(_ASK_NAMESPACE, subprocess.DEVNULL).stderr)
+    raise PublishError(
+        f"mmdebstrap could not make the base: {_reason(done.stderr)}",
+        "check that the mirror is reachable and has this suite and these packages",
+    )
+
+
+def _mmdebstrap(
+    command: Sequence[str], out: int | IO[bytes]
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
         command,
         env=choose_environment(os.environ),
         cwd="/",
         stdin=subprocess.DEVNULL,
-        stdout=tar,
+        stdout=out,
         stderr=subprocess.PIPE,
         check=False,
     )
-    if done.returncode != 0:
-        raise PublishError(
-            f"mmdebstrap could not make the base: {_reason(done.stderr)}",
-            "check that the mirror is reachable and has this suite and these packages",
-        )
+
+
+def namespace_failure(log: bytes) -> PublishError:
+    """What is wrong where an account gets no user namespace, by what mmdebstrap says when it is
+    asked for one.
+    """
+    remedy = next((remedy for words, remedy in _REMEDIES if re.search(words, log)), "")
+    return PublishError(
+        "mmdebstrap needs root, or a user namespace, which this account does not get: "
+        + _reason(log),
+        f"run it as root, or {remedy}" if remedy else "run it as root",
+    )
 
 
 def _reason(log: bytes) -> str:

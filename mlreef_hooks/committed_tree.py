@@ -8,6 +8,7 @@ from mlreef_hooks.config import Limits
 from mlreef_hooks.git import ask_git
 from mlreef_hooks.lfs_tree import LfsContents, uses_lfs, with_lfs_contents
 from mlreef_hooks.object_store import ObjectStore
+from mlreef_hooks.plain_folders import PlainFolders
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import FOLDER, SUBMODULE, Child, FolderSummary, TreeEntry, folder_child
 from mlreef_hooks.tree_listing import ListedEntry, Recall, list_tree
@@ -30,7 +31,7 @@ def read_committed_tree(
     Files of Git LFS whose `contents` are there have these in the place of their pointers.
     """
     read = partial(_read_tree, store, git_dir, root, limits, opened=opened)
-    tree = read(recall)
+    tree = read(PlainFolders(recall, store.raw_entries, store.sizes, limits.files))
     # A tree beyond the site's limits could take hours to read; the rules tell of that.
     if tree.beyond or tree.size > limits.tree_bytes:
         return tree

@@ -18,12 +18,13 @@ from mlreef_hooks.source.argparse_calls import ARGPARSE_WORDS, has_main_parser
 from mlreef_hooks.source.argparse_description import read_parser_description
 from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.drift import merge_parameters
-from mlreef_hooks.source.external_imports import ExternalImports
-from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS, local_imports
+from mlreef_hooks.source.followed import follow_imports
+from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import TOKENS, count_tokens, parse_source
 from mlreef_hooks.source.wording import quoted
-from mlreef_hooks.tree import SOURCE_BYTES, SourceTree
+from mlreef_hooks.source.wrapped_script import find_wrapped_script
+from mlreef_hooks.tree import SourceTree
 
 _NAME_IT = 'name it in mlreef.toml: [module] entry_point = "..."'
 _SHOWN = 5  # candidates that a finding names before it says how many there are
@@ -146,9 +147,10 @@ def _report_several(found: list[str], problems: Problems) -> None:
 
 
 def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problems) -> EntryPoint:
-    """What the entry point declares; findings for it and for every file of the tree it imports."""
-    imports = ExternalImports(path, tree)
-    module = _parse_all(path, tree, python, problems, imports)
+    """What the entry point declares; findings for it, for every file of the tree that it imports,
+    and for the script that it hands its parameters on to.
+    """
+    module = parse_source(tree, path, python, problems)
     if module is None:
         return EntryPoint(path=path, compiles=False)
     annotations = read_annotations(module, path, problems)
@@ -165,31 +167,23 @@ def read_entry_point(path: str, tree: SourceTree, python: str, problems: Problem
         metrics=annotations.metrics if annotations else (),
         argparse=parsed is not None,
         description=read_parser_description(module, path),
-        imports=imports.found,
+        imports=_follow(module, path, parsed or (), tree, python, problems),
     )
 
 
-def _parse_all(
-    entry_point: str,
+def _follow(
+    module: ast.Module,
+    path: str,
+    parsed: Sequence[Parameter],
     tree: SourceTree,
     python: str,
     problems: Problems,
-    external: ExternalImports,
-) -> ast.Module | None:
-    """The entry point's syntax tree, after what it imports was parsed for findings."""
-    root = posixpath.dirname(entry_point)
-    entry, tokens = None, 0
-    waiting, seen = [entry_point], {entry_point}
-    while waiting:
-        path = waiting.pop()
-        module = parse_source(tree, path, python, problems)
-        if module is None:
-            continue
-        entry = module if path == entry_point else entry
-        external.add(module, path)
-        for imported in sorted(set(local_imports(module, path, root, tree)) - seen):
-            tokens += count_tokens(tree.read(imported)[:SOURCE_BYTES])
-            if len(seen) < FOLLOWED and tokens <= FOLLOWED_TOKENS:
-                seen.add(imported)
-                waiting.append(imported)
-    return entry
+) -> tuple[ExternalImport, ...]:
+    """What the entry point is sure to import from elsewhere, and the script behind it too."""
+    script = find_wrapped_script(module, path)
+    if script is None:
+        return follow_imports(module, path, tree, python, problems).imports
+    from mlreef_hooks.script_behind import Wrapper, check_script  # few entry points are wrappers
+
+    wrapper = Wrapper(path=path, module=module, parameters=parsed, script=script)
+    return check_script(wrapper, tree, python, problems)

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 
 from mlreef_hooks.problems import Problem, printable
 from mlreef_hooks.project_files import ProjectFiles
+from mlreef_hooks.proposal.renewal import renew_wrapper
 from mlreef_hooks.requirement_pinning import Installed, pin_requirements
 from mlreef_hooks.requirements import OLD_NAMES, REQUIREMENTS
 from mlreef_hooks.source.completion import complete_halves
 from mlreef_hooks.validation import Validation
 
-FIXED_RULES = ("requirements-name-old", "requirement-unpinned", "parameter-drift")
+FIXED_RULES = (
+    "requirements-name-old",
+    "requirement-unpinned",
+    "parameter-drift",
+    "wrapper-outdated",
+)
 Installation = Callable[[], Mapping[str, Installed]]
 
 
@@ -56,11 +62,30 @@ def plan_fixes(validation: Validation, files: ProjectFiles, installed: Installat
         if content is None:
             continue
         if path in entry_points:
-            fixes.append(_complete(path, content))
+            fixes.append(_renew(path, content, files) or _complete(path, content))
         else:
             pinned = _pin(path, content, problems, installed)
             fixes.append(_rename(pinned, problems, files))
     return [fix for fix in fixes if fix.done or fix.left]
+
+
+def _renew(path: str, content: bytes, files: ProjectFiles) -> Fix | None:
+    """A wrapper that hands on what its script takes now; None for an entry point of its own, or
+    one that was changed and has halves to complete.
+    """
+    renewal = renew_wrapper(path, content, files.read)
+    if renewal is None or (renewal.left and complete_halves(content).added):
+        return None
+    done = (Note(said=f"it is made anew for {renewal.script}"),)
+    left = (Note(said=renewal.left),) if renewal.left else ()
+    return Fix(
+        path=path,
+        target=path,
+        before=content,
+        after=renewal.content,
+        done=done if renewal.content != content else (),
+        left=left,
+    )
 
 
 def _complete(path: str, content: bytes) -> Fix:

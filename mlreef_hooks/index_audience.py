@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlreef_hooks.durable_files import make_folder, remove_file, replace_file, replace_files
 from mlreef_hooks.index import Document, V, change_listing
-from mlreef_hooks.index_document import encode_document, read_document
+from mlreef_hooks.index_document import encode_document, read_checked
 from mlreef_hooks.index_lines import Form, change_line, count_lines, write_lines
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
@@ -71,13 +71,17 @@ class Audience:
         form = _listing_form(namespace)
         content = change_line(form, before, name, _entry(line))
         if content is None:
-            listing = change_listing(read_document(self._root / place), namespace, name, line)
+            listing = change_listing(
+                read_checked("listing", self._root / place), namespace, name, line
+            )
             content = write_lines(form, map(_entry, listing["modules"]))
         if not content:
             remove_file(self._root / place, self._root)
-        elif content != before:
+            self._set_namespace(namespace, None)
+            return
+        if content != before:
             self._replace(place, content)
-        facts = {**_named(place, content), "modules": count_lines(content)} if content else None
+        facts = {**_named(place, content), "modules": count_lines(form, content)}
         self._set_namespace(namespace, facts)
 
     def _set_namespace(self, namespace: str, facts: Document | None) -> None:
@@ -86,7 +90,7 @@ class Audience:
         form = _entrance_form({name: self._put_schema(name) for name in SCHEMAS})
         content = change_line(form, before, namespace, _entry(facts, namespace))
         if content is None:
-            document = read_document(self._root / place) or {"namespaces": {}}
+            document = read_checked("index", self._root / place) or {"namespaces": {}}
             named = {**document["namespaces"], namespace: facts}
             entries = (_entry(named[key], key) for key in sorted(named) if named[key])
             content = write_lines(form, entries)

@@ -25,6 +25,19 @@ def read_document(path: Path) -> Document | None:
     return document
 
 
+def read_checked(kind: str, path: Path) -> Document | None:
+    """The same, where it is an `index` or `listing` as its schema says; PublishError where not.
+
+    For what is seldom read: the schemas take longer to load than most changes of an index.
+    """
+    document = read_document(path)
+    if document is None:
+        return None
+    from mlreef_hooks.index_check import check_document
+
+    return check_document(kind, document, str(path))
+
+
 def read_if_allowed(path: Path) -> Document | None:
     """A document, None where it is not there or not for this process; PublishError else."""
     try:

@@ -24,9 +24,9 @@ def write_lines(form: Form, entries: Iterable[bytes]) -> bytes:
     return form.head + b"\n" + b",\n".join(entries) + b"\n" + form.tail + b"\n"
 
 
-def count_lines(content: bytes) -> int:
-    """How many entries a file has that has some."""
-    return content.count(b"\n") - 2
+def count_lines(form: Form, content: bytes) -> int:
+    """How many entries a file of this form has (a single byte is counted ten times slower)."""
+    return content.count(b"\n" + form.begin)
 
 
 def change_line(form: Form, content: bytes, name: str, line: bytes) -> bytes | None:

@@ -7,7 +7,7 @@ git is asked for.
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
@@ -25,6 +25,7 @@ from mlreef_hooks.delta_chain import is_too_large
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, quarantine, start_git
 from mlreef_hooks.git_objects import CHECK, entry_mode, malformed, tree_entries
+from mlreef_hooks.plain_folders import RawEntry
 from mlreef_hooks.tree_entry import SUBMODULE
 from mlreef_hooks.tree_listing import ListedEntry
 
@@ -99,9 +100,10 @@ class ObjectStore:
         try:
             for start in range(0, len(ids), _ASKED):
                 asked = ids[start : start + _ASKED]
-                self._asker.stdin.write("".join(f"{id_}\n" for id_ in asked).encode())
+                self._asker.stdin.write("\n".join((*asked, "")).encode())
                 self._asker.stdin.flush()
-                facts += [self._asker.stdout.readline().decode().rstrip("\n") for _ in asked]
+                said = b"".join(islice(self._asker.stdout, len(asked)))
+                facts += said.decode().split("\n")[: len(asked)]
         except BrokenPipeError:
             raise self._unanswered() from None
         if facts and not facts[-1]:
@@ -135,21 +137,27 @@ class ObjectStore:
 
     def entries(self, tree: str, most: int) -> list[ListedEntry]:
         """The entries of a tree object; of one with more than `most` some more than those."""
-        if self._size_of_tree(tree) > (most + 1) * _ENTRY_BYTES:
-            # More than `most` however long their names are: to read them would fill the memory.
+        found = self.raw_entries(tree, most)
+        if found is None:
             return [ListedEntry("", SUBMODULE, "")] * (most + 1)
+        return [
+            ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
+            for name, mode, id_ in found
+        ]
+
+    def raw_entries(self, tree: str, most: int) -> list[RawEntry] | None:
+        """The same as bytes, and with the modes that were written; None for much more than `most`.
+
+        However long their names are, there must be more; to read them would fill the memory.
+        """
+        if self._size_of_tree(tree) > (most + 1) * _ENTRY_BYTES:
+            return None
         content = self.read(tree, "tree")
         length = len(tree) // 2
         try:
-            found: Iterable[tuple[bytes, int, bytes]] = (
-                parse_tree(content, length)
-                if len(content) < _LARGE_TREE
-                else islice(tree_entries(content, length), most + 1)
-            )
-            return [
-                ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
-                for name, mode, id_ in found
-            ]
+            if len(content) < _LARGE_TREE:
+                return list(parse_tree(content, length))
+            return list(islice(tree_entries(content, length), most + 1))
         except (FileFormatException, ValueError):
             raise malformed(tree) from None
 

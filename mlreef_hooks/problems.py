@@ -71,7 +71,9 @@ RULES: Mapping[str, Rule] = {
     # the entry point
     "entry-point-missing": _error("No Python file carries annotations or an argparse parser."),
     "entry-point-several": _error("Several files could be the entry point."),
-    "entry-point-not-found": _error("The entry point named in `mlreef.toml` is not in the tree."),
+    "entry-point-not-found": _error(
+        "The entry point, or the script behind it, is not in the tree."
+    ),
     "syntax-error": _error("A Python file does not compile for the base's Python."),
     "import-missing": _error("Something is imported that nothing required has."),
     # annotations
@@ -88,7 +90,12 @@ RULES: Mapping[str, Rule] = {
     "parameter-type-unknown": _error("A parameter's type is not one of MLReef's types."),
     "parameter-default-type": _error("A default is not of the parameter's type, or not a choice."),
     "parameter-path-missing": _error("`--input-path` or `--output-path` is missing."),
-    "parameter-drift": _error("The annotation and argparse say different things of a parameter."),
+    "parameter-drift": _error(
+        "The annotation and argparse, or `mlreef_entry.py` and its script, disagree on a parameter."
+    ),
+    "wrapper-outdated": _warning(
+        "`mlreef_entry.py` offers less than its script, or says otherwise."
+    ),
     "parameter-description-drift": _warning(
         "The annotation's description and argparse's help differ."
     ),

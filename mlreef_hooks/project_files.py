@@ -17,9 +17,11 @@ class ProjectFiles:
     def read(self, path: str) -> bytes | None:
         """The content of a file; None for what is none, is a link, or lies behind one."""
         place = self._folder / path
-        if not self._is_own(place) or not place.is_file():
+        try:
+            found = self._is_own(place) and place.is_file()
+        except (OSError, ValueError):  # no name that a file could have
             return None
-        return place.read_bytes()
+        return place.read_bytes() if found else None
 
     def is_taken(self, path: str) -> bool:
         """True where anything has this name."""

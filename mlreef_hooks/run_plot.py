@@ -14,7 +14,7 @@ from mlreef_hooks.manifest import python_name
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.run_filters import begun, shown
 from mlreef_hooks.run_metrics import find_metric
-from mlreef_hooks.run_record import RunRecord
+from mlreef_hooks.run_record import RunRecord, is_number
 
 FORMATS = (".svg", ".png")
 STARTED = "begin of the run"
@@ -62,7 +62,8 @@ def _place(record: RunRecord, over: str | None) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """True for what has a place on an axis; a truth value has none, nor an endless integer."""
+    return not isinstance(value, bool) and is_number(value)
 
 
 def check_picture(path: Path) -> None:

@@ -10,6 +10,8 @@ from mlreef_hooks.index import Document
 
 V = 1  # changes only when an old reader would be wrong
 MOST_ENTRIES = 500  # files of an output that a record names; its hash covers all of them
+# In which a run may begin: no axis of times reaches the ends of what a datetime can say.
+_YEARS = range(1970, 3000)
 State = Literal["running", "done", "failed", "interrupted"]
 
 
@@ -136,14 +138,17 @@ class RunRecord:
         metrics = self.metrics.values()
         if not all(isinstance(each, str) for each in (*texts, self.state, self.who, self.holder)):
             raise ValueError("no record of a run: what should be text is none")
-        if not all(_is_number(each) for each in (*metrics, self.seconds or 0)):
+        if not all(is_number(each) for each in (*metrics, self.seconds or 0)):
             raise ValueError("no record of a run: what should be a number is none")
-        if datetime.fromisoformat(self.started_at).tzinfo is None:
+        begin = datetime.fromisoformat(self.started_at)
+        if begin.tzinfo is None:
             raise ValueError("no record of a run: the begin has no zone")
+        if begin.year not in _YEARS:
+            raise ValueError(f"no record of a run: it began in the year {begin.year}")
         self.parameters.items()
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """True for what a float can be."""
     try:
         return isinstance(value, int | float) and float(value) is not None

@@ -1,11 +1,13 @@
 """What stands in a tree: files, links, submodules and folders, and what is known of a folder."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 FILE, EXECUTABLE, SYMLINK, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o160000
 FOLDER = 0o040000
+# A name like nearly all are, in ASCII: no rule about names has anything to say of it.
+ORDINARY_NAME = r"[\w-][\w. -]{0,99}"
 SPECIAL = ("mlreef.toml", ".gitattributes")  # names of files that the rules look for in all folders
 
 
@@ -51,7 +53,7 @@ class FolderSummary:
     are nested in it, `longest` the bytes of its longest path. `links` maps symbolic links to their
     targets; `special` holds the paths of files with those names; `python` the Python files that
     hold one of some words, by the words joined with spaces, for what was searched; `pointers` is
-    true where pointers of Git LFS were looked for.
+    true where pointers of Git LFS were looked for. It is `new` until it is remembered somewhere.
     """
 
     entries: int
@@ -64,10 +66,11 @@ class FolderSummary:
     special: tuple[str, ...] = ()
     python: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pointers: bool = False
+    new: bool = field(default=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The summary as a JSON object."""
-        return asdict(self)
+        """What is to be remembered, as a JSON object."""
+        return {name: getattr(self, name) for name in _KINDS}
 
     @classmethod
     def from_json(cls, facts: Any) -> Self | None:

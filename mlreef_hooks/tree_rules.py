@@ -10,13 +10,13 @@ from mlreef_hooks.lfs_tree import find_pointers, uses_lfs
 from mlreef_hooks.link_map import MOST_STEPS, LinkMap
 from mlreef_hooks.problems import Problems, printable
 from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK, TreeEntry
+from mlreef_hooks.tree_entry import ORDINARY_NAME, SUBMODULE, SYMLINK, TreeEntry
 
 _LINK_BYTES = 4096  # no file system holds a longer target
 _PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
 _NAME_BYTES = 255
 # A path like nearly all are, none of which breaks a rule: of thousands, few are looked at closely.
-_ORDINARY = re.compile(r"(?:[\w-][\w. -]{0,99}/){0,20}[\w-][\w. -]{0,99}", re.ASCII)
+_ORDINARY = re.compile(rf"(?:{ORDINARY_NAME}/){{0,20}}{ORDINARY_NAME}", re.ASCII)
 _PACKAGE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?"
 _UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, not UTF-8, line ends
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -86,7 +86,7 @@ class _Growing:
 
 def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSummary]:
     """The summaries of the folders in which nothing was found wrong, by tree id: of those that were
-    listed, and of known ones that were searched for more than before.
+    listed, and of known ones that are new, or were searched for more than before.
 
     `found` are the findings about the tree. The root is left out, as it is another one each time;
     and so are folders with contents of Git LFS, which may be gone the next time.
@@ -120,7 +120,7 @@ def summarise(tree: SourceTree, found: Iterable[Problem]) -> dict[str, FolderSum
     more = {
         path: (tree.known[path].id, summary)
         for path, summary in known.items()
-        if summary.python.keys() != tree.known[path].summary.python.keys()
+        if summary.new or summary.python.keys() != tree.known[path].summary.python.keys()
     }
     return {
         id_: summary

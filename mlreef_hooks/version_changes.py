@@ -22,7 +22,8 @@ def changes_between(
     """The changes from one version to another, those that break first.
 
     `kinds` are the module's kinds then and now, which are not in a version object. What only
-    running a module could tell is not seen: the same parameters may do something else.
+    running a module could tell is not seen: the same parameters may do something else. Nor are
+    other spellings of an option, and what a flag stores: no version object holds them.
     """
     found = [
         *(_differing("kind-changed", *kinds, breaking=True) if kinds else ()),

@@ -1,7 +1,10 @@
 """The root file system of a base environment: what is in it, what is left out, what goes wrong."""
 
+import ctypes
+import os
 import struct
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +14,17 @@ from mlreef_hooks.base_image import (
     PACKAGES,
     choose_environment,
     make_base_tar,
+    namespace_failure,
     plan_base_tar,
 )
 from mlreef_hooks.engine import Engine, Run
 from mlreef_hooks.errors import PublishError
+from tests.forks import run_all
+from tests.support.doctor import NOBODY, root_only
 from tests.support.engine import base_tar
 
 EPOCH = 1_704_067_200
+CLONE_NEWUSER = 0x10000000
 CHECKED_HASH = 0b11  # the flags of a .pyc, PEP 552
 
 
@@ -132,6 +139,80 @@ def test_a_failure_says_why_and_leaves_no_file(tmp_path: Path) -> None:
         make_base_tar(tmp_path / "base.tar", mirror="file:///nonexistent")
     assert "mirror" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "said", "hint"),
+    [
+        (
+            b"E: unshare syscall failed: Operation not permitted\n",
+            "unshare syscall failed",
+            "sysctl kernel.unprivileged_userns_clone=1",
+        ),
+        (b"E: cannot find newuidmap\n", "cannot find newuidmap", "apt-get install uidmap"),
+        (
+            b"W: /etc/subuid is empty\nE: failed to parse /etc/subuid and /etc/subgid\n",
+            "failed to parse /etc/subuid and /etc/subgid",
+            "usermod --add-subuids",
+        ),
+        (
+            b"newgidmap: gid range [0-65536) -> [100000-165536) not allowed\n"
+            b"E: E: newgidmap 17349  0 100000 65536\n failed: \n",
+            "newgidmap 17349",
+            "usermod --add-subuids",
+        ),
+        (b"E: another\x1b[31m reason\n", "another[31m reason", "run it as root"),
+    ],
+)
+def test_an_account_without_a_namespace_is_told_what_it_lacks(
+    log: bytes, said: str, hint: str
+) -> None:
+    failure = namespace_failure(log)
+    assert said in failure.message
+    assert "user namespace" in failure.message
+    assert failure.hint.startswith("run it as root")
+    assert hint in failure.hint
+    assert "mirror" not in failure.hint
+
+
+@root_only
+@pytest.mark.engine
+@pytest.mark.parametrize("most", [None, 0])
+def test_an_account_without_a_namespace_does_not_blame_the_mirror(most: int | None) -> None:
+    """`nobody` has no ids of its own anywhere; with 0 there are no namespaces at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+
+        def make() -> None:
+            if most is not None:
+                enter_namespace()
+                Path("/proc/sys/user/max_user_namespaces").write_text(str(most))
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            with pytest.raises(PublishError, match="a user namespace, which") as caught:
+                make_base_tar(Path(folder) / "base.tar", mirror="file:///nonexistent")
+            assert "run it as root, or " in caught.value.hint
+            if most is not None:
+                assert "max_user_namespaces" in caught.value.hint
+
+        assert run_all(make) == [0]
+        assert os.listdir(folder) == []
+
+
+def enter_namespace() -> None:
+    """Be root of a new user namespace that has the same accounts, whose limits are its own."""
+    ready, entered = os.pipe(), os.pipe()
+    process = os.getpid()
+    mapper = os.fork()
+    if mapper == 0:
+        os.read(entered[0], 1)
+        for kind in "ug":
+            Path(f"/proc/{process}/{kind}id_map").write_text("0 0 65536")
+        os._exit(os.write(ready[1], b".") - 1)
+    assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) == 0
+    os.write(entered[1], b".")
+    os.read(ready[0], 1)
+    os.waitpid(mapper, 0)
 
 
 @pytest.mark.engine

@@ -155,6 +155,8 @@ def test_only_files_of_the_project_itself_are_written(tmp_path: Path) -> None:
     assert files.read("a.txt") == b"a"
     for path in ("link.txt", "folder/a.txt", "../outside/a.txt", "pipe", "gone", "folder"):
         assert files.read(path) is None
+    for path in ("x" * 5000, "\0", "\ud800"):
+        assert files.read(path) is None
     with pytest.raises(PublishError, match="there already"):
         files.write("a.txt", "link.txt", b"b")
     assert (outside / "a.txt").read_text() == (project / "a.txt").read_text() == "a"

@@ -54,6 +54,38 @@ def test_a_document_that_is_damaged_is_found(
     assert str(path) in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("kind", "part", "changed"),
+    [
+        ("index.json", b'"v": 1', b'"v": "1"'),
+        ("modules", b'"version": "1.2.0"', b'"version": "latest"'),
+        ("modules", b'"versions": [', b'"versions": null, "more": ['),
+    ],
+)
+def test_a_document_that_was_changed_by_hand_is_named(
+    site: GitSite, kind: str, part: bytes, changed: bytes
+) -> None:
+    folder = site.index / "public"
+    (path,) = [folder / kind] if kind == "index.json" else (folder / kind).rglob("*.json")
+    before = path.read_bytes()
+    path.write_bytes(before.replace(part, changed))
+    assert path.read_bytes() != before
+    note_as_published(site, "1.2.0", "add-noise")
+    (found,) = [each for each in look(site, "index") if each.id]
+    assert (found.id, found.about) == ("index-damaged", str(folder))
+    assert str(path) in found.message
+
+
+def note_as_published(site: GitSite, version: str, name: str) -> None:
+    """Let the job table know that a version of a module was published."""
+    site.state.mkdir(exist_ok=True)
+    jobs = Jobs(site.state / "jobs.sqlite", lambda: 1_800_000_000.0)
+    entry = make_entry(version, namespace="a", repository="a/add-noise", name="add-noise")
+    job = jobs.submit(entry.request, site.repositories / "a.git", QUEUED)
+    jobs.end(job.id, PUBLISHED, name=name)
+    jobs.close()
+
+
 def test_a_document_that_no_listing_has_is_found(site: GitSite) -> None:
     (path,) = (site.index / "public" / "modules").rglob("*.json")
     other = path.with_name("other.json")
@@ -62,13 +94,8 @@ def test_a_document_that_no_listing_has_is_found(site: GitSite) -> None:
 
 
 def test_a_published_version_that_the_index_does_not_have_is_found(site: GitSite) -> None:
-    site.state.mkdir(exist_ok=True)
-    jobs = Jobs(site.state / "jobs.sqlite", lambda: 1_800_000_000.0)
     for version, name in (("1.2.0", "add-noise"), ("1.3.0", "add-noise"), ("1.0", "gone")):
-        entry = make_entry(version, namespace="a", repository="a/add-noise", name="add-noise")
-        job = jobs.submit(entry.request, site.repositories / "a.git", QUEUED)
-        jobs.end(job.id, PUBLISHED, name=name)
-    jobs.close()
+        note_as_published(site, version, name)
     said = "a/add-noise 1.3.0 was published and is not there (2 versions)"
     assert faults(site, "index") == {"index-lost": said}
 

@@ -25,6 +25,7 @@ from mlreef_hooks.index import Document, listing_line
 from mlreef_hooks.index_audience import SCHEMAS, audience_of
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
+from mlreef_hooks.index_repair import set_aside_broken
 from mlreef_hooks.index_store import LOCK
 from mlreef_hooks.provenance import Places
 from tests.forks import PASSING, REFUSED, child, ends_within, run_all
@@ -542,6 +543,38 @@ def test_a_document_that_is_not_what_it_should_be_is_refused(
     with pytest.raises(PublishError, match=said) as refused:
         read_all()
     assert str(path) in refused.value.message
+
+
+NOT_WAYS_IN = [
+    "{}", "[]", "null", '"text"', '{"v": 1}', '{"v": 1, "namespaces": null}',
+    '{"v": 1, "schemas": {}, "namespaces": {"vision": []}}',
+]  # fmt: skip
+NOT_LISTINGS = ["{}", "[]", '{"modules": null}', '{"modules": [{}]}']
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("index", each) for each in NOT_WAYS_IN] + [("listing/vision", each) for each in NOT_LISTINGS],
+)
+def test_no_change_follows_from_a_file_that_somebody_broke(
+    index: IndexFiles, file: str, content: str
+) -> None:
+    add(index, "1.0")
+    add(index, "1.0", namespace="text", repository="text/add-noise")
+    path = index.root / "public" / f"{file}.json"
+    path.write_text(content)
+    yank = partial(index.yank, "vision", "add-noise", "1.0", reason="x", visibility="public")
+    for change in (yank, index.lines, partial(add, index, "2.0")):  # what is begun stays to be done
+        with pytest.raises(PublishError) as refused:
+            change()
+        assert str(path) in refused.value.message
+        assert "mlreef-hooks reindex" in refused.value.hint
+    assert path.read_text() == content
+    set_aside_broken(index.root, check_document)
+    for document in list(index.documents()):
+        index.mend(document["namespace"], document["name"])
+    check(index.root)
+    assert [line["yanked"] for line in index.lines()] == [False, True]
 
 
 def test_unknown_fields_are_ignored(index: IndexFiles) -> None:

@@ -23,8 +23,8 @@ LAYERS = {
     " pipeline plain_text problems push state_folder tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
     " missing_imports module_choice module_keys module_toml picture_rule pipeline_order"
-    " pipeline_toml presentation proposal.* required_package requirement_lines"
-    " requirement_pinning requirements rule_page source.* toml_lines tree_listing"
+    " pipeline_toml plain_folders presentation proposal.* required_package requirement_lines"
+    " requirement_pinning requirements rule_page script_behind source.* toml_lines tree_listing"
     " tree_rules tree_summary validation",
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
@@ -89,7 +89,7 @@ EDGES = {
     " wheels.layer",
     "catalog.files": "durable_files",
     "collection_memory": "durable_files",
-    "committed_tree": "git git_objects lfs_tree object_store tree_listing",
+    "committed_tree": "git git_objects lfs_tree object_store plain_folders tree_listing",
     "container_watch": "container engine_api",
     "edge_mark": "durable_files",
     "engine": "container container_watch engine_api engine_image process",
@@ -128,7 +128,7 @@ EDGES = {
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
     "module_turn": "durable_files",
-    "object_store": "alternates delta_chain git git_objects tree_listing",
+    "object_store": "alternates delta_chain git git_objects plain_folders tree_listing",
     "oci_layout": "durable_files process",
     "own_clone": "git",
     "pipeline_outputs": "durable_files unfinished",

@@ -24,7 +24,7 @@ from tests.support.pages import TEXTS, blocks
 from tests.support.processes import PATH, accepts, daemon, find_program, free_port
 from tests.support.publishing import publish
 from tests.support.site import GitSite
-from tests.support.slurm import NODES, slurm_cluster
+from tests.support.slurm import NODES, nodes_of_jobs, slurm_cluster
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).resolve().parent.parent
@@ -198,9 +198,12 @@ def test_toil_on_a_slurm_cluster_makes_the_same(
             "--statePollingWait", "1", "--jobStore", folder / "jobs", "--workDir", folder / "work",
             "--outdir", folder / "out", *workflow, more=cluster,
         )  # fmt: skip
-        logs = [(folder / "cluster" / f"{node}.log").read_text() for node in NODES]
     assert outputs_of(done) == ours
-    assert any("Launching batch job" in log or "task_p_slurmd_batch_request" in log for log in logs)
+    jobs = nodes_of_jobs(folder / "cluster").items()
+    nodes = {name.partition(".step.")[2].partition(".")[0]: node for name, node in jobs}
+    assert sorted(nodes) == ["compare", "edges", "noise"]
+    # the memory that photo-edges asks for is free on the second node only
+    assert (nodes["noise"], nodes["edges"]) == NODES
 
 
 # what is run again

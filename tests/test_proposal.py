@@ -247,7 +247,8 @@ def test_annotations_say_what_the_parser_does(arguments: list[str]) -> None:
     settled = settle(wanted, propose_kind(script, paths), paths, script)
     files = plan_script(script, paths, settled, NOTHING).files
     assert files[WRAPPER].count("@parameter(") == len(arguments)
-    for tree in (files, plan_skeleton(wanted).files):
+    source = {"turn.py": ast.unparse(script.module)}
+    for tree in ({**files, **source}, plan_skeleton(wanted).files):
         checked = validate(memory_tree(dict(tree)), name="turn", config=Config())
         assert checked.problems == ()
         assert checked.manifests[0].title == 'A "title"'

@@ -61,6 +61,34 @@ def required(lines: str) -> Change:
     return {"requirements.txt": lines}
 
 
+WRAPPER = """\
+'What pipelines start: hands folders and parameters on to work.py.'
+
+import argparse
+
+from work import work
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--input-path", required=True)
+    parser.add_argument("--output-path", required=True)
+    args = parser.parse_args()
+    work(source=args.input_path, target=args.output_path)
+
+main()
+"""
+
+
+def wrapped(parameter: str) -> Change:
+    """A good project whose entry point calls a function of a file, which has a parameter more."""
+    return {
+        "mlreef_entry.py": WRAPPER,
+        "work.py": f"def work(source, target, {parameter}): ...\n",
+        "train.py": None,
+        "mlreef.toml": f'{TOML}entry_point = "mlreef_entry.py"\n',
+    }
+
+
 class Case(NamedTuple):
     """What breaks one rule: files (None: gone), further entries, limits; where, and the hint."""
 
@@ -245,6 +273,8 @@ CASES = [
         "train.py:11",
         '@parameter(name="angle"',
     ),
+    Case("parameter-drift", wrapped("more"), "mlreef_entry.py:5", "rm mlreef_entry.py && "),
+    Case("wrapper-outdated", wrapped("more=1"), "mlreef_entry.py:5", "--script work.py"),
     Case(
         "parameter-description-drift",
         {

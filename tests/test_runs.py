@@ -133,6 +133,8 @@ def test_what_is_no_number_in_one_run_is_text_in_all() -> None:
     records = [made(1), made(2), made(3, parameters={"trees": "many"}), made(4, parameters={})]
     assert [point.x for point in points_of(records[:2], "accuracy", "trees")] == [10, 20]
     assert [point.x for point in points_of(records, "accuracy", "trees")] == ["10", "20", "many"]
+    endless = [*records[:2], made(3, parameters={"trees": 10**400})]  # no float is so large
+    assert points_of(endless, "accuracy", "trees")[1].x == str(10**400)
     assert points_of(records[:1], "accuracy", None)[0].x == datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -178,6 +180,22 @@ def test_a_broken_record_hides_no_other(store: RunStore, content: str) -> None:
     done = asked(store)
     assert len(done.stdout.splitlines()) == 4
     assert "x.json is no record of a run" in done.stderr
+
+
+def test_records_with_an_impossible_begin_are_left_out_of_a_picture(
+    store: RunStore, tmp_path: Path
+) -> None:
+    begins = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+    begins += ["9990-01-01T00:00:00Z", "2026-13-45T25:61:61Z", "2026-11-28"]
+    for number, begin in enumerate(begins):
+        document = made(4).to_json() | {"started_at": begin}
+        (store.folder / f"x{number}.json").write_text(json.dumps(document))
+    done = asked(store, "--metric", "accuracy", "--plot", tmp_path / "a.svg")
+    assert done.exit_code == 0, done.exception
+    for number, said in enumerate(done.stderr.splitlines()):
+        assert f"x{number}.json is no record of a run" in said
+    assert len(done.stderr.splitlines()) == len(begins)
+    assert len(done.stdout.splitlines()) == 4
 
 
 def test_an_account_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ MODULES = (
     "mlreef_hooks.builders.layers",
     "mlreef_hooks.builders.wheel_layers",
     "mlreef_hooks.registry",
+    "mlreef_hooks.script_behind",
     "mlreef_hooks.wheels.bytecode",
 )
 _WAITING = 64  # pushes that wait for their turn to be forked for

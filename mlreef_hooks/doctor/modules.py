@@ -13,6 +13,7 @@ from mlreef_hooks.edge import NAMES, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.index_audience import audience_of
+from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_document import read_document
 from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.job_records import read_records
@@ -21,6 +22,8 @@ from mlreef_hooks.plain_text import counted
 from mlreef_hooks.push import EDGE, RESERVED
 
 _WRITING_SECONDS = 0.3  # more than one change of an index takes
+# What reading a document raises that is not as it should be.
+_STRANGE = (KeyError, TypeError, AttributeError, ValueError)
 
 
 def look_at_index(visit: Visit) -> Iterator[Finding]:
@@ -68,19 +71,20 @@ def _damage(audience: Path) -> Iterator[Finding]:
     """What its entrance, its listings and its documents say of each other and is not so."""
     path, listed = audience / "index.json", set[Path]()
     try:
-        entrance = _required(path)
+        entrance = check_document("index", _required(path), str(path))
         for namespace, facts in entrance["namespaces"].items():
             path = audience / facts["path"]
             listing = _required(path)
             if hashlib.sha256(path.read_bytes()).hexdigest() != facts["sha256"]:
                 raise PublishError(f"{path} is not as the entrance says", "")
+            check_document("listing", listing, str(path))
             for line in listing["modules"]:
                 path = audience / "modules" / namespace / f"{line['name']}.json"
                 listed.add(path)
                 _check_module(path, line)
     except PublishError as error:
         yield fault("index-damaged", audience, error.message)
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *_STRANGE) as error:
         yield fault("index-damaged", audience, f"{path} is damaged: {error!r}")
     else:
         others = sorted(filter(_has_versions, {*_documents(audience)} - listed))
@@ -122,7 +126,7 @@ def _lost(visit: Visit) -> Iterator[Finding]:
                 for name in record.module_name.split(NAMES)
             )
         ]
-    except (OSError, PublishError):
+    except (OSError, PublishError, *_STRANGE):
         return  # a damaged table or document is told of already
     if lost:
         first = f"{lost[0].namespace}/{lost[0].module_name} {lost[0].version or EDGE}"

@@ -4,6 +4,7 @@ import keyword
 import pprint
 from ast import literal_eval
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mlreef_hooks.manifest import REMAINDER, REQUIRED_PATHS, JSONValue, Parameter, python_name
 
@@ -49,6 +50,26 @@ def reading_line(parameter: Parameter) -> str:
     if parameter.description:
         parts.append(f"help={literal(' '.join(parameter.description.split()).replace('%', '%%'))}")
     return call("    parser.add_argument", parts)
+
+
+def declared(parameter: Parameter) -> Parameter:
+    """The parameter as `reading_line` has a wrapper declare it."""
+    boolean = parameter.type == "boolean" and bool(parameter.option)
+    flag = parameter.nargs == 0 or (boolean and not parameter.negative)
+    either = flag and (parameter.nargs != 0 or bool(parameter.negative))
+    nargs = None if parameter.nargs == "?" else parameter.nargs
+    value_type = parameter.type if parameter.type in _TYPES else "string"
+    many = parameter.repeated or nargs not in (None, 0)
+    default = None if parameter.required else shown_default(parameter)
+    return replace(
+        parameter,
+        type="boolean" if flag else "list" if many else value_type,
+        default=False if flag and not either else default,
+        description=" ".join(parameter.description.split()),
+        option=f"--{parameter.name}",
+        nargs=0 if flag else nargs,
+        negative=f"--no-{parameter.name}" if either else None,
+    )
 
 
 def _kind(parameter: Parameter) -> list[str]:

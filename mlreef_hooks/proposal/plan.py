@@ -12,6 +12,7 @@ from mlreef_hooks.proposal.requirement_file import RequirementFile
 from mlreef_hooks.proposal.script import WRAPPER, Script, title_of
 from mlreef_hooks.proposal.skeleton import SKELETON, write_skeleton
 from mlreef_hooks.proposal.wrapper import write_wrapper
+from mlreef_hooks.proposal.wrapper_mark import marked
 
 _KIND = "data-operation"
 _ANY, _NONE = "ANY", "NONE"
@@ -92,7 +93,15 @@ def plan_script(
         notes.append(
             f"{name} is not installed in your Python: write its version into requirements.txt"
         )
-    return _annotated(Plan(files=files, entry_point=entry_point, notes=tuple(notes)), settled)
+    return _marked(
+        _annotated(Plan(files=files, entry_point=entry_point, notes=tuple(notes)), settled)
+    )
+
+
+def _marked(plan: Plan) -> Plan:
+    """The plan with a wrapper that tells by its first line whether it was changed since."""
+    text = plan.files.get(WRAPPER)
+    return plan if text is None else replace(plan, files={**plan.files, WRAPPER: marked(text)})
 
 
 def _annotated(plan: Plan, settled: Wanted) -> Plan:

@@ -73,8 +73,13 @@ def _has_main_parser(tree: SourceTree, path: str, python: str) -> bool:
 def read_script(tree: SourceTree, path: str, python: str, problems: Problems) -> Script | None:
     """The script at `path`; None and a finding where it does not compile."""
     module = parse_source(tree, path, python, problems)
-    if module is None:
-        return None
+    return None if module is None else script_of(module, path)
+
+
+def script_of(module: ast.Module, path: str, function: str = "") -> Script:
+    """The script in `module`, which was parsed from the file at `path`. Where `function` is named,
+    that one does its work, whatever else the file has.
+    """
     found = Problems()
     annotations = read_annotations(module, path, found)
     parsed = read_argparse(module, path, found)
@@ -86,8 +91,9 @@ def read_script(tree: SourceTree, path: str, python: str, problems: Problems) ->
         dotted=_is_dotted(module),
         description=_describe(module, path, processor),
     )
-    if parsed is None:
-        return _with_function(script, annotations.parameters if annotations else ())
+    if parsed is None or function:
+        annotated = annotations.parameters if annotations else ()
+        return _with_function(script, annotated, function)
     rules = {each.rule for each in found}
     if _has_groups_of_commands(module, path):
         rules.add("argparse-subcommands")
@@ -108,11 +114,11 @@ def _describe(module: ast.Module, path: str, processor: Processor | None) -> str
     return said or read_parser_description(module, path) or _summary(ast.get_docstring(module))
 
 
-def _with_function(script: Script, annotated: Sequence[Parameter]) -> Script:
+def _with_function(script: Script, annotated: Sequence[Parameter], named: str) -> Script:
     """The script with the function that does its work, whose parameters are as they are annotated,
     else as its signature has them; the script itself where there is no such function.
     """
-    signature = read_signature(script.module)
+    signature = read_signature(script.module, named)
     if signature is None or not _is_importable(script.path):
         return script
     by_name = {python_name(each.name): each for each in annotated}

@@ -11,7 +11,11 @@ from mlreef_hooks.source.literals import LiteralReader
 _USUAL = ("main", "run", "process", "transform", "convert", "train", "predict", "apply")
 _TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "float", list: "list"}
 # `:param angle: ...`, and `angle (int): ...` or `angle: ...` in a line of its own.
-_SAID = r"^\s*(?:[:@]param\s+(?:\w+\s+)?{0}\s*:|{0}\s*(?:\([^)]*\))?\s*:)\s*(.+)$"
+_SAID = (
+    r"^[ \t]*(?:[:@]param[ \t]+(?:\w+[ \t]+)?{0}[ \t]*:|{0}[ \t]*(?:\([^)\n]*\))?[ \t]*:)\s*(.+)$"
+)
+_MOST = 200  # parameters of a function that people call
+_LENGTH = 20_000  # characters of a docstring that are looked at for each of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +27,26 @@ class Signature:
     parameters: tuple[Parameter, ...]
 
 
-def read_signature(module: ast.Module) -> Signature | None:
-    """The function that does a file's work: the only public one with parameters, or the one with a
-    usual name; None where that cannot be told.
+def read_signature(module: ast.Module, named: str = "") -> Signature | None:
+    """The function that does a file's work: the one that is `named`, else the only public one with
+    parameters, or the one with a usual name; None where that cannot be told.
     """
     found = [
         each
         for each in module.body
         if isinstance(each, ast.FunctionDef) and not each.name.startswith("_") and _callable(each)
     ]
-    usual = [each for name in _USUAL for each in found if each.name == name]
-    chosen = usual[:1] or (found if len(found) == 1 else [])
+    names = (named,) if named else _USUAL
+    usual = [each for name in names for each in found if each.name == name]
+    chosen = usual[:1] or (found if len(found) == 1 and not named else [])
     if not chosen:
         return None
-    text = ast.get_docstring(chosen[0]) or ""
+    text = (ast.get_docstring(chosen[0]) or "")[:_LENGTH]
     reader = LiteralReader(module)
-    parameters = tuple(_parameters(chosen[0].args, text, reader))
+    try:
+        parameters = tuple(_parameters(chosen[0].args, text, reader))
+    except RecursionError:  # a type hint that nobody writes
+        return None
     return Signature(name=chosen[0].name, description=text, parameters=parameters)
 
 
@@ -46,7 +54,8 @@ def _callable(function: ast.FunctionDef) -> bool:
     """True for a function whose parameters all have names."""
     arguments = function.args
     several = arguments.vararg or arguments.kwarg or arguments.posonlyargs
-    return bool(arguments.args or arguments.kwonlyargs) and not several
+    count = len(arguments.args) + len(arguments.kwonlyargs)
+    return 0 < count <= _MOST and not several
 
 
 def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> Iterator[Parameter]:
@@ -67,6 +76,7 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
             choices=choices,
             option=f"--{argument.arg.replace('_', '-')}",
             nargs="*" if (kind or _TYPES.get(type(value))) == "list" else None,
+            line=argument.lineno,
         )
 
 

@@ -7,6 +7,7 @@ from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.proposal.arguments import call, literal, reading_line
 from mlreef_hooks.proposal.paths import Takes
 from mlreef_hooks.proposal.script import Script
+from mlreef_hooks.source.wrapped_script import BEGINNING
 
 READS = {
     Takes.NOTHING: "It reads no file of the input folder.",
@@ -38,11 +39,7 @@ if __name__ == "__main__":
 def head(script: Script, said: str, modules: Sequence[str]) -> str:
     imports = "".join(f"import {name}\n" for name in modules)
     name = posixpath.basename(script.path)
-    return (
-        f'"""What pipelines start: hands folders and parameters on to {_plain(name)}.\n\n'
-        f'{said}\n"""'
-        f"\n\n{imports}from pathlib import Path\n"
-    )
+    return f'"""{BEGINNING}{_plain(name)}.\n\n{said}\n"""\n\n{imports}from pathlib import Path\n'
 
 
 def _plain(name: str) -> str:

@@ -30,6 +30,7 @@ from mlreef_hooks.source.annotation_fields import (
     read_processor,
 )
 from mlreef_hooks.source.names import dotted_name, imported_names
+from mlreef_hooks.source.nodes import nodes_of
 from mlreef_hooks.source.parameters import distinct_parameters
 from mlreef_hooks.source.source_file import SourceFile
 
@@ -106,7 +107,7 @@ def parameter_annotations(module: ast.Module) -> list[ast.Call]:
 
 def _find_annotations(module: ast.Module) -> list[_Annotation]:
     """The annotations of a file in the order of the source; empty where they are another's."""
-    functions = [node for node in ast.walk(module) if isinstance(node, _DECORATED)]
+    functions = [node for node in nodes_of(module) if isinstance(node, _DECORATED)]
     decorated = [
         (decorator, function)
         for function, node in enumerate(functions)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from mlreef_hooks.source.names import CHAIN, dotted_name, imported_names
+from mlreef_hooks.source.nodes import nodes_of
 from mlreef_hooks.source.source_file import SourceFile
 
 # A file without this word makes no parser, under whatever alias.
@@ -72,7 +73,7 @@ def find_parsers(module: ast.Module) -> list[ast.Call]:
     """The calls that make an argparse parser, in the order of the source."""
     imported = imported_names(module)
     classes = _parser_classes(module, imported)
-    calls = (node for node in ast.walk(module) if isinstance(node, ast.Call))
+    calls = (node for node in nodes_of(module) if isinstance(node, ast.Call))
     found = (call for call in calls if dotted_name(call.func, imported) in classes)
     return sorted(found, key=lambda call: (call.lineno, call.col_offset))
 
@@ -91,7 +92,7 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 def _parser_classes(module: ast.Module, imported: Mapping[str, str]) -> set[str]:
     """The dotted names of `ArgumentParser` and of the classes that the file derives from it."""
     classes = {_PARSER}
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.ClassDef) and any(
             dotted_name(base, imported) in classes for base in node.bases
         ):
@@ -149,7 +150,7 @@ def _names(module: ast.Module) -> set[str]:
     functions that a decorator hands on.
     """
     found = set()
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, _FUNCTIONS) and node.decorator_list:
             found.add(node.name)
         elif isinstance(node, ast.Name):
@@ -177,7 +178,7 @@ def _branches(node: ast.AST) -> Iterator[tuple[range, range]]:
 def _used_as_parsers(module: ast.Module) -> set[str]:
     """The names of everything that the module uses as only a parser can be used."""
     found = set()
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.Attribute) and node.attr in _OF_PARSERS:
             found.add(dotted_name(node.value, {}) or "")
     return found

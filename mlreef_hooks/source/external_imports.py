@@ -7,6 +7,7 @@ from functools import cached_property
 
 from mlreef_hooks.manifest import ExternalImport
 from mlreef_hooks.source.imports import local_imports
+from mlreef_hooks.source.nodes import nodes_of
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_entry import FOLDER, SYMLINK
 
@@ -49,7 +50,7 @@ class ExternalImports:
     def _may_follow_link(self, module: ast.Module) -> bool:
         """True where it may import a file that is a link, or is behind one, which nobody read."""
         statements = (
-            each for each in ast.walk(module) if isinstance(each, ast.Import | ast.ImportFrom)
+            each for each in nodes_of(module) if isinstance(each, ast.Import | ast.ImportFrom)
         )
         names = (name for each in statements for name in _names(each))
         return bool(self._linked) and any(name.partition(".")[0] in self._linked for name in names)
@@ -91,7 +92,7 @@ def _names(statement: ast.Import | ast.ImportFrom) -> Sequence[str]:
 
 def _changes_path(module: ast.Module) -> bool:
     """True where a program may change where its modules are looked for, or runs text."""
-    nodes = [*ast.walk(module)]
+    nodes = nodes_of(module)
     names = {name for node in nodes for name in _names_of_machinery(node)}
     # What is only read, such as sys.argv.
     harmless = {

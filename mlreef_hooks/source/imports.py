@@ -4,6 +4,7 @@ import ast
 import posixpath
 from collections.abc import Iterator, Sequence
 
+from mlreef_hooks.source.nodes import nodes_of
 from mlreef_hooks.tree import SourceTree
 
 FOLLOWED = 2000  # files; a hostile tree could make a chain of any length
@@ -17,7 +18,7 @@ def local_imports(module: ast.Module, path: str, root: str, tree: SourceTree) ->
 
     Python puts that folder first on `sys.path`, so `import a.b` is `a/b.py` below it.
     """
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _files(root, alias.name.split("."), tree)

@@ -4,6 +4,8 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from mlreef_hooks.source.nodes import nodes_of
+
 # A chain such as a.b.c is followed no further than this: a source may hold many that are very long.
 CHAIN = 32
 _NAME_LENGTH = 1000  # of a module; each name that is imported from it is kept with it
@@ -29,7 +31,7 @@ def imported_names(module: ast.Module) -> dict[str, str]:
     The first import of a name counts: a second one is what stands in `except ImportError`.
     """
     names: dict[str, str] = {}
-    for node in ast.walk(module):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if len(alias.name) > _NAME_LENGTH:
@@ -70,13 +72,18 @@ def module_constants(module: ast.Module) -> dict[str, ast.expr]:
     left out, and so is one whose list or dictionary is changed in place: which value it has at
     some place only running the module could tell.
     """
-    bound = Counter(name for node in ast.walk(module) for name in _bound_names(node))
+    bound = Counter(name for node in nodes_of(module) for name in _bound_names(node))
     return {
         target.id: value
         for statement in module.body
         for target, value in _assigned(statement)
         if isinstance(target, ast.Name) and bound[target.id] == 1
     }
+
+
+def binds_name(module: ast.Module, name: str) -> bool:
+    """True where anything in a module may bind the name, such as `from elsewhere import *`."""
+    return any({name, "*", "__getattr__"} & {*_bound_names(node)} for node in nodes_of(module))
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
