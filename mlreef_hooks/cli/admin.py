@@ -220,7 +220,7 @@ def base(
 
     It is stored beside the site's images, and brought to every engine that answers.
     """
-    from mlreef_hooks.cli.site import open_bases, open_pool
+    from mlreef_hooks.cli.building import open_bases, open_pool
     from mlreef_hooks.oci_layout import OciLayouts
 
     if sum((pull, layout is not None, bool(mirror or packages))) > 1:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
+from mlreef_hooks.cli.building import open_pool, open_registry
 from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.options import dry_run_option, form_option
 from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.cli.relay import check_own
 from mlreef_hooks.cli.repositories import repo_option
-from mlreef_hooks.cli.site import open_pool, open_registry, open_site
+from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.collection import Collector
 from mlreef_hooks.collection_memory import CollectionMemory
 from mlreef_hooks.columns import size

@@ -11,9 +11,10 @@ import click
 
 from mlreef_hooks.bases import BASES, read_image
 from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.cli.building import open_layers_builder
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.site import open_layers_builder, open_site
+from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import LayersBuilder
