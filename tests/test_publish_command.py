@@ -169,6 +169,8 @@ def test_without_a_commit_or_a_remote_it_is_told_what_to_do(tmp_path: Path) -> N
     author = Author(tmp_path / "upper", tmp_path / "none.git")
     said = publish(author, "--yes", expect=1)
     assert "error: there is no commit yet\nhint: git add" in said
+    said = publish(author, "--yes", str(tmp_path), expect=1)
+    assert f"error: {tmp_path} is in no git repository\nhint: go into your clone; or" in said
     author.git("remote", "remove", "origin")
     said = publish(author, "--yes", expect=1)
     assert "error: there is no remote origin\nhint: git remote add origin URL" in said
