@@ -317,6 +317,8 @@ def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_p
             if each["about"].endswith(".git") and each["state"] != "warning"
         }
         assert found == {str(path): state for path, state in expected.items()}
+    hints = {each["hint"] for each in json.loads(said) if each["about"] == str(bare)}
+    assert f"run mlreef-hooks --config {site.config} install --repo {bare} again" in hints
 
 
 def test_nothing_is_changed(site: GitSite) -> None:
