@@ -11,7 +11,7 @@ from mlreef_hooks.problems import did_you_mean
 
 Parameter = Mapping[str, Any]  # as in the index
 SEE = "see the parameters with mlreef-hooks show"
-_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SEVERAL = ("list", "tuple")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # what argparse takes for a negative number
 
@@ -97,7 +97,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "integer": int,
     "float": float,
     "complex": lambda text: str(complex(text)),
-    "boolean": lambda text: _TRUTHS[text.lower()],
+    "boolean": lambda text: TRUTHS[text.lower()],
     "list": _read_several,
     "tuple": _read_several,
     "dictionary": _read_dictionary,

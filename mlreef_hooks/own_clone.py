@@ -37,6 +37,9 @@ class OwnClone:
         done = run_own(self.folder, *words, stdin=stdin)
         if done.returncode:
             said = plain(first_line(done.stderr))
+            if "not a git repository" in said:
+                hint = "go into your clone; or make one of this folder: git init"
+                raise PublishError(f"{self.folder.resolve()} is in no git repository", hint)
             raise PublishError(f"git {words[0]} failed: {said}", "see that git works there")
         return os.fsdecode(done.stdout)
 

@@ -94,7 +94,7 @@ def read_version(text: str, published: Collection[Version]) -> Version:
     if version in published:
         raise PublishError(
             f"{version} has a tag on the server already",
-            "raise the version; if it was not published, delete that tag there first",
+            "raise the version; if it was not published, move its tag: git tag -f -a, git push -f",
         )
     return version
 

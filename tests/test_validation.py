@@ -377,3 +377,13 @@ def test_a_tree_of_links_has_no_files() -> None:
 def test_an_environment_may_tell_where_modules_are(environment: str, missing: int) -> None:
     manifest = one("import absent\n" + SCRIPT, f"{COMPLETE}[module.environment]\n{environment}\n")
     assert len([*missing_imports(manifest, {"argparse"})]) == missing
+
+
+def test_an_own_file_that_is_missing_is_not_taken_for_a_package() -> None:
+    manifest = one("import helpers\nimport sklearn.svm\n" + SCRIPT, COMPLETE)
+    own, package = missing_imports(manifest, {"argparse"})
+    assert own.hint == (
+        "if helpers.py is a file of yours, git add it;"
+        " else write helpers==<version> into requirements.txt"
+    )
+    assert package.hint == "write scikit-learn==<version> into requirements.txt"

@@ -239,7 +239,9 @@ def base(
     for address in pool.addresses:
         _load_base(layouts, pool.reach(address), image, manifest)
     made = "made" if layout is None else "took"
-    click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
+    named = any(image == base.image for base in config.base.values())
+    then = f'name it in the configuration: [base.default] image = "{image}"'
+    click.echo(f"{made} {image}; {'the configuration names it already' if named else then}")
 
 
 def _take_base(layouts: "OciLayouts", folder: Path, image: str) -> "Descriptor":

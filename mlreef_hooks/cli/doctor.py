@@ -1,6 +1,7 @@
 """`mlreef-hooks doctor`: what would keep a push from being published."""
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,7 +41,10 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
     )  # fmt: skip
     found = []
-    for finding in _examine(visit):
+    command = f"mlreef-hooks --config {shlex.quote(config_file)} " if config_file else ""
+    for each in _examine(visit):
+        # A command that is copied must be for this site.
+        finding = each.but(hint=each.hint.replace("mlreef-hooks ", command or "mlreef-hooks "))
         found.append(finding)
         if form == "text":
             click.echo(plain(str(finding)))
