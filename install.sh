@@ -150,11 +150,19 @@ page_link() {
 	esac
 }
 
+# Makes a folder, and notes which were not there before.
+make_folder() {
+	[ ! -d "$1" ] || return 0
+	make_folder "${1%/*}"
+	mkdir "$1"
+	echo "$1" >>"$share/made"
+}
+
 link_pages() {
 	for page in $pages; do
 		place=$(page_link "$page")
 		[ ! -e "$place" ] || continue
-		mkdir -p "${place%/*}"
+		make_folder "${place%/*}"
 		ln -sf "$share/$page" "$place"
 	done
 }
@@ -163,6 +171,10 @@ remove_pages() {
 	for page in $pages; do
 		place=$(page_link "$page")
 		if [ "$(readlink "$place")" = "$share/$page" ]; then rm "$place"; fi
+	done
+	# Of the folders that were made, the inner ones first, and those that are empty alone.
+	[ ! -e "$share/made" ] || sort -r "$share/made" | while read -r folder; do
+		rmdir "$folder" 2>/dev/null || :
 	done
 	rm -rf "$share"
 }

@@ -7,7 +7,7 @@ from contextlib import suppress
 from fuzz.harness import PART, Harness, check_lines, check_refusal, parts_of, text_of
 from mlreef_hooks import report
 from mlreef_hooks.columns import cut, size, wrapped
-from mlreef_hooks.command_line import complete_values, parse_values, write_arguments
+from mlreef_hooks.command_line import complete_values, read_pairs, write_arguments
 from mlreef_hooks.config import Config, parse_config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import find_version, listing_line
@@ -42,7 +42,7 @@ def check_index_document(data: bytes) -> bool:
         line = listing_line(checked)
         found = find_version(checked, line["version"])
         assert found is not None
-        values = parse_values(found["parameters"], [text_of(pair) for pair in pairs])
+        values, _ = read_pairs(found["parameters"], [text_of(pair) for pair in pairs])
         paths = {"input-path": "/in", "output-path": "/out"}
         write_arguments(found["parameters"], complete_values(found["parameters"], values, paths))
     return True

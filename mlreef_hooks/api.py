@@ -18,8 +18,8 @@ from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
-from mlreef_hooks.index_search import KIND_WORDS, TYPE_WORDS, Query, known, matching
-from mlreef_hooks.manifest import Parameter
+from mlreef_hooks.index_search import Query, known, matching
+from mlreef_hooks.manifest import KIND_WORDS, TYPE_WORDS, Parameter
 from mlreef_hooks.run_filters import RunFilter
 from mlreef_hooks.run_record import RunRecord
 from mlreef_hooks.run_values import read_values

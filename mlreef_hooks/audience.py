@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.index import Document
 from mlreef_hooks.job import PUBLISHED
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.servers.folders import folder_of
 from mlreef_hooks.site import Site
 from mlreef_hooks.visibility import PRIVATE, Visibility, narrowest
 
@@ -126,16 +127,11 @@ def left_open(moves: Sequence[Move], site: Site) -> list[str]:
     ]
 
 
-def folder_of(key: str, root: str) -> Path:
-    """Where a repository is below the root, by its key: `x` is `x.git`, and `x/` is `x`."""
-    return Path(root, key.removesuffix("/") if key.endswith("/") else f"{key}.git")
-
-
 def find_repository(key: str, site: Site) -> Path | None:
     """The git directory of a repository by its key, below the root or where a push was last seen;
     None where it is gone.
     """
-    below = [folder_of(key, site.config.server.root)] if site.config.server.root else []
+    below = [folder_of(key, Path(site.config.server.root))] if site.config.server.root else []
     seen = [job.git_dir for job in reversed(site.jobs.of_repository(key, PUBLISHED))]
     for path in [*below, *seen]:
         try:

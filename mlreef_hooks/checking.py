@@ -8,7 +8,7 @@ from mlreef_hooks.changed_tree import changed_tree, opened_folders
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.folder_memory import FolderMemory
-from mlreef_hooks.git import Changes, list_working_tree
+from mlreef_hooks.git_working_tree import Changes, list_working_tree
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.tree_summary import key_of, recall_from, summarise

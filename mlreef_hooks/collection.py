@@ -36,8 +36,8 @@ class Collector:
 
     def collect(self) -> Iterator[Collected]:
         """Everything that goes; PublishError, before anything does, where the index is broken."""
-        state = self.images.site.config.state_path
-        with turn_taken(state / "locks", "gc", lambda: None):
+        state = self.images.site.config.state_folder
+        with turn_taken(state.locks, "gc", lambda: None):
             documents = [*self.images.index.documents()]
             yield from self._versions(documents)
             yield from self.images.collect()

@@ -11,27 +11,19 @@ from mlreef_hooks.problems import did_you_mean
 
 Parameter = Mapping[str, Any]  # as in the index
 SEE = "see the parameters with mlreef-hooks show"
-_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SEVERAL = ("list", "tuple")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # what argparse takes for a negative number
-
-
-def parse_values(parameters: Sequence[Parameter], pairs: Sequence[str]) -> dict[str, Any]:
-    """The values written as `name=value`, of the parameters' types.
-
-    A list is written by its name several times, or once as a JSON array. PublishError that lists
-    everything that is wrong: unknown names, values of another type, values that are no choice.
-    """
-    values, faults = read_pairs(parameters, pairs)
-    if faults:
-        raise PublishError("; ".join(faults), SEE)
-    return values
 
 
 def read_pairs(
     parameters: Sequence[Parameter], pairs: Sequence[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The values that are right, and what is wrong with the others."""
+    """The values written as `name=value`, of the parameters' types, and all that is wrong: unknown
+    names, values of another type, values that are no choice.
+
+    A list is written by its name several times, or once as a JSON array.
+    """
     by_name = {python_name(parameter["name"]): parameter for parameter in parameters}
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -105,7 +97,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "integer": int,
     "float": float,
     "complex": lambda text: str(complex(text)),
-    "boolean": lambda text: _TRUTHS[text.lower()],
+    "boolean": lambda text: TRUTHS[text.lower()],
     "list": _read_several,
     "tuple": _read_several,
     "dictionary": _read_dictionary,

@@ -16,6 +16,7 @@ from mlreef_hooks.config_visibility import GITEA, GITLAB, PROBE, VisibilitySourc
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.problems import RULES, Severity, did_you_mean
 from mlreef_hooks.push import TagPattern
+from mlreef_hooks.state_folder import StateFolder
 
 ServerKind = Literal["auto", "plain", "gitolite", "gitea", "forgejo", "gitlab", "soft-serve"]
 _FOR_EVER = Count(0)
@@ -210,19 +211,24 @@ class Config:
         return Path(self.state)
 
     @property
+    def state_folder(self) -> StateFolder:
+        """What lies where in it."""
+        return StateFolder(self.state_path)
+
+    @property
     def index_path(self) -> Path:
         """The folder of the module index."""
-        return Path(self.index.path) if self.index.path else self.state_path / "index"
+        return Path(self.index.path) if self.index.path else self.state_folder.index
 
     @property
     def images_path(self) -> Path:
         """The folder of images on disk."""
-        return Path(self.images.path) if self.images.path else self.state_path / "images"
+        return Path(self.images.path) if self.images.path else self.state_folder.images
 
     @property
     def metrics_path(self) -> Path:
         """The file of metrics."""
-        return Path(self.metrics.path) if self.metrics.path else self.state_path / "metrics.prom"
+        return Path(self.metrics.path) if self.metrics.path else self.state_folder.metrics
 
 
 def parse_config(text: str, *, path: str, state: str) -> Config:
@@ -259,7 +265,7 @@ def _check_docker(config: Config) -> Iterator[str]:
     if bool(docker.tls_cert) != bool(docker.tls_key):
         yield f"{where}.tls_cert: write tls_cert and tls_key, or neither"
     registry = config.registry
-    if registry.private_prefix.partition("/")[0] not in ("", registry.prefix.partition("/")[0]):
+    if registry.private_prefix.partition("/")[0] not in ("", registry.host):
         yield "registry.private_prefix: write one of the registry of registry.prefix"
     if docker.tls_cert and not docker.tls_ca:
         yield f"{where}.tls_ca: write it too, for tls_cert"

@@ -12,6 +12,11 @@ _HOST = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
 _ENGINE = r"unix:///\S+|tcp://[^\s/@]+|ssh://(?:[^\s/@:-][^\s/@:]*@)?[^\s/@-][^\s/@]*(?:/\S*)?"
 
 
+def is_host(part: str) -> bool:
+    """True where the first part of an image's name is a registry's host, by docker's own rule."""
+    return "." in part or ":" in part or part == "localhost"
+
+
 def _check_engines(addresses: Sequence[str]) -> Iterator[str]:
     for place, address in enumerate(addresses):
         if not re.fullmatch(_ENGINE, address):
@@ -50,9 +55,13 @@ class Registry:
 
     @property
     def remote(self) -> bool:
-        """True where the prefix names a registry, by docker's own rule."""
-        host = self.prefix.split("/")[0]
-        return "." in host or ":" in host or host == "localhost"
+        """True where the prefix names a registry."""
+        return is_host(self.host)
+
+    @property
+    def host(self) -> str:
+        """The host that the prefix names, where it names one."""
+        return self.prefix.partition("/")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

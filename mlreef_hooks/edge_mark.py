@@ -4,13 +4,12 @@ A repository without it costs an ordinary push nothing.
 """
 
 import os
-import re
 import stat
 from pathlib import Path
 
 from mlreef_hooks.durable_files import replace_file
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.push import HEADS
+from mlreef_hooks.push import HEADS, grep_literal
 
 MARK = "mlreef-edge"  # in the git directory
 
@@ -48,4 +47,4 @@ def is_edge_marked(git_dir: Path, branch: str | None) -> bool:
 
 def _content(branch: str) -> bytes:
     """The branch's full ref as a basic regular expression, for grep."""
-    return os.fsencode(re.sub(r"([.*[^$\\])", r"\\\1", HEADS + branch)) + b"\n"
+    return os.fsencode(grep_literal(HEADS + branch)) + b"\n"

@@ -1,4 +1,8 @@
-"""The one exception that is meant for people."""
+"""The one exception that is meant for people, and how a full disk is told."""
+
+import errno
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, an account, a file
 
 
 class PublishError(Exception):
@@ -16,3 +20,8 @@ class PublishError(Exception):
 
 class EngineGoneError(PublishError):
     """A container engine died or does not answer: another one may do what was asked of it."""
+
+
+def is_full(error: OSError) -> bool:
+    """True where nothing could be written because there is no room for it."""
+    return error.errno in _FULL

@@ -18,8 +18,8 @@ from mlreef_hooks.index_claims import check_claims, check_tag, is_listed
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.tree_listing import Recall

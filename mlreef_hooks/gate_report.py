@@ -20,7 +20,7 @@ def conflict(error: PublishError) -> list[str]:
 
 def bad_tree(tag: str, found: Sequence[Problem]) -> list[str]:
     """What is said of a tag whose tree has errors."""
-    again = f"git tag -f {shlex.quote(_name(tag))}"
+    again = f"git tag -f -a {shlex.quote(_name(tag))} (keeps its notes)"
     return [*findings(found), *wrapped(f"hint: correct it, commit, {again}, and push again")]
 
 

@@ -3,9 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlreef_hooks.account import Account
@@ -35,45 +34,7 @@ _REMEDIES = {
     ),
     b"not a git repository": "name a git repository",
 }
-_DOCTOR = "the administrator runs mlreef-hooks doctor"
 _REMEDY = "see that git status works there"
-_COMMITTED = ("rev-parse", "--absolute-git-dir", "--verify", "HEAD:./")
-_CHANGED = (
-    "diff-index", "-z", "--name-status", "--no-renames", "--relative",
-    "--no-ext-diff", "--no-textconv",
-    # A submodule is its commit, whatever happens in its folder.
-    "--ignore-submodules=dirty", "HEAD", "--", ".",
-)  # fmt: skip
-_UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard")
-# Who signed a tag is told by ssh-keygen and the site's file: the repository's settings choose
-# neither, and no other program either, whatever form of signature is in the tag.
-_VERIFIED = (
-    "-c", "gpg.ssh.program=ssh-keygen",
-    "-c", "gpg.ssh.revocationFile=/dev/null",
-    "-c", "gpg.openpgp.program=false",
-    "-c", "gpg.x509.program=false",
-    "-c", "gpg.minTrustLevel=fully",
-)  # fmt: skip
-_UNSIGNED: Mapping[bytes, str] = {
-    b"no signature found": "it has no signature",
-    b"No principal matched": "the key is none that the site allows",
-}
-_SAID = 200  # characters of what git says of a signature
-_FILTERS = ("config", "-z", "--show-scope", "--name-only", "--get-regexp", r"^filter\.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """What is not in a folder as it was committed, by paths relative to it.
-
-    `tree` is the folder's tree id in the last commit. Files that are `present` were changed or are
-    not committed, those that are `gone` were.
-    """
-
-    git_dir: Path
-    tree: str
-    present: Set[str]
-    gone: Set[str]
 
 
 def git_environment() -> dict[str, str]:
@@ -183,6 +144,16 @@ def ask_git(
     return done
 
 
+def start_in_folder(
+    folder: Path, *words: str, variables: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """A git that looks into a folder of a working tree, and writes its answer to its stdout;
+    `variables` are added to its environment.
+    """
+    environment = {**git_environment(), **variables}
+    return _start([*in_folder(folder), *words], environment, stdin=subprocess.DEVNULL)
+
+
 def start_git(git_dir: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A git that stays and answers on its stdout what is asked on its stdin."""
     return _start([*in_repository(git_dir), *words], git_environment(), stdin=subprocess.PIPE)
@@ -225,7 +196,12 @@ def unreadable(path: Path, said: bytes) -> PublishError:
 
 
 def _reason(path: Path, said: bytes) -> str:
-    """What git said of a repository, to be shown to its owner.
+    shown = shown_to_owner(path, said)
+    return f": {shown}" if shown else ""
+
+
+def shown_to_owner(path: Path, said: bytes) -> str:
+    """The first line of what git said of a repository; empty where it is another account's.
 
     git quotes files that it does not understand. In another account's repository they may be links
     to files that only this process may read: then nothing is shown.
@@ -234,93 +210,4 @@ def _reason(path: Path, said: bytes) -> str:
         own = path.stat().st_uid == os.geteuid()
     except OSError:
         own = True  # there is nothing
-    return f": {first_line(said)}" if own else ""
-
-
-def list_working_tree(folder: Path) -> list[str] | None:
-    """The files below `folder` that git tracks or would add, relative to it.
-
-    None where the folder is in no repository (or git ignores it as a whole); PublishError where it
-    is in one that git does not read.
-    """
-    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    done = run_git(*in_folder(folder), *words)
-    if done.returncode and not done.stderr.startswith(b"fatal: not a git repository"):
-        raise unreadable(folder, done.stderr)
-    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] or None
-
-
-def ask_changes(folder: Path) -> Callable[[], Changes | None]:
-    """A function that answers once: what changed since the last commit, None where none has the
-    folder. git looks for it while this process does other things.
-
-    git's index tells files that did not change by their times, as in `git status`; one that was
-    touched, and perhaps not changed, counts as changed.
-    """
-    environment = {**git_environment(), **_no_filters(folder)}
-    started = [
-        _start([*in_folder(folder), *words], environment, stdin=subprocess.DEVNULL)
-        for words in (_COMMITTED, _CHANGED, _UNTRACKED)
-    ]
-
-    def answer() -> Changes | None:
-        said = [process.communicate()[0] for process in started]
-        return None if any(process.returncode for process in started) else _changes(*said)
-
-    return answer
-
-
-def _no_filters(folder: Path) -> dict[str, str]:
-    """The variables that take the commands from the filters in a repository's own settings.
-
-    git would filter a file to see whether it changed; without its filter it may count as changed.
-    """
-    said = os.fsdecode(run_git(*in_folder(folder), *_FILTERS).stdout).split("\0")
-    own = ("local", "worktree")  # those of the account and the machine are the user's
-    names = {name for scope, name in zip(said[::2], said[1::2], strict=False) if scope in own}
-    variables = {"GIT_CONFIG_COUNT": str(len(names))}
-    for number, name in enumerate(sorted(names)):
-        variables[f"GIT_CONFIG_KEY_{number}"] = name
-        variables[f"GIT_CONFIG_VALUE_{number}"] = ""
-    return variables
-
-
-def _changes(committed: bytes, changed: bytes, untracked: bytes) -> Changes:
-    git_dir, tree = os.fsdecode(committed).rstrip("\n").rsplit("\n", 1)
-    words = [os.fsdecode(word) for word in changed.split(b"\0")]
-    by_path = dict(zip(words[1::2], words[0::2], strict=False))
-    present = {path for path, status in by_path.items() if status != "D"}
-    # git lists a repository inside the folder, which would become a submodule, as `inner/`.
-    present |= {os.fsdecode(path).rstrip("/") for path in untracked.split(b"\0") if path}
-    gone = by_path.keys() - present
-    return Changes(git_dir=Path(git_dir), tree=tree, present=present, gone=gone)
-
-
-def origin_of(folder: Path) -> str | None:
-    """The URL that a working tree was cloned from, None where it was not."""
-    return _setting([*in_folder(folder), "config", "--get", "remote.origin.url"])
-
-
-def signature_fault(git_dir: Path, tag: str, signers: Path) -> str | None:
-    """Why the tag object of this id is not signed by one of `signers`, None where it is.
-
-    PublishError that may pass where this machine cannot tell.
-    """
-    if not os.access(signers, os.R_OK):
-        message = "the file of those who may sign publish tags cannot be read"
-        raise PublishError(message, _DOCTOR, passing=True)
-    allowed = f"gpg.ssh.allowedSignersFile={signers}"
-    words = (*_VERIFIED, "-c", allowed, "verify-tag", "--raw", tag)
-    done = run_git(*in_repository(git_dir), *words)
-    if done.returncode == 0:
-        return None
-    if b"cannot run ssh-keygen" in done.stderr:
-        message = "ssh-keygen is not installed, so that signatures cannot be checked"
-        raise PublishError(message, _DOCTOR, passing=True)
-    known = next((_UNSIGNED[words] for words in _UNSIGNED if words in done.stderr), "")
-    said = _reason(git_dir, done.stderr.strip().rpartition(b"\n")[2]).removeprefix(": ")[:_SAID]
-    return known or said or "its signature is none by an SSH key"
-
-
-def _setting(words: Sequence[str]) -> str | None:
-    return os.fsdecode(run_git(*words).stdout).strip() or None
+    return first_line(said) if own else ""

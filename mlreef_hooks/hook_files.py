@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,11 @@ from mlreef_hooks.waiting_room import MARK
 HOOK = "post-receive"
 GATE = "pre-receive"
 _CHAINED = ".before-mlreef"
-CHAINED = f"{HOOK}{_CHAINED}"
 _PACKAGE = Path(__file__).parent
 PROGRAM = _PACKAGE / "cli" / "hand_over.py"  # what the hook starts
 _MARK = "# mlreef-hooks:"
 # What stands before the ref in a hook's input; the gate lets every deletion in.
 _IDS = {HOOK: "^[0-9a-f]* [0-9a-f]* ", GATE: "^[0-9a-f]* 0*[1-9a-f][0-9a-f]* "}
-_DEPTH = 6  # folders below the one that is searched for repositories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,48 +57,6 @@ def hook_text(python: Path, config_file: Path, config: Config, *, name: str = HO
             if line.startswith(f"{key}'"):
                 lines[place] = f"{key}{shlex.quote(value)}\n"
     return "".join(lines)
-
-
-def find_repositories(root: Path) -> Iterator[Path]:
-    """The git directories at and below `root`, bare or not, without following links."""
-    for folder, folders, _ in os.walk(root):
-        path = Path(folder)
-        folders.sort()
-        if is_repository(path):
-            folders.clear()
-            yield path
-        elif len(path.relative_to(root).parts) >= _DEPTH:
-            folders.clear()
-
-
-def is_repository(path: Path) -> bool:
-    """True where git would take the folder for a git directory (gitrepository-layout(5))."""
-    # Not Path.is_file, which raises PermissionError for a folder that may not be entered.
-    has_head = os.path.isfile(path / "HEAD")
-    return has_head and os.path.isdir(path / "objects") and os.path.isdir(path / "refs")
-
-
-def git_dir_of(path: Path) -> Path:
-    """The git directory that is, or is in, `path`, or that a `.git` file there leads to.
-
-    PublishError where there is none.
-    """
-    for candidate in (path, path / ".git", *_named_by(path / ".git")):
-        if is_repository(candidate):
-            return candidate.resolve()
-    raise PublishError(f"{path} is not a git repository", "name a bare repository's folder")
-
-
-def _named_by(file: Path) -> Iterator[Path]:
-    """Where a `.git` file leads (gitrepository-layout(5)); of a linked working tree also the git
-    directory that it shares, in which the hooks are.
-    """
-    with suppress(OSError):
-        said = file.read_bytes() if file.is_file() else b""
-        if said.startswith(b"gitdir: "):
-            git_dir = file.parent / os.fsdecode(said[8:].rstrip(b"\r\n"))
-            yield git_dir
-            yield git_dir / os.fsdecode((git_dir / "commondir").read_bytes().rstrip(b"\n"))
 
 
 def read_hook(git_dir: Path, hook: Path | None = None) -> HookState:
@@ -172,15 +128,6 @@ def _keeps_another(hook: Path) -> bool:
     """
     kept = chained_beside(hook)
     return os.path.lexists(kept) and not os.path.samestat(kept.lstat(), hook.lstat())
-
-
-def uninstall_hook(git_dir: Path, place: HookPlace | None = None, *, dry_run: bool = False) -> str:
-    """Take the hook away and put back what was there before; with it goes what it left."""
-    said = remove_hook(git_dir, place or in_repository(HOOK, git_dir), dry_run=dry_run)
-    if said != "not installed" and not dry_run:
-        with changing(git_dir):
-            remove_marks(git_dir)
-    return said
 
 
 def remove_hook(git_dir: Path, place: HookPlace, *, dry_run: bool = False) -> str:

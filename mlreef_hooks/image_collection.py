@@ -5,24 +5,23 @@ lost, and stays.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from mlreef_hooks.collection_memory import CollectionMemory
-from mlreef_hooks.durable_files import locked, make_folder
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_label import labels_of, read_label
 from mlreef_hooks.index import Document, named
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.job import CANCELLED, FAILED, PUBLISHED, SUPERSEDED
+from mlreef_hooks.module_turn import free_turn
 from mlreef_hooks.oci import Descriptor, decode
-from mlreef_hooks.oci_layout import OciLayouts
-from mlreef_hooks.publish import turn_of
+from mlreef_hooks.oci_layout import MODULES, OciLayouts
 from mlreef_hooks.site import Site
 
 OVER = (FAILED, CANCELLED, SUPERSEDED)  # states of jobs that published nothing
-_MODULES = "modules/"
+_MODULES = f"{MODULES}/"  # before the name of a layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,17 +162,7 @@ class ImageCollector:
         channels = document.get("channels", {}).values()
         return {each["image"]["digest"] for each in (*versions, *channels)}
 
-    @contextmanager
-    def turn(self, module: str) -> Iterator[bool]:
+    def turn(self, module: str) -> AbstractContextManager[bool]:
         """Whether nobody publishes the module; whoever wants to waits until the end of this."""
         namespace, _, name = module.rpartition("/")
-        folder = self.site.config.state_path / "locks"
-        make_folder(folder, 0o700)
-        with ExitStack() as lock:
-            try:
-                path = folder / f"{turn_of(namespace, name)}.lock"
-                lock.enter_context(locked(path, wait=False))
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        return free_turn(self.site.config.state_folder.locks, namespace, name)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from mlreef_hooks.config_images import is_host
 from mlreef_hooks.errors import PublishError
 
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -50,7 +51,7 @@ class ImageName:
 def _split_host(name: str) -> tuple[str, str]:
     """The registry's host and the repository; one part alone is a repository of docker.io."""
     host, slash, rest = name.partition("/")
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
+    if not slash or not is_host(host):
         host, rest = DOCKER_HUB, name
     if host == "index.docker.io":
         host = DOCKER_HUB

@@ -14,7 +14,7 @@ from mlreef_hooks.image import BuiltImage, image_reference
 from mlreef_hooks.image_label import labels_of, read_label
 from mlreef_hooks.index import Document
 from mlreef_hooks.oci import Descriptor, decode, sha256
-from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.oci_layout import MODULES, OciLayouts
 from mlreef_hooks.registry import Registry
 
 _CONFIG_BYTES = 8 << 20
@@ -47,7 +47,7 @@ class ImageSearch:
         """
         names = [image_reference(prefix, namespace, name, version) for prefix in self.prefixes]
         elsewhere = self._registered if self.open_registry else self._loaded
-        stored = self._stored(names[-1], f"modules/{namespace}/{name}")
+        stored = self._stored(names[-1], f"{MODULES}/{namespace}/{name}")
         if stored is not None and len(names) == 1:
             return stored
         # With several prefixes, only where it was sent tells its name.

@@ -3,7 +3,7 @@
 Formats are fixed by `schemas/*.json` (JSON Schema 2020-12), which every index carries along.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from mlreef_hooks.image import BuiltImage, Dependencies, entry_command
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest, Parameter
+from mlreef_hooks.parameters_schema import parameters_schema
 from mlreef_hooks.plain_text import plain, plain_lines
 from mlreef_hooks.push import EDGE, PublishRequest
 
@@ -28,18 +29,6 @@ LATER_FIELDS = ("yanked", "yank_reason", "deprecated", "provenance")
 _HEADER_FIELDS = ("kind", "title", "description")
 _MOVING_FIELDS = ("visibility", "source", "repository")
 LIMIT = "visibility_limit"  # as wide as the author lets the module be
-_JSON_TYPES: Mapping[str, Mapping[str, Any]] = {
-    "string": {"type": "string"},
-    "integer": {"type": "integer"},
-    "float": {"type": "number"},
-    "complex": {"type": "string"},
-    "boolean": {"type": "boolean"},
-    "list": {"type": "array"},
-    "tuple": {"type": "array"},
-    "dictionary": {"type": "object"},
-    "object": {},
-    "undefined": {},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,31 +116,6 @@ def manifest_facts(manifest: ModuleManifest) -> Document:
 
 def _shown(parameter: Parameter) -> Parameter:
     return replace(parameter, description=plain_lines(parameter.description))
-
-
-def parameters_schema(parameters: Sequence[Parameter]) -> Document:
-    """A JSON Schema (2020-12) that the parameter values of one run must fit."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {parameter.name: _value_schema(parameter) for parameter in parameters},
-        "required": [parameter.name for parameter in parameters if parameter.required],
-        "additionalProperties": False,
-    }
-
-
-def _value_schema(parameter: Parameter) -> Document:
-    schema = dict(_JSON_TYPES[parameter.type])
-    if parameter.choices is not None:
-        choices = {"enum": list(parameter.choices)}
-        schema |= {"items": choices} if schema.get("type") == "array" else choices
-    if isinstance(parameter.nargs, int) and parameter.nargs > 0 and not parameter.repeated:
-        schema |= {"minItems": parameter.nargs, "maxItems": parameter.nargs}
-    if parameter.description:
-        schema["description"] = parameter.description
-    if parameter.default is not None:
-        schema["default"] = parameter.default
-    return schema
 
 
 def named(document: Document, version: str) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
 from mlreef_hooks.push import PublishRequest
+from mlreef_hooks.visibility import PRIVATE
+
+_END = r"(?:/?@[0-9a-f]{16}|/)$"  # of a key: see `servers.folders`
 
 
 def check_claims(
@@ -41,15 +44,12 @@ def check_tag(request: PublishRequest, published: Iterable[str]) -> None:
         check_same(version, request.tag, request.commit)
 
 
-_END = r"(?:/?@[0-9a-f]{16}|/)$"  # of a key: see `servers.folders`
-
-
 def check_owner(document: Document | None, repository: str, name: str) -> None:
     """PublishError where the module was published by another repository, which is not named where
     it is private: whoever pushes here may not know of it.
     """
     if document is not None and document["repository"] != repository:
-        private = document["visibility"] == "private"
+        private = document["visibility"] == PRIVATE
         owner = "another repository" if private else f"the repository {document['repository']}"
         raise PublishError(
             f"the name {name} belongs to {owner}",
@@ -67,7 +67,7 @@ def check_namespace(neighbour: Document | None, repository: str) -> None:
         return
     taken, ours = (_folder_of(each) for each in (neighbour["repository"], repository))
     if taken != ours:
-        private = neighbour["visibility"] == "private"
+        private = neighbour["visibility"] == PRIVATE
         owner = "another folder" if private else f"the folder {taken or '.'}"
         raise PublishError(
             f"the namespace {neighbour['namespace']} belongs to {owner}",

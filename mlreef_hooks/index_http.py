@@ -12,7 +12,7 @@ from typing import Any
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
 from mlreef_hooks.index_check import check_document
-from mlreef_hooks.manifest import MODULE_NAME
+from mlreef_hooks.manifest import are_names
 from mlreef_hooks.registry_url import Url
 from mlreef_hooks.web_files import WebFiles
 
@@ -42,8 +42,8 @@ class HttpIndex:
 
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that one may read."""
-        if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
-            return None  # it becomes a part of an address
+        if not are_names(namespace, name):
+            return None
         place = f"modules/{namespace}/{name}.json"
         documents = (
             self._document("module", folder, place)

@@ -4,11 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.index import Document
-from mlreef_hooks.manifest import DATA_TYPES, KINDS
 from mlreef_hooks.problems import did_you_mean
-
-KIND_WORDS: Mapping[str, str] = {**{kind: kind for kind in KINDS.values()}, **KINDS}
-TYPE_WORDS: Mapping[str, str] = {word: word for word in DATA_TYPES}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Any
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document
 from mlreef_hooks.index_check import check_document
-from mlreef_hooks.manifest import MODULE_NAME
+from mlreef_hooks.manifest import are_names
 from mlreef_hooks.plain_text import plain
 
 _TARGET = re.compile(r"(ssh://)?([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]*/?")
@@ -53,7 +53,7 @@ class SshIndex:
 
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that one may see there."""
-        if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
+        if not are_names(namespace, name):
             return None
         document = self._answer(f"modules show {namespace}/{name} --format json")
         if document is None:

@@ -11,25 +11,29 @@ from mlreef_hooks.problems import RULES, Problem
 from mlreef_hooks.push import PublishRequest, PublishTag, PushEvent, RefUpdate, read_tag
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository, PeeledTag
 
-_VERSION_LENGTH = 120  # docker allows 128 characters in an image's tag
+_SHOWN = 120  # characters of a name that is not the tag's
 
 
 def main_branch(repository: GitRepository, config: Config) -> str:
     """The branch that published commits must be on; a repository may have its own."""
-    return repository.settings(anew=True).get("mlreef.mainbranch") or config.publish.main_branch
+    return main_branch_by(repository.settings(anew=True), config)
+
+
+def main_branch_by(settings: Mapping[str, str], config: Config) -> str:
+    """The same, by the repository's `settings`, whose names are in lower case."""
+    return settings.get("mlreef.mainbranch") or config.publish.main_branch
 
 
 def edge_branch(settings: Mapping[str, str], config: Config) -> str | None:
     """The main branch where each push of it is to be published; None where only tags are.
-
-    `settings` are the repository's, their names in lower case.
+    `settings` as above.
     """
     if config.publish.signed_tags:
         return None  # nobody signs a push of a branch
     said = settings.get("mlreef.publishon", "").strip().lower()
     if (said or config.publish.publish_on) != "push":
         return None
-    return settings.get("mlreef.mainbranch") or config.publish.main_branch
+    return main_branch_by(settings, config)
 
 
 def publish_tags(event: PushEvent, config: Config) -> list[tuple[RefUpdate, PublishTag]]:
@@ -49,7 +53,7 @@ def read_request(
 
     Where `signers` names a file, the tag must be signed by one of those whom it allows.
     """
-    if tag.version is None or len(str(tag.version)) > _VERSION_LENGTH:
+    if tag.version is None:
         return _problem(
             "tag-version-invalid", tag, "the tag does not end with a version",
             "tag it as in publish/1.2.0: https://peps.python.org/pep-0440, without a + part",
@@ -97,11 +101,13 @@ def _signature_fault(
     object_id: str, tag: PublishTag, peeled: PeeledTag, repository: GitRepository, signers: str
 ) -> str | None:
     """Why the tag is not one that somebody whom the site allows has signed."""
+    from mlreef_hooks.git_signature import signature_fault  # most sites want none
+
     if peeled.name is None:
         return "the tag is not signed: there is only a name"
     if peeled.name != tag.tag:
-        return f"the tag was signed as {plain(peeled.name)[:_VERSION_LENGTH]}"
-    fault = repository.signature_fault(object_id, Path(signers))
+        return f"the tag was signed as {plain(peeled.name)[:_SHOWN]}"
+    fault = signature_fault(repository.git_dir, object_id, Path(signers))
     return None if fault is None else f"the tag is not signed as the site wants: {plain(fault)}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlreef_hooks import report
 from mlreef_hooks.durable_files import appended
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.state_folder import StateFolder
 
 FILE_BYTES = 8 << 20  # of the build's output in one log
 LINES_TOLD = 200  # of the build's output to the pusher, who waits for them
@@ -21,7 +22,7 @@ _READ_BYTES = 1 << 20  # of a log at once
 
 def log_path(state: Path, job_id: int, attempt: int) -> Path:
     """Where the log of one try is."""
-    return state / "logs" / f"job-{job_id}-{attempt}.log"
+    return StateFolder(state).logs / f"job-{job_id}-{attempt}.log"
 
 
 def job_of_log(path: Path) -> int | None:

@@ -19,6 +19,9 @@ DATA_TYPES = (
     "ANY", "AUDIO", "BINARY", "HIERARCHICAL", "IMAGE", "MODEL", "NONE", "NUMBER", "TABULAR", "TEXT",
     "TIME_SERIES", "VIDEO",
 )  # fmt: skip
+# What people may write for a kind, or a data type, and what it means.
+KIND_WORDS: Mapping[str, str] = {**{kind: kind for kind in KINDS.values()}, **KINDS}
+TYPE_WORDS: Mapping[str, str] = {word: word for word in DATA_TYPES}
 PARAMETER_TYPES = (
     "string", "integer", "float", "complex", "boolean", "list", "tuple", "dictionary", "object",
     "undefined",
@@ -33,6 +36,13 @@ REQUIRED_PATHS = ("input-path", "output-path")  # the two that a pipeline fills
 REMAINDER = "..."  # argparse's word for a positional argument that takes all that is left
 PARAMETER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+
+def are_names(namespace: str, name: str) -> bool:
+    """True where a module may be called so in an index; what else is asked for would be a path, or
+    a part of an address.
+    """
+    return all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name)))
 
 
 def python_name(name: str) -> str:

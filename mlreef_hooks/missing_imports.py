@@ -1,5 +1,6 @@
 """Imports that nothing in an image answers: found before it is built, without starting it."""
 
+import posixpath
 from collections.abc import Collection, Iterator, Mapping
 
 from mlreef_hooks.manifest import ModuleManifest
@@ -15,6 +16,12 @@ _PACKAGES: Mapping[str, str] = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+# Others that nobody means a file of their own by.
+_KNOWN = frozenset({
+    "cupy", "dask", "imageio", "jax", "keras", "lightgbm", "matplotlib", "networkx", "nltk",
+    "numba", "numpy", "onnx", "pandas", "polars", "pyarrow", "requests", "scipy", "seaborn",
+    "spacy", "tensorflow", "torch", "torchvision", "tqdm", "transformers", "xgboost",
+})  # fmt: skip
 _VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
 _RULE = "import-missing"
 
@@ -40,5 +47,17 @@ def missing_imports(manifest: ModuleManifest, modules: Collection[str]) -> Itera
             path=printable(each.path),
             line=each.line,
             message=f"{printable(each.name)} is neither in the repository nor in what it requires",
-            hint=f"write {printable(package_of(each.name))}==<version> into requirements.txt",
+            hint=remedy(each.name, manifest.entry_point),
         )
+
+
+def remedy(module: str, entry_point: str) -> str:
+    """What to do where an import finds nothing: mostly require a package, but perhaps a file of the
+    author's own is not in the repository, and what has its name is a stranger's.
+    """
+    top = module.partition(".")[0]
+    require = f"write {printable(package_of(top))}==<version> into requirements.txt"
+    if top in _PACKAGES or top in _KNOWN:
+        return require
+    own = printable(posixpath.join(posixpath.dirname(entry_point), f"{top}.py"))
+    return f"if {own} is a file of yours, git add it; else {require}"

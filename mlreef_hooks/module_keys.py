@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mlreef_hooks.manifest import DATA_TYPES, KINDS, MODULE_NAME, VISIBILITIES, Resources
+from mlreef_hooks.manifest import KIND_WORDS, MODULE_NAME, TYPE_WORDS, VISIBILITIES, Resources
 from mlreef_hooks.problems import Problems, did_you_mean
 from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.toml_lines import KeyLines, KeyPath
@@ -102,12 +102,11 @@ def _read_data_types(setting: Setting) -> tuple[str, ...] | None:
     if not isinstance(setting.value, list):
         setting.add(f"{setting.name} is not a list", f'write {setting.name} = ["IMAGE"]')
         return None
-    words = {word: word for word in DATA_TYPES}
     items = (
         Setting(path=setting.path, value=item, lines=setting.lines, problems=setting.problems)
         for item in setting.value
     )
-    read = dict.fromkeys(_read_word(item, words=words) for item in items)
+    read = dict.fromkeys(_read_word(item, words=TYPE_WORDS) for item in items)
     known = tuple(word for word in read if word is not None)
     return None if read and not known else known
 
@@ -167,13 +166,12 @@ _RESOURCES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "gpu": (lambda value: isinstance(value, bool), "true or false"),
     "memory": (lambda value: isinstance(value, str) and bool(_MEMORY.fullmatch(value)), '"4g"'),
 }
-_KIND_WORDS = {**{kind: kind for kind in KINDS.values()}, **KINDS}
 _VISIBILITY_WORDS = {word: word for word in VISIBILITIES}
 READERS: Mapping[str, Callable[[Setting], Any]] = {
     "name": _read_name,
     "title": _read_text,
     "description": _read_text,
-    "kind": partial(_read_word, words=_KIND_WORDS),
+    "kind": partial(_read_word, words=KIND_WORDS),
     "author": _read_text,
     "licenses": _read_text,
     "tags": _read_tags,

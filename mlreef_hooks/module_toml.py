@@ -1,7 +1,5 @@
 """`mlreef.toml`: what an author says about a module beside its code."""
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +8,10 @@ from mlreef_hooks.manifest import Resources
 from mlreef_hooks.module_keys import PATH, READERS, Setting
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.source.wording import quoted
-from mlreef_hooks.toml_lines import KeyLines, KeyPath
+from mlreef_hooks.toml_lines import KeyPath, TomlError, read_toml
 from mlreef_hooks.tree import SourceTree
 
 _BYTES = 1 << 15  # of the whole file
-_DOTS = 1000  # in one line; tomllib takes the square of the parts of a dotted key, also in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,38 +88,12 @@ def _read_document(tree: SourceTree, problems: Problems) -> Setting | None:
     content = tree.read_source(PATH, problems, limit=_BYTES)
     if content is None:
         return None
-    if dotted := _find_dotted(content):
-        message = f"this is not read: a line has more than {_DOTS} dots"
-        problems.add("toml-invalid", PATH, dotted, message, "write shorter keys")
-        return None
     try:
-        text = content.decode("utf-8-sig")
-        value = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        line, said = _explain(error, content)
-        hint = "see https://toml.io"
-        problems.add("toml-invalid", PATH, line, f"this is not TOML: {said}", hint)
+        value, lines = read_toml(content)
+    except TomlError as fault:
+        problems.add("toml-invalid", PATH, fault.line, fault.message, fault.hint)
         return None
-    return Setting(path=(), value=value, lines=KeyLines(text), problems=problems)
-
-
-def _find_dotted(content: bytes) -> int | None:
-    """The line that may hold a key of too many parts, None where there is none."""
-    lines = enumerate(content.split(b"\n"), start=1)
-    return next((number for number, line in lines if line.count(b".") > _DOTS), None)
-
-
-def _explain(error: ValueError | RecursionError, content: bytes) -> tuple[int | None, str]:
-    """The line of a fault, None where it is not known, and what is wrong there."""
-    if isinstance(error, RecursionError):
-        return None, "it is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return content.count(b"\n", 0, error.start) + 1, "it is not UTF-8"
-    if not isinstance(error, tomllib.TOMLDecodeError):
-        return None, "a number has too many digits"
-    said, _, place = str(error).rpartition(" (at ")
-    line = re.match(r"line (\d+)", place)
-    return int(line[1]) if line else content.rstrip().count(b"\n") + 1, said[:200]
+    return Setting(path=(), value=value, lines=lines, problems=problems)
 
 
 def _module_settings(document: Setting) -> Iterator[Setting]:

@@ -22,6 +22,7 @@ from mlreef_hooks.process import holder, is_lost
 REF = "org.opencontainers.image.ref.name"  # the annotation that names an image
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MARKER = encode({"imageLayoutVersion": "1.0.0"})
+MODULES = "modules"  # the layouts of modules are below it, by namespace and name
 COLLECTING = ".collecting"  # the lock of who removes blobs that no tag names
 _NEW = ".new-"  # before the name of a blob that is being written, which tells by whom
 _DOCUMENT_BYTES = 8 << 20  # of a manifest or a configuration

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import first_line, push_own, run_own
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.push import HEADS, TAGS
 
 _MOST_TAGS = 100_000
 _MOST_SUBJECTS = 10_000
@@ -36,6 +37,9 @@ class OwnClone:
         done = run_own(self.folder, *words, stdin=stdin)
         if done.returncode:
             said = plain(first_line(done.stderr))
+            if "not a git repository" in said:
+                hint = "go into your clone; or make one of this folder: git init"
+                raise PublishError(f"{self.folder.resolve()} is in no git repository", hint)
             raise PublishError(f"git {words[0]} failed: {said}", "see that git works there")
         return os.fsdecode(done.stdout)
 
@@ -80,12 +84,10 @@ class OwnClone:
         head = ""
         for line in self._ask("ls-remote", "--symref", remote).splitlines()[:_MOST_TAGS]:
             what, _, ref = line.partition("\t")
-            if ref == "HEAD" and what.startswith("ref: refs/heads/"):
-                head = what.removeprefix("ref: refs/heads/")
-            elif ref.startswith(
-                "refs/tags/"
-            ):  # the line of what an annotated tag leads to is later
-                tags[ref.removeprefix("refs/tags/").removesuffix("^{}")] = what
+            if ref == "HEAD" and what.startswith(f"ref: {HEADS}"):
+                head = what.removeprefix(f"ref: {HEADS}")
+            elif ref.startswith(TAGS):  # the line of what an annotated tag leads to is later
+                tags[ref.removeprefix(TAGS).removesuffix("^{}")] = what
         return RemoteRefs(tags=tags, head=head)
 
     def has(self, commit: str) -> bool:
@@ -94,30 +96,21 @@ class OwnClone:
 
     def fetch(self, remote: str, tag: str) -> None:
         """Fetch what a tag leads to, without making the tag."""
-        self._ask(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"refs/tags/{tag}"
-        )
+        self._ask("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, TAGS + tag)
 
     def subjects(self, since: str | None) -> list[str]:
         """The first lines of the commits since one, or of all, the newest first."""
         start = ["HEAD", *([f"^{since}"] if since else [])]
         words = (
-            "-c",
-            "log.showSignature=false",
-            "log",
-            "-z",
-            f"--max-count={_MOST_SUBJECTS}",
-            "--no-merges",
-            "--format=%s",
-        )
+            "-c", "log.showSignature=false",
+            "log", "-z", f"--max-count={_MOST_SUBJECTS}", "--no-merges", "--format=%s",
+        )  # fmt: skip
         return self._ask(*words, *start, "--").split("\0")
 
     def tag(self, name: str, commit: str, notes: str, *, sign: bool) -> None:
         """Write an annotated tag; PublishError where there is one of this name."""
-        if (
-            run_own(self.folder, "rev-parse", "--quiet", "--verify", f"refs/tags/{name}").returncode
-            == 0
-        ):
+        found = run_own(self.folder, "rev-parse", "--quiet", "--verify", TAGS + name)
+        if found.returncode == 0:
             raise PublishError(
                 f"there is a tag {plain(name)} here already", f"git tag --delete {plain(name)}"
             )

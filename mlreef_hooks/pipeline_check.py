@@ -78,7 +78,9 @@ class _Check:
         self._findings = findings
 
     def resolve(self, step: Step) -> ResolvedStep | None:
-        """The step with its version and values; None, with findings, where there is no module."""
+        """The step with its version and values; None, with findings, where there is no module. What
+        names no version is checked by the newest, so that all is said at once.
+        """
         line = self._line_of("step", step.number, "module")
         try:
             document, version = self._find(step.module)
@@ -90,7 +92,8 @@ class _Check:
             wanted = version.get("version") or "VERSION"
             said = f"{step.module} names no version, and a pipeline must be the same tomorrow"
             self._findings.add(line, said, f"write {module}@{wanted}")
-            return None
+            if "version" not in version:
+                return None
         self._warn(line, step, document, version)
         values = self._values(step, version["parameters"])
         return ResolvedStep(step=step, document=document, version=version, values=values)

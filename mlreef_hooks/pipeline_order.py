@@ -62,11 +62,22 @@ def _input_faults(pipeline: Pipeline, step: Step) -> Iterator[tuple[Place, str, 
 
 def _unused(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
     taken = {name for step in pipeline.steps for name in step.source_names()}
+    meant = _meant(pipeline)
     for name in pipeline.inputs:
-        if name not in taken:
+        if name not in taken | meant:
             yield ("inputs", name), f"no step takes the input {name}", "use it, or leave it out"
-    wanted = taken | {*pipeline.outputs.values()}
+    wanted = taken | {*pipeline.outputs.values()} | meant
     for step in pipeline.steps:
         if pipeline.outputs and step.name and step.name not in wanted:
             said = f"what {step.name} makes is no output, and no step takes it"
             yield ("step", step.number), said, "name it under [outputs], or leave the step out"
+
+
+def _meant(pipeline: Pipeline) -> set[str]:
+    """The inputs and steps that a mistyped name seems to mean, which are not said to be unused."""
+    steps = [step.name for step in pipeline.steps]
+    known = [*pipeline.inputs, *steps]
+    taken = {name for step in pipeline.steps for name in step.source_names()}
+    hints = [did_you_mean(name, known) for name in taken if name not in known]
+    hints += [did_you_mean(name, steps) for name in pipeline.outputs.values() if name not in steps]
+    return {name for name in known if f"did you mean {name}?" in hints}

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlreef_hooks.durable_files import replace_file
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.wheels.unfinished import remove_folder, remove_lost, unfinished
+from mlreef_hooks.unfinished import remove_folder, remove_lost, unfinished
 
 RECORD = "pipeline.json"
 

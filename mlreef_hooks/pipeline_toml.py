@@ -1,6 +1,5 @@
 """`pipeline.toml`: what it may say, read into a `Pipeline`."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,11 +17,10 @@ from mlreef_hooks.pipeline import (
 )
 from mlreef_hooks.pipeline_order import order_steps
 from mlreef_hooks.problems import did_you_mean
-from mlreef_hooks.toml_lines import KeyLines
+from mlreef_hooks.toml_lines import KeyLines, TomlError, read_toml
 
 BYTES = 1 << 18  # of the whole file
 _STEPS = 500
-_DOTS = 1000  # in one line; tomllib takes the square of the parts of a dotted key
 _KEYS = ("title", "inputs", "step", "outputs")
 _STEP_KEYS = ("name", "module", "input", "parameters")
 _SHOWN = 60
@@ -50,22 +48,14 @@ def _ends(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _read_document(content: bytes, findings: Findings) -> tuple[dict[str, Any], KeyLines] | None:
-    if len(content) > BYTES or any(line.count(b".") > _DOTS for line in content.split(b"\n")):
+    if len(content) > BYTES:
         findings.add(1, "this is too large for a pipeline", f"write up to {BYTES} bytes")
         return None
     try:
-        text = content.decode("utf-8-sig")
-        return tomllib.loads(text), KeyLines(text)
-    except UnicodeDecodeError as error:
-        findings.add(content.count(b"\n", 0, error.start) + 1, "this is not UTF-8", "save it so")
-    except tomllib.TOMLDecodeError as error:
-        said, _, place = str(error).rpartition(" (at line ")
-        number = place.partition(",")[0]
-        line = int(number) if number.isdecimal() else content.rstrip().count(b"\n") + 1
-        findings.add(line, f"this is not TOML: {said or error}", "see https://toml.io")
-    except (ValueError, RecursionError):
-        findings.add(1, "this is nested too deeply, or holds a number of too many digits", "cut it")
-    return None
+        return read_toml(content)
+    except TomlError as fault:
+        findings.add(fault.line or 1, fault.message, fault.hint)
+        return None
 
 
 class _Reading:

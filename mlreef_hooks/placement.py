@@ -7,6 +7,7 @@ from pathlib import Path
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.edge_mark import set_edge_mark
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_dirs import find_repositories
 from mlreef_hooks.git_settings import own_setting, read_settings, set_own
 from mlreef_hooks.gitolite_setup import (
     folder_of_all,
@@ -19,7 +20,6 @@ from mlreef_hooks.hook_files import (
     HOOK,
     chained_beside,
     changing,
-    find_repositories,
     install_hook,
     read_hook,
     remove_hook,

@@ -6,9 +6,9 @@ from mlreef_hooks.contract_check import check_contract
 from mlreef_hooks.image import image_reference
 from mlreef_hooks.image_place import place_images
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.publish import check, is_published
 from mlreef_hooks.push import PublishRequest
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.request_check import check, is_published
 from mlreef_hooks.site import Site
 
 

@@ -111,33 +111,43 @@ def make_statement(document: Document, version: Document, run: Run, bill: bytes)
         "subject": [{"name": image["reference"], "digest": _digests(image["digest"])}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {
-                    "repository": document["repository"],
-                    "source": run.source,
-                    "tag": version["tag"],
-                    "commit": version["commit"],
-                    "module": f"{document['namespace']}/{document['name']}",
-                    "version": version["version"],
-                    "entryPoint": version["entry_point"],
-                },
-                "internalParameters": {"base": version["base"]["name"]},
-                "resolvedDependencies": [*_dependencies(document, version, run)],
-            },
-            "runDetails": {
-                "builder": {"id": run.builder, "version": {PROGRAM: run.program}},
-                "metadata": {
-                    "invocationId": run.invocation,
-                    "startedOn": run.started,
-                    "finishedOn": version["published_at"],
-                },
-                "byproducts": [
-                    {"name": "sbom", "digest": _digests(sha256(bill)), "mediaType": BILL_MEDIA},
-                    {"name": ENTRY, "digest": _digests(entry_digest(version))},
-                ],
-            },
+            "buildDefinition": _definition(document, version, run),
+            "runDetails": _details(version, run, bill),
         },
+    }
+
+
+def _definition(document: Document, version: Document, run: Run) -> Document:
+    """What was built of what."""
+    return {
+        "buildType": BUILD_TYPE,
+        "externalParameters": {
+            "repository": document["repository"],
+            "source": run.source,
+            "tag": version["tag"],
+            "commit": version["commit"],
+            "module": f"{document['namespace']}/{document['name']}",
+            "version": version["version"],
+            "entryPoint": version["entry_point"],
+        },
+        "internalParameters": {"base": version["base"]["name"]},
+        "resolvedDependencies": [*_dependencies(document, version, run)],
+    }
+
+
+def _details(version: Document, run: Run, bill: bytes) -> Document:
+    """Who built it and when, and what came of it beside the image."""
+    return {
+        "builder": {"id": run.builder, "version": {PROGRAM: run.program}},
+        "metadata": {
+            "invocationId": run.invocation,
+            "startedOn": run.started,
+            "finishedOn": version["published_at"],
+        },
+        "byproducts": [
+            {"name": "sbom", "digest": _digests(sha256(bill)), "mediaType": BILL_MEDIA},
+            {"name": ENTRY, "digest": _digests(entry_digest(version))},
+        ],
     }
 
 

@@ -141,6 +141,11 @@ class PublishRequest:
         return self.tag if self.version else self.tag.removeprefix(HEADS)
 
 
+def grep_literal(text: str) -> str:
+    """A basic regular expression for this very text, as grep takes it."""
+    return re.sub(r"([.*[^$\\])", r"\\\1", text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TagPattern:
     """A form of publish tags such as `publish/{version}` or `{module}@v{version}`.
@@ -176,8 +181,7 @@ class TagPattern:
         The shell hook greps them, so that other pushes cost nothing.
         """
         literals = self.literals[:1] if self.literals[0].endswith("/") else self.literals
-        escaped = (re.sub(r"([.*[^$\\])", r"\\\1", literal) for literal in literals)
-        return TAGS + ".*".join(escaped).removesuffix(".*")
+        return TAGS + ".*".join(map(grep_literal, literals)).removesuffix(".*")
 
     def read(self, tag: str) -> PublishTag | None:
         """What a tag of this form asks to publish, None where it is of another form.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, listing_line
-from mlreef_hooks.manifest import MODULE_NAME
+from mlreef_hooks.manifest import are_names
 
 
 class Modules(Protocol):
@@ -58,8 +58,8 @@ class ReaderIndex:
 
     def find(self, namespace: str, name: str) -> Document | None:
         """A module's document, None where there is none that the reader may see."""
-        if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
-            return None  # what is asked comes from the network, and would be a path
+        if not are_names(namespace, name):
+            return None  # what is asked comes from the network
         try:
             document = self.index.find(namespace, name)
         except PublishError:

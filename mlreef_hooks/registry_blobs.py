@@ -11,6 +11,7 @@ from mlreef_hooks.registry_http import PIECE, Answer, Body, UnavailableError
 from mlreef_hooks.registry_session import ImageRepository
 from mlreef_hooks.registry_url import Url
 
+_DONE = {"PATCH": (202,), "PUT": (201, 204)}
 _LOST = (404, 416)  # the registry knows no such upload, or another end of it
 _HOSTILE = "the administrator finds out what answers there"
 
@@ -106,9 +107,6 @@ class BlobUpload:
                     )
                 size -= len(piece)
                 yield piece
-
-
-_DONE = {"PATCH": (202,), "PUT": (201, 204)}
 
 
 class BlobDownload:

@@ -21,8 +21,8 @@ from mlreef_hooks.index_repair import set_aside_broken
 from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.job import PARKED, PUBLISHED, Job
 from mlreef_hooks.manifest import VISIBILITIES, ModuleManifest
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import TAGS, PublishRequest, PushEvent, RefUpdate
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.restored_entry import Claim, restored_entry

@@ -23,6 +23,12 @@ _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.\]-]*"  # nev
 _SSH_URL = re.compile(
     rf"ssh://(?P<host>{_HOST}(?::[0-9]+)?)/.*|(?P<other>{_HOST}):(?!//).*", re.DOTALL
 )
+# Changes by which a version can do more than the one before.
+_ADDING = frozenset({
+    "parameter-added", "parameter-optional", "parameter-type-widened", "parameter-choices-widened",
+    "parameter-choices-lifted", "parameter-nargs-widened", "parameter-negative-added",
+    "inputs-widened", "metric-added",
+})  # fmt: skip
 Outcome = Literal["published", "failed", "parked", "waits", "silent"]
 
 
@@ -88,7 +94,7 @@ def read_version(text: str, published: Collection[Version]) -> Version:
     if version in published:
         raise PublishError(
             f"{version} has a tag on the server already",
-            "raise the version; if it was not published, delete that tag there first",
+            "raise the version; if it was not published, move its tag: git tag -f -a, git push -f",
         )
     return version
 
@@ -107,13 +113,6 @@ def propose(
         before = max(published, default=Version("1"))
         part = needed_part(before, breaking=breaking, adding=adding)
     return next_version(published, part)
-
-
-_ADDING = frozenset({
-    "parameter-added", "parameter-optional", "parameter-type-widened", "parameter-choices-widened",
-    "parameter-choices-lifted", "parameter-nargs-widened", "parameter-negative-added",
-    "inputs-widened", "metric-added",
-})  # fmt: skip
 
 
 def write_notes(module: str, version: Version, subjects: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """What an author's next release is, from their clone, its remote and what was published before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,7 +14,7 @@ from mlreef_hooks.contract import Comparison, compare
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, manifest_facts
 from mlreef_hooks.index_sources import Reader, open_index, open_indexes
-from mlreef_hooks.manifest import MODULE_NAME, ModuleManifest
+from mlreef_hooks.manifest import ModuleManifest, are_names
 from mlreef_hooks.own_clone import OwnClone, RemoteRefs
 from mlreef_hooks.push import TagPattern
 from mlreef_hooks.reader_index import Modules
@@ -81,9 +81,26 @@ class Draft:
 
     def last_commit(self, version: Version) -> str | None:
         """The commit of the version before, None where there is none in the clone."""
-        before = last_before(version, self.published.tags)
-        _, commit = self.published.tags[before] if before else ("", "")
+        before = last_before(version, self.known)
+        _, commit = self.known[before] if before else ("", "")
         return commit if commit and self.clone.has(commit) else None
+
+    @cached_property
+    def known(self) -> Mapping[Version, tuple[str, str]]:
+        """The tags whose versions are published, with their commits; where no index can be read,
+        those that were tried are among them.
+        """
+        tags, document = self.published.tags, self.document
+        if document is None:
+            return tags
+        listed = {Version(each["version"]) for each in document["versions"]}
+        return {version: tags[version] for version in tags if version in listed}
+
+    @property
+    def same(self) -> str:
+        """The tag of the last version that is of this very commit, empty where none is."""
+        same = [version for version, (_, commit) in self.known.items() if commit == self.head]
+        return self.known[max(same)][0] if same else ""
 
     def _of_tags(self, version: Version) -> Document | None:
         """What the index may say of the version before, read from the commit that was tagged.
@@ -169,9 +186,7 @@ def _ask_host(index: Modules, place: str) -> Document | None:
 
 def _find_in(index: Modules, place: str) -> Document | None:
     namespace, _, name = place.rpartition("/")
-    if not all(map(MODULE_NAME.fullmatch, (*namespace.split("/"), name))):
-        return None
-    return index.find(namespace, name)
+    return index.find(namespace, name) if are_names(namespace, name) else None
 
 
 def refspecs(branch: str, commit: str, tag: str) -> list[str]:

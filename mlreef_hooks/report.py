@@ -73,9 +73,8 @@ def _shortened(problem: Problem) -> Problem:
 def refusal(found: Iterable[Problem], tag: str) -> PublishError:
     """The end of a request whose tree, or whose tag alone, has errors."""
     rules = [problem.rule for problem in found if problem.severity == "error"]
-    hint = (
-        f"correct it, commit, git tag -f {shlex.quote(tag)}, and push the branch and (-f) the tag"
-    )
+    moved = f"git tag -f -a {shlex.quote(tag)} (keeps its notes)"  # without -a they would be lost
+    hint = f"correct it, commit, {moved}, and push the branch and (-f) the tag"
     if {*rules} == {"module-unknown"}:
         hint = f"push a tag with the right name, and delete {plain(tag)}"
     if {*rules} == {RULE}:

@@ -12,14 +12,7 @@ from pathlib import Path
 from mlreef_hooks.committed_tree import read_committed_tree
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import (
-    ask_git,
-    in_folder,
-    in_repository,
-    run_git,
-    signature_fault,
-    unreadable,
-)
+from mlreef_hooks.git import ask_git, in_folder, in_repository, run_git, unreadable
 from mlreef_hooks.git_objects import (
     commit_seconds,
     object_of_tag,
@@ -170,12 +163,6 @@ class GitRepository:
                 message, name = tag_message(content), tag_name(content)
             object_id = object_of_tag(object_id, content)
             depth += 1
-
-    def signature_fault(self, tag: str, signers: Path) -> str | None:
-        """Why the tag object of this id is not signed by one of those whom the file `signers`
-        allows, None where it is; PublishError that may pass where this machine cannot tell.
-        """
-        return signature_fault(self.git_dir, tag, signers)
 
     def commit_time(self, commit: str) -> int:
         """When the commit was made, in seconds since 1970 (UTC); 0 where it says nothing sound."""

@@ -130,12 +130,8 @@ def _is_path(text: str) -> bool:
 
 def _read_named(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPackage:
     """A requirement of the form `NAME[EXTRAS]==VERSION; MARKER` or `NAME @ URL ; MARKER`."""
-    plain = _PIN.fullmatch(text)
-    if plain is not None:
-        subject = f"{_canonical(plain[1])}=={plain[2]}"
-        return RequiredPackage(
-            line=line, label=plain[1], subject=subject, marker="", pinned=True, hashes=hashes
-        )
+    if plain := _PIN.fullmatch(text):
+        return _read_pin(line, plain[1], plain[2], hashes)
     from packaging.requirements import Requirement
 
     requirement = _parse(Requirement, text)
@@ -159,6 +155,13 @@ def _read_named(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPacka
         pinned=any(exact),
         hashes=hashes,
     )
+
+
+def _read_pin(line: Line, name: str, version: str, hashes: tuple[str, ...]) -> RequiredPackage:
+    return RequiredPackage(
+        line=line, label=name, subject=f"{_canonical(name)}=={version}", marker="", pinned=True,
+        hashes=hashes,
+    )  # fmt: skip
 
 
 def _read_bare_url(line: Line, text: str, hashes: tuple[str, ...]) -> RequiredPackage:

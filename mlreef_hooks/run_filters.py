@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.run_metrics import find_metric
 from mlreef_hooks.run_record import RunRecord
 
@@ -81,13 +82,9 @@ def begun(record: RunRecord) -> datetime:
 
 
 def _has(parameters: Mapping[str, Any], name: str, text: str) -> bool:
-    by_name = {_folded(each): value for each, value in parameters.items()}
-    folded = _folded(name)
+    by_name = {python_name(each): value for each, value in parameters.items()}
+    folded = python_name(name)
     return folded in by_name and text in (shown(by_name[folded]), str(by_name[folded]))
-
-
-def _folded(name: str) -> str:
-    return name.replace("-", "_")
 
 
 def shown(value: Any) -> str:

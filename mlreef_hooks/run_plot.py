@@ -11,6 +11,7 @@ from typing import Any
 
 from mlreef_hooks.durable_files import replace_file
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.run_filters import begun, shown
 from mlreef_hooks.run_metrics import find_metric
@@ -57,8 +58,8 @@ def points_of(records: Sequence[RunRecord], metric: str, over: str | None) -> li
 def _place(record: RunRecord, over: str | None) -> Any:
     if over is None:
         return begun(record)
-    wanted = over.replace("-", "_")
-    values = {name.replace("-", "_"): value for name, value in record.parameters.items()}
+    wanted = python_name(over)
+    values = {python_name(name): value for name, value in record.parameters.items()}
     return values.get(wanted)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from mlreef_hooks.command_line import (
     SEE,
+    TRUTHS,
     Parameter,
     complete_values,
     is_choice,
@@ -95,11 +96,19 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
     """What is wrong with a value by itself."""
     name, choices = parameter["name"], parameter["choices"]
     if not _is_json(value) or not _CHECKS.get(parameter["type"], _anything)(value):
-        return f"{name}: {_shown(value)} is not of type {parameter['type']}"
+        return (
+            f"{name}: {_shown(value)} is not of type {parameter['type']}{_meant(parameter, value)}"
+        )
     chosen = value if isinstance(value, list) else [value]
     if choices is not None and not all(is_choice(each, choices) for each in chosen):
         return f"{name}: {_shown(value)} is not one of {', '.join(map(str, choices))}"
     return None
+
+
+def _meant(parameter: Parameter, value: Any) -> str:
+    """How JSON and TOML write the truth that a command line takes as a word; empty for others."""
+    truth = TRUTHS.get(str(value).lower()) if parameter["type"] == "boolean" else None
+    return "" if truth is None else f", write {str(truth).lower()}"
 
 
 def _shown(value: Any) -> str:

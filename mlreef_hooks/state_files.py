@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.job_log import job_of_log
+from mlreef_hooks.state_folder import StateFolder
+from mlreef_hooks.unfinished import is_unfinished, remove_lost
 from mlreef_hooks.wheels.lock import Lock
-from mlreef_hooks.wheels.unfinished import remove_lost
 
-_UNFINISHED = ".part"
 _NOTHING = frozenset[str]()
 
 
@@ -56,26 +56,26 @@ class Ages:
     package_bytes: int
 
 
-def unused_files(state: Path, needs: Needs, ages: Ages) -> Iterator[StateFile]:
+def unused_files(state: StateFolder, needs: Needs, ages: Ages) -> Iterator[StateFile]:
     """Everything in the state folder that may go."""
-    locks = {path: _wheels_of(path) for path in (state / "locked").glob("*.json")}
+    locks = {path: _wheels_of(path) for path in state.locked.glob("*.json")}
     unused = {path for path, wheels in locks.items() if wheels not in needs.wheels}
     unused = {path for path in unused if _is_old(path, ages.files)}
     kept = [wheels or _NOTHING for path, wheels in locks.items() if path not in unused]
     needed = _NOTHING.union(*needs.wheels, *kept)
     yield from _sized("locks", unused)
     yield from _sized("wheels", _unused_wheels(state, needed, ages.files))
-    yield from _sized("facts", _unused_facts(state / "bases", needs, ages.files))
-    yield from _sized("logs", _old_logs(state / "logs", needs, ages.logs))
-    packages = state / "packages" / "uv"
+    yield from _sized("facts", _unused_facts(state.bases, needs, ages.files))
+    yield from _sized("logs", _old_logs(state.logs, needs, ages.logs))
+    packages = state.packages / "uv"
     if (held := _size(packages)) > ages.package_bytes:
         yield StateFile(kind="packages", path=packages, bytes=held)
 
 
-def remove_unfinished(state: Path) -> None:
+def remove_unfinished(state: StateFolder) -> None:
     """Remove what killed processes left half written."""
-    for name in ("wheels", "built", "packages"):
-        remove_lost(state / name)
+    for folder in (state.wheels, state.built, state.packages):
+        remove_lost(folder)
 
 
 def _wheels_of(path: Path) -> frozenset[str] | None:
@@ -86,16 +86,16 @@ def _wheels_of(path: Path) -> frozenset[str] | None:
         return None
 
 
-def _unused_wheels(state: Path, needed: frozenset[str], before: float) -> Iterator[Path]:
-    for path in (state / "built").glob("*"):
+def _unused_wheels(state: StateFolder, needed: frozenset[str], before: float) -> Iterator[Path]:
+    for path in state.built.glob("*"):
         wheels = _wheels_of(path) or _NOTHING if path.suffix == ".json" else {path.name}
         files = [path] if path.is_file() else [path, *path.glob("*")]
-        if _UNFINISHED in path.name or wheels & needed:
+        if is_unfinished(path) or wheels & needed:
             continue
         if all(_is_old(file, before) for file in files):
             yield path
-    for path in (state / "wheels").glob("*"):
-        if _UNFINISHED not in path.name and _is_old(path, before):
+    for path in state.wheels.glob("*"):
+        if not is_unfinished(path) and _is_old(path, before):
             yield path
 
 

@@ -17,7 +17,7 @@ from mlreef_hooks.durable_files import locked, make_folder, replace_file, sync_f
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.file_hashes import hash_input
 from mlreef_hooks.run_record import TreeHash
-from mlreef_hooks.wheels.unfinished import remove_folder, remove_lost, unfinished
+from mlreef_hooks.unfinished import remove_folder, remove_lost, unfinished
 
 _OUTPUT, _RECORD, _EMPTY, _LOCK = "output", "result.json", "no-data", ".lock"
 

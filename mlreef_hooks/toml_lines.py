@@ -1,10 +1,12 @@
-"""Where each key of a TOML document stands; `tomllib` gives the values alone."""
+"""TOML documents of authors: what they say, and where each key stands."""
 
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 KeyPath = tuple[str | int, ...]  # tables and keys by name, tables of an array by number
+_DOTS = 1000  # in one line; tomllib takes the square of the parts of a dotted key, also in memory
 _DEPTH = 4  # parts of a path; a document could hold one of thousands
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
@@ -88,3 +90,43 @@ def _end_of_value(text: str, place: int) -> int:
 def _unquote(part: str) -> str:
     key: str = tomllib.loads(f"k = {part}")["k"] if part[0] in "\"'" else part
     return key
+
+
+class TomlError(Exception):
+    """Why a document cannot be read; `line` is None where nobody knows it."""
+
+    def __init__(self, line: int | None, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.line, self.message, self.hint = line, message, hint
+
+
+def read_toml(content: bytes) -> tuple[dict[str, Any], KeyLines]:
+    """What a document says, and the lines of its keys; TomlError where it cannot be read."""
+    if dotted := _find_dotted(content):
+        message = f"this is not read: a line has more than {_DOTS} dots"
+        raise TomlError(dotted, message, "write shorter keys")
+    try:
+        text = content.decode("utf-8-sig")
+        return tomllib.loads(text), KeyLines(text)
+    except (ValueError, RecursionError) as error:
+        line, said = _explain(error, content)
+        raise TomlError(line, f"this is not TOML: {said}", "see https://toml.io") from None
+
+
+def _find_dotted(content: bytes) -> int | None:
+    """The line that may hold a key of too many parts, None where there is none."""
+    lines = enumerate(content.split(b"\n"), start=1)
+    return next((number for number, line in lines if line.count(b".") > _DOTS), None)
+
+
+def _explain(error: ValueError | RecursionError, content: bytes) -> tuple[int | None, str]:
+    """The line of a fault, None where it is not known, and what is wrong there."""
+    if isinstance(error, RecursionError):
+        return None, "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return content.count(b"\n", 0, error.start) + 1, "it is not UTF-8"
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return None, "a number has too many digits"
+    said, _, place = str(error).rpartition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    return int(line[1]) if line else content.rstrip().count(b"\n") + 1, said[:200]

@@ -11,8 +11,8 @@ from mlreef_hooks.image import Builder, BuiltImage, Dependencies
 from mlreef_hooks.image_plan import plan_image
 from mlreef_hooks.index import Document, IndexEntry
 from mlreef_hooks.manifest import ModuleManifest
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import HEADS, PublishRequest, RepositoryName
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site

@@ -8,7 +8,7 @@ from time import monotonic
 from mlreef_hooks import job as states
 from mlreef_hooks import report
 from mlreef_hooks.edge import Overtaken
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.errors import PublishError, is_full
 from mlreef_hooks.interruption import Cancelled, OutOfTime, interruptible
 from mlreef_hooks.job import Job, delay_after
 from mlreef_hooks.job_log import LogReader, Told, log_path, remove_old_logs
@@ -17,7 +17,7 @@ from mlreef_hooks.publish import publish
 from mlreef_hooks.receive import TAG_DELETED, withdraw
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
-from mlreef_hooks.wheels.unfinished import FULL, unwritten
+from mlreef_hooks.unfinished import unwritten
 
 Sleep = Callable[[float], None]
 _FIRST_PAUSES, _PAUSE = [0.005] * 100, 0.1  # seconds between two looks
@@ -93,7 +93,7 @@ def _fail(job: Job, error: PublishError, told: Site) -> None:
 
 def _fail_unforeseen(job: Job, error: Exception, told: Site) -> None:
     """A full disk may be met anywhere, and passes; all else that nobody foresaw is a mistake."""
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and is_full(error):
         _fail(job, unwritten(error), told)
         return
     told.keep_mistake(error)

@@ -194,12 +194,11 @@ def test_a_base_from_a_layout(stored_base: Path, tmp_path: Path) -> None:
     assert manifest is not None
     for name, tags in (("one", ["any"]), ("two", ["1", "2"])):
         folder = write_layout(tmp_path / name, stored, manifest, *tags)
-        site = GitSite(tmp_path / f"site-{name}")
+        named = {"base": {"default": {"image": image}}} if name == "two" else {}
+        site = GitSite(tmp_path / f"site-{name}", settings=named)
         said = site.command("base", "--layout", folder, "--image", image).stdout
-        assert (
-            said
-            == f'took {image}; name it in the configuration: [base.default] image = "{image}"\n'
-        )
+        then = f'name it in the configuration: [base.default] image = "{image}"'
+        assert said == f"took {image}; {'the configuration names it already' if named else then}\n"
         layouts = OciLayouts(site.state / "images")
         assert layouts.find(BASES, image) == manifest
         assert read_image(layouts, manifest) == read_image(stored, manifest)

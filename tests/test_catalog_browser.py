@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from mlreef_hooks.catalog.update import update_catalog
-from mlreef_hooks.command_line import parse_values
+from mlreef_hooks.command_line import read_pairs
 from tests.index_entries import PARAMETERS
 from tests.support.browser import DARK, LIGHT, NARROW, WIDE, Reader, chromium, web_server
 from tests.support.catalogue import fill_index
@@ -161,9 +161,8 @@ def test_the_form_makes_the_command_line_and_the_job(reader: Open, tmp_path: Pat
         "-p", 'pair=[[1,2],[3,"x"]]', "-p", "shuffle=false",
     ]  # fmt: skip
     pairs = words(page)[8::2]
-    assert parse_values([each.to_json() for each in PARAMETERS], pairs) == {
-        "mode": "salt", "size": [3, 4], "pair": [[1, 2], [3, "x"]], "shuffle": False,
-    }  # fmt: skip
+    values = {"mode": "salt", "size": [3, 4], "pair": [[1, 2], [3, "x"]], "shuffle": False}
+    assert read_pairs([each.to_json() for each in PARAMETERS], pairs) == (values, [])
     said = {
         "input-path": {"class": "Directory", "location": "my%20photos"},
         "mode": "salt", "size": ["3", "4"], "pair": [["1", "2"], ["3", "x"]],

@@ -92,6 +92,17 @@ def test_a_project_with_ten_mistakes() -> None:
     assert lines[10] == "not publishable: 10 errors"
 
 
+def test_in_a_folder_of_the_project_the_project_is_named(author: Author) -> None:
+    write(author.folder / "data" / "deep", {"a.txt": ""})
+    for folder, above in (("data", ".."), ("data/deep", "../..")):
+        done = run(cwd=author.folder / folder)
+        assert done.returncode == 1
+        assert done.stdout.endswith(f"hint: the project begins above: mlreef-hooks check {above}\n")
+    assert not json.loads(run("data", "--format", "json", cwd=author.folder).stdout)["ok"]
+    os.remove(author.folder / "turn.py")
+    assert "begins above" not in run(cwd=author.folder).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

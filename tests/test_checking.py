@@ -15,7 +15,7 @@ import pytest
 from mlreef_hooks.checking import check_commit, check_folder
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import ask_changes, list_working_tree
+from mlreef_hooks.git_working_tree import ask_changes, list_working_tree
 from mlreef_hooks.problems import Problem
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.validation import Validation, validate

@@ -111,7 +111,8 @@ def test_the_options_of_the_installer_are_documented() -> None:
 def test_every_setting_of_a_repository_is_documented() -> None:
     rows = table(sections("docs/admin.md")["Per-repository settings"], "setting")
     documented = {code(row[0])[0].split(" ")[2].lower() for row in rows}
-    assert documented == set(re.findall(r'settings[^"\n]*"(mlreef\.\w+)"', SOURCES))
+    named = re.findall(r'(?:settings[^"\n]*|\nSETTING = )"(mlreef\.\w+)"', SOURCES)
+    assert documented == set(named)
 
 
 # -- configuration -------------------------------------------------------------------------------

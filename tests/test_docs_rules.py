@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.config import Config
-from mlreef_hooks.git import list_working_tree
+from mlreef_hooks.git_working_tree import list_working_tree
 from mlreef_hooks.intake import publish_tags, read_request
 from mlreef_hooks.missing_imports import missing_imports
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import RULES, Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PushEvent, RefUpdate, RepositoryName
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.validation import Validation, validate

@@ -99,7 +99,7 @@ def test_a_fault_of_the_hook_is_found(
     damage(hook_of(site))
     found = about_hook(site)
     assert (found.state, found.id) == ("error", fault)
-    assert found.hint.startswith("run mlreef-hooks install again")
+    assert found.hint.startswith(f"run mlreef-hooks install --repo {found.about} again")
     assert found.message.startswith(message)
 
 
@@ -294,7 +294,7 @@ def test_a_site_without_repositories_is_a_warning(tmp_path: Path) -> None:
     lines = site.command("doctor", expect=1).stdout.splitlines()  # because of the engine
     assert "warning: repositories: none was looked at: name them with" in lines[1]
     assert lines[1].endswith(" [repositories-none]")
-    assert any(line.startswith(f"warning: {site.state}: is not there yet: run") for line in lines)
+    assert any(line.startswith(f"warning: {site.state}: is not there yet: the") for line in lines)
 
 
 def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_path: Path) -> None:
@@ -317,6 +317,8 @@ def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_p
             if each["about"].endswith(".git") and each["state"] != "warning"
         }
         assert found == {str(path): state for path, state in expected.items()}
+    hints = {each["hint"] for each in json.loads(said) if each["about"] == str(bare)}
+    assert f"run mlreef-hooks --config {site.config} install --repo {bare} again" in hints
 
 
 def test_nothing_is_changed(site: GitSite) -> None:

@@ -303,6 +303,20 @@ def test_what_a_killed_process_left_is_found(site: GitSite) -> None:
     assert faults(site, "folders") == {"left-over": said}
 
 
+def test_what_is_in_a_folder_below_another_is_told_of_once(tmp_path: Path) -> None:
+    state = tmp_path / "site" / "state"
+    site = configured(tmp_path, images={"path": str(state / "images")})
+    left, lock = state / "images" / ".index.json.new", state / "images" / "a.lock"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    os.utime(left, times=(0, 0))
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = look(site, "folders", now=time.time() + 14_401)
+    told = [(each.id, each.about) for each in found if each.id in ("left-over", "lock-held")]
+    assert told == [("left-over", str(state / "images")), ("lock-held", str(state / "images"))]
+
+
 def test_a_file_of_a_time_to_come_is_found(site: GitSite) -> None:
     (site.index / "file").touch()
     assert not faults(site, "folders")

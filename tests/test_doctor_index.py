@@ -34,7 +34,10 @@ def test_an_index_in_order(site: GitSite) -> None:
 
 
 def test_an_index_that_is_not_there_yet(tmp_path: Path) -> None:
-    (found,) = look(GitSite(tmp_path / "site"), "index")
+    site = GitSite(tmp_path / "site")
+    assert not look(site, "index")  # the folder is missing, and that alone is said
+    site.index.mkdir(parents=True)
+    (found,) = look(site, "index")
     assert (found.state, found.message) == ("ok", "the index holds 0 modules")
 
 

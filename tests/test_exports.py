@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mlreef_hooks.cli.export import export
 from mlreef_hooks.command_line import write_arguments
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.export_files import write_audiences
@@ -15,6 +16,7 @@ from mlreef_hooks.exports.gitlab_ci import write_gitlab_ci
 from mlreef_hooks.exports.table import pipeline_of
 from mlreef_hooks.exports.trs import CWLTOOL_ROOT, ROOT, registry_files
 from mlreef_hooks.index import Document
+from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.manifest import Parameter
 from tests.index_entries import make_entry
 
@@ -101,6 +103,18 @@ def test_gitlab_needs_an_image_in_a_registry() -> None:
     document = make_entry().document()
     with pytest.raises(PublishError, match="is in no registry"):
         write_gitlab_ci(pipeline_of(document, document["versions"][0], {}))
+
+
+def test_what_only_an_engine_has_is_exported_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLREEF_HOOKS_CONFIG", "")
+    IndexFiles(tmp_path).add(make_entry().document())
+    words = ["vision/add-noise", "--to", "cwl", "--index", str(tmp_path / "public")]
+    export.main(words, standalone_mode=False, obj=None)
+    said = capsys.readouterr()
+    assert said.out.startswith("cwlVersion:")
+    assert said.err.startswith("warning: the image of vision/add-noise@1.2.0 is in no registry: ")
 
 
 def test_an_image_whose_name_is_none_goes_nowhere() -> None:

@@ -7,26 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.config import Config, Publish
+from mlreef_hooks.config import Config, Publish, Server
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_dirs import find_repositories, git_dir_of, is_repository
 from mlreef_hooks.hook_files import (
-    CHAINED,
     HOOK,
     HookState,
-    find_repositories,
-    git_dir_of,
     hook_text,
     install_hook,
-    is_repository,
     read_hook,
-    uninstall_hook,
 )
+from mlreef_hooks.placement import take
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare
 
 CONFIG = Config(state="/var/lib/mlreef-hooks")
 TEXT = hook_text(Path("/opt/venv/bin/python"), Path("/etc/mlreef-hooks/config.toml"), CONFIG)
 FOREIGN = "#!/bin/sh\necho before\n"
+CHAINED = f"{HOOK}.before-mlreef"
 
 
 @pytest.fixture
@@ -149,11 +147,11 @@ def test_a_foreign_hook_is_kept_and_comes_back(repository: Path, make: object) -
     assert install_hook(repository, TEXT) == "unchanged"
     assert install_hook(repository, TEXT + "#\n") == "updated"
     (repository / MARK).touch()
-    assert uninstall_hook(repository, dry_run=True).endswith("is back")
+    assert take(repository, Server(), dry_run=True).endswith("is back")
     assert read_hook(repository).kind == "ours"
-    assert uninstall_hook(repository).endswith("is back")
+    assert take(repository, Server(), dry_run=False).endswith("is back")
     assert tree_of(repository) == before
-    assert uninstall_hook(repository) == "not installed"
+    assert take(repository, Server(), dry_run=False) == "not installed"
     assert tree_of(repository) == before
 
 
@@ -161,8 +159,8 @@ def test_uninstalling_leaves_no_trace(repository: Path) -> None:
     before = tree_of(repository)
     install_hook(repository, TEXT)
     (repository / MARK).touch()
-    assert uninstall_hook(repository, dry_run=True) == "removed"
-    assert uninstall_hook(repository) == "removed"
+    assert take(repository, Server(), dry_run=True) == "removed"
+    assert take(repository, Server(), dry_run=False) == "removed"
     assert tree_of(repository) == before
 
 
@@ -189,7 +187,7 @@ def test_a_chained_hook_stays_where_ours_was_removed_by_hand(repository: Path) -
     install_hook(repository, TEXT)
     (repository / "hooks" / HOOK).unlink()
     assert install_hook(repository, TEXT) == "installed"
-    assert uninstall_hook(repository).endswith("is back")
+    assert take(repository, Server(), dry_run=False).endswith("is back")
     assert (repository / "hooks" / HOOK).read_text() == FOREIGN
 
 
@@ -219,7 +217,7 @@ def test_a_dangling_folder_of_hooks_is_an_error_for_people(repository: Path) -> 
     (repository / "hooks").symlink_to("nowhere")
     with pytest.raises(PublishError, match="cannot be changed"):
         install_hook(repository, TEXT)
-    assert uninstall_hook(repository) == "not installed"
+    assert take(repository, Server(), dry_run=False) == "not installed"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -276,7 +274,7 @@ def test_a_hook_that_is_there_runs_until_ours_is_there(
     assert hook.read_text() == FOREIGN
     assert install_hook(repository, TEXT).endswith("is chained")
     assert hook.read_text() == TEXT
-    uninstall_hook(repository)
+    take(repository, Server(), dry_run=False)
     assert hook.read_text() == FOREIGN
     assert not hook.with_name(CHAINED).exists()
 

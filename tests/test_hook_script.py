@@ -13,7 +13,7 @@ from mlreef_hooks.cli import hand_over
 from mlreef_hooks.config import Config, Publish, Worker
 from mlreef_hooks.edge_mark import MARK as EDGE_MARK
 from mlreef_hooks.edge_mark import set_edge_mark
-from mlreef_hooks.hook_files import CHAINED, HOOK, hook_text, install_hook
+from mlreef_hooks.hook_files import HOOK, chained_beside, hook_text, install_hook
 from mlreef_hooks.waiting_room import MARK
 from tests.support.git import Author, make_bare, remote_lines
 
@@ -67,11 +67,12 @@ class Hook:
         path = self.folder / "stdin"
         return path.read_bytes() if path.exists() else None
 
-    def chain(self, script: str) -> None:
-        """Let a hook run before ours."""
-        path = self.repository / "hooks" / CHAINED
+    def chain(self, script: str) -> Path:
+        """Let a hook run before ours; its file."""
+        path = chained_beside(self.repository / "hooks" / HOOK)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
+        return path
 
 
 @pytest.fixture
@@ -214,14 +215,14 @@ def test_a_chained_hook_need_not_read(hook: Hook, shell: str, ignored: bool) -> 
 
 
 def test_a_chained_hook_that_is_switched_off_stays_off(hook: Hook, shell: str) -> None:
-    hook.chain("echo never")
-    (hook.repository / "hooks" / CHAINED).chmod(0o644)
+    kept = hook.chain("echo never")
+    kept.chmod(0o644)
     assert hook.run(PUBLISH, shell).stdout == b"recorded\n"
-    (hook.repository / "hooks" / CHAINED).unlink()
-    (hook.repository / "hooks" / CHAINED).symlink_to("nowhere")
+    kept.unlink()
+    kept.symlink_to("nowhere")
     assert hook.run(PUBLISH, shell).stdout == b"recorded\n"
-    (hook.repository / "hooks" / CHAINED).unlink()
-    (hook.repository / "hooks" / CHAINED).mkdir()
+    kept.unlink()
+    kept.mkdir()
     assert hook.run(PUBLISH, shell).stdout == b"recorded\n"
 
 

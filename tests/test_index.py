@@ -22,12 +22,12 @@ from mlreef_hooks.index import (
     find_version,
     listing_line,
     newest,
-    parameters_schema,
     set_yanked,
 )
 from mlreef_hooks.index_audience import SCHEMAS
 from mlreef_hooks.index_claims import check_namespace
 from mlreef_hooks.manifest import DATA_TYPES, KINDS, PARAMETER_TYPES, VISIBILITIES, Parameter
+from mlreef_hooks.parameters_schema import parameters_schema
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from tests.index_entries import IMAGE, PARAMETERS, make_entry
 

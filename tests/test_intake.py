@@ -71,7 +71,7 @@ def test_only_publish_tags_count() -> None:
     [
         ("publish/first", "HEAD", "tag-version-invalid", "does not end with a version"),
         ("publish/1.0+local", "HEAD", "tag-version-invalid", "does not end with a version"),
-        ("publish/1." + "1" * 120, "HEAD", "tag-version-invalid", "does not end with a version"),
+        ("publish/1." + "1" * 127, "HEAD", "tag-version-invalid", "does not end with a version"),
         ("publish/caf\udce9/1.0", "HEAD", "module-unknown", "no module's name can"),
         ("publish/\u202e/1.0", "HEAD", "module-unknown", "no module's name can"),
         ("publish/1.0", "HEAD^{tree}", "tag-target", "points to a tree"),

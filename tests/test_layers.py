@@ -20,37 +20,38 @@ FILES = {
 # about images, index and words; what touches one outside thing each; the story; the command line.
 LAYERS = {
     "values": "config config_images config_table config_visibility errors job manifest picture"
-    " pipeline plain_text problems push tree tree_entry visibility wheels.place",
+    " pipeline plain_text problems push state_folder tree tree_entry visibility wheels.place",
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
-    " missing_imports module_keys module_toml picture_rule pipeline_order pipeline_toml"
-    " plain_folders presentation proposal.* required_package requirement_lines requirement_pinning"
-    " requirements rule_page script_behind source.* toml_lines tree_listing tree_path tree_rules"
-    " tree_summary validation",
+    " missing_imports module_choice module_keys module_toml picture_rule pipeline_order"
+    " pipeline_toml plain_folders presentation proposal.* required_package requirement_lines"
+    " requirement_pinning requirements rule_page script_behind source.* toml_lines tree_listing"
+    " tree_path tree_rules tree_summary validation",
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
     " image_name image_plan image_progress index index_check index_claims index_lines index_search"
-    " oci parameter_changes pipeline_check provenance provenance_check published_changes"
-    " registry_url release report retention run_filters run_metrics run_record run_values sbom"
-    " version_changes version_promise wheels.facts wheels.lock wheels.platform wheels.pylock"
-    " wheels.sources wheels.wanted",
+    " oci parameter_changes parameters_schema pipeline_check provenance provenance_check"
+    " published_changes registry_url release report retention run_filters run_metrics run_record"
+    " run_values sbom version_changes version_promise wheels.facts wheels.lock wheels.platform"
+    " wheels.pylock wheels.sources wheels.wanted",
     "edges": "account alternates answer_cache base_image base_sources bases build_cache builders.*"
     " catalog.files collection_memory committed_tree container container_watch docker_credentials"
     " durable_files edge_mark engine engine_api engine_collection engine_image engine_pool"
-    " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_settings"
-    " gitolite_setup hook_files hook_place hook_setting ignored_files image_copies image_search"
-    " index_attachments index_audience index_document index_files index_http index_repair"
-    " index_scan index_ssh index_store installation installed_modules installed_packages"
-    " interruption job_log job_records job_table jobs layout_collection lfs_store module_run"
-    " object_store oci_layout own_clone pipeline_outputs process project_files push_option_setting"
-    " registry registry_blobs registry_http registry_login registry_referrers registry_session"
-    " repository run_plot run_store saves servers.* service_files ssh_signature state_files"
-    " step_cache waiting_room web_files web_login wheels.access wheels.bytecode"
-    " wheels.bytecode_worker wheels.download wheels.layer wheels.resolution wheels.source_search"
-    " wheels.unfinished wheels.uv_cache wheels.uv_failure wheels.wheel_file working_tree",
+    " engine_ssh event_log export_files file_hashes folder_memory gate_setting git git_dirs"
+    " git_settings git_signature git_working_tree gitolite_setup hook_files hook_place"
+    " hook_setting ignored_files image_copies image_search index_attachments index_audience"
+    " index_document index_files index_http index_repair index_scan index_ssh index_store"
+    " installation installed_modules installed_packages interruption job_log job_records job_table"
+    " jobs layout_collection lfs_store module_run module_turn object_store oci_layout own_clone"
+    " pipeline_outputs process project_files push_option_setting registry registry_blobs"
+    " registry_http registry_login registry_referrers registry_session repository run_plot"
+    " run_store saves servers.* service_files ssh_signature state_files step_cache unfinished"
+    " waiting_room web_files web_login wheels.access wheels.bytecode wheels.bytecode_worker"
+    " wheels.download wheels.layer wheels.resolution wheels.source_search wheels.uv_cache"
+    " wheels.uv_failure wheels.wheel_file working_tree",
     "flow": "attestation audience catalog.update checking collection contract_check doctor.* edge"
     " fixing gate gate_placement image_collection image_place index_sources intake pipeline_run"
-    " placement plan publish reader_index receive recorded_run reindexing releasing restored_entry"
-    " site sweep verification withdrawal work",
+    " placement plan publish reader_index receive recorded_run reindexing releasing request_check"
+    " restored_entry site sweep verification withdrawal work",
     "shell": "__main__ api cli.*",
 }
 MAY_IMPORT = {
@@ -81,11 +82,11 @@ EDGES = {
     "builders.pip_install": "container",
     "builders.source_wheels": "bases builders.built_wheel builders.into_engine"
     " builders.pip_failure builders.pip_install container durable_files engine engine_pool"
-    " oci_layout wheels.source_search wheels.unfinished",
+    " oci_layout unfinished wheels.source_search",
     "builders.start_check": "container engine missing_imports",
     "builders.stored_image": "bases oci_layout",
-    "builders.wheel_layers": "build_cache durable_files oci_layout wheels.download wheels.layer"
-    " wheels.unfinished",
+    "builders.wheel_layers": "build_cache durable_files oci_layout unfinished wheels.download"
+    " wheels.layer",
     "catalog.files": "durable_files",
     "collection_memory": "durable_files",
     "committed_tree": "git git_objects lfs_tree object_store plain_folders tree_listing",
@@ -102,6 +103,8 @@ EDGES = {
     "gate_setting": "git_settings",
     "git": "account git_objects",
     "git_settings": "account git",
+    "git_signature": "git",
+    "git_working_tree": "git",
     "gitolite_setup": "account git hook_place servers.folders servers.gitolite",
     "hook_files": "durable_files edge_mark hook_place waiting_room",
     "hook_place": "servers.folders servers.gitea servers.table",
@@ -124,10 +127,11 @@ EDGES = {
     "layout_collection": "durable_files oci_layout",
     "lfs_store": "lfs_pointer",
     "module_run": "bases builders.into_engine container engine file_hashes oci_layout",
+    "module_turn": "durable_files",
     "object_store": "alternates delta_chain git git_objects plain_folders tree_listing",
     "oci_layout": "durable_files process",
     "own_clone": "git",
-    "pipeline_outputs": "durable_files wheels.unfinished",
+    "pipeline_outputs": "durable_files unfinished",
     "project_files": "durable_files",
     "push_option_setting": "git_settings",
     "registry": "registry_blobs registry_http registry_session",
@@ -147,7 +151,7 @@ EDGES = {
     "servers.gitlab_api": "servers.forge servers.web",
     "servers.gitolite": "servers.folders",
     "servers.gitolite_access": "account servers.web",
-    "servers.people": "account",
+    "servers.people": "account servers.folders",
     "servers.plain": "servers.folders",
     "servers.soft_serve": "servers.folders",
     "servers.table": "servers.folders servers.forgejo servers.gitea servers.gitlab"
@@ -156,16 +160,16 @@ EDGES = {
     " servers.gitolite_access servers.web",
     "servers.web": "registry_http",
     "service_files": "account durable_files",
-    "state_files": "durable_files job_log wheels.unfinished",
-    "step_cache": "durable_files file_hashes wheels.unfinished",
+    "state_files": "durable_files job_log unfinished",
+    "step_cache": "durable_files file_hashes unfinished",
+    "unfinished": "process",
     "waiting_room": "durable_files",
     "web_files": "answer_cache registry_http servers.web",
-    "wheels.download": "durable_files wheels.access wheels.unfinished",
+    "wheels.download": "durable_files unfinished wheels.access",
     "wheels.layer": "wheels.bytecode wheels.wheel_file",
-    "wheels.resolution": "builders.pip_install durable_files wheels.access wheels.unfinished"
+    "wheels.resolution": "builders.pip_install durable_files unfinished wheels.access"
     " wheels.uv_cache wheels.uv_failure",
     "wheels.source_search": "wheels.access",
-    "wheels.unfinished": "process",
     "wheels.uv_cache": "durable_files",
     "wheels.uv_failure": "wheels.access",
 }

@@ -18,7 +18,7 @@ import pytest
 from mlreef_hooks.cli.main import COMMANDS
 from mlreef_hooks.durable_files import locked
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.publish import turn_of
+from mlreef_hooks.module_turn import turn_of
 from tests.support.accounts import GIT, SERVICE, ServiceSite, open_folder
 from tests.support.git import Author
 from tests.support.processes import wait_until

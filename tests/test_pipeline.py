@@ -88,10 +88,10 @@ parameters = { mode = "salt", size = [3, 4], shuffle = false }
     [
         ("", ["error: 1: there is no step: write [[step]] with name, module and input"]),
         ("a = [1", ["error: 1: this is not TOML: Unclosed array"]),
-        ("\n\udcff", ["error: 2: this is not UTF-8"]),
-        ("x = 1" + "." * 2000, ["error: 1: this is too large"]),
+        ("\n\udcff", ["error: 2: this is not TOML: it is not UTF-8"]),
+        ("x = 1" + "." * 2000, ["error: 1: this is not read: a line has"]),
         (" " * (BYTES + 1), ["error: 1: this is too large"]),
-        ("x = " + "[" * 100_000, ["error: 1: this is nested too deeply"]),
+        ("x = " + "[" * 100_000, ["error: 1: this is not TOML: it is nested too deeply"]),
         (one_step("[output]"), ["error: 7: 'output' is not a key of a pipeline: did"]),
         (one_step("[outputs]\nx = 'on'\ny = 'one'"), ["error: 8: there is no step on: did"]),
         (one_step("[outputs]\ndata = 'one'"), ["error: 8: data is the name of an input too"]),
@@ -122,7 +122,9 @@ def test_what_is_wrong_is_said_with_its_line(text: str, found: list[str]) -> Non
         ("mode = 3", "mode: 3 is not of type string"),
         ("mode = 'spekle'", "mode: 'spekle' is not one of speckle, salt"),
         ("mod = 'salt'", "mod: no such parameter: did you mean mode?"),
-        ("shuffle = 'yes'", "shuffle: 'yes' is not of type boolean"),
+        ("shuffle = 'yes'", "shuffle: 'yes' is not of type boolean, write true: see"),
+        ("shuffle = 'No'", "shuffle: 'No' is not of type boolean, write false: see"),
+        ("shuffle = 'maybe'", "shuffle: 'maybe' is not of type boolean: see"),
         ("size = [1]", "size: takes 2 values and has 1"),
         ("size = 2024-01-01", "size: datetime.date(2024, 1, 1) is not of type list"),
         ("colours = ['green']", "colours: ['green'] is not one of red, blue"),
@@ -177,6 +179,23 @@ input = { x = "photos", y = "photos" }
         "23: e takes the same data twice",
     ):
         assert f"error: {part}" in said, said
+
+
+def test_a_mistyped_name_is_one_error() -> None:
+    text = one_step("[outputs]\nresult = 'one'").replace('input = "data"', 'input = "dat"')
+    (found,) = check(text)[1]
+    assert found.startswith("error: 6: there is no input and no other step dat: did you mean data?")
+    (found,) = check(one_step("[outputs]\nresult = 'onee'"))[1]
+    assert found.startswith("error: 8: there is no step onee: did you mean one?")
+
+
+def test_a_step_without_a_version_is_checked_all_the_same() -> None:
+    text = one_step("parameters = { siz = [1, 2] }", module="vision/add-noise", kind="TABULAR")
+    assert [each.partition(" ")[2][:25] for each in check(text)[1]] == [
+        "5: vision/add-noise names",
+        "6: data is TABULAR, and v",
+        "7: siz: no such parameter",
+    ]
 
 
 def test_data_of_any_type_fits_and_nothing_fits_nothing() -> None:

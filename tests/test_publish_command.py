@@ -169,6 +169,8 @@ def test_without_a_commit_or_a_remote_it_is_told_what_to_do(tmp_path: Path) -> N
     author = Author(tmp_path / "upper", tmp_path / "none.git")
     said = publish(author, "--yes", expect=1)
     assert "error: there is no commit yet\nhint: git add" in said
+    said = publish(author, "--yes", str(tmp_path), expect=1)
+    assert f"error: {tmp_path} is in no git repository\nhint: go into your clone; or" in said
     author.git("remote", "remove", "origin")
     said = publish(author, "--yes", expect=1)
     assert "error: there is no remote origin\nhint: git remote add origin URL" in said
@@ -301,6 +303,45 @@ def test_a_publish_that_fails_is_told_with_its_tag(site: GitSite, author: Author
     assert "error: upper 1.0.0 " in said
     assert site.versions(MODULE) == []
     assert tags(author) == ["publish/1.0.0"]
+    again = (
+        "publish the next version; or this one: git tag -f -a publish/1.0.0 (keeps its notes),"
+        " git push origin HEAD:master +publish/1.0.0"
+    )
+    assert again in said
+    author.commit(PROJECT, "Require less")
+    author.git("-c", "core.editor=true", "tag", "-f", "-a", "publish/1.0.0")  # nothing is edited
+    author.push("HEAD:master", "+publish/1.0.0")
+    document = site.document(MODULE)
+    assert document is not None
+    (version,) = document["versions"]
+    assert version["notes"] == "upper 1.0.0\n\n- Change files\n- Change files"
+
+
+def test_the_notes_begin_at_the_last_version_that_is_published(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    author.commit({"requirements.txt": "no-such-package-anywhere==1.0\n"}, "Require more")
+    publish(author, "--yes", "--wait", "0", expect=1)
+    author.commit(PROJECT, "Require less")
+    said = publish(author, "--yes", "--dry-run", "--index", str(site.index))
+    assert "  - Require less\n  - Require more\n" in said
+    assert "  - Require less\nnothing was tagged" in publish(author, "--yes", "--dry-run")
+
+
+def test_the_same_commit_is_published_again_only_where_that_is_meant(
+    site: GitSite, author: Author
+) -> None:
+    publish(author, "--yes")
+    same = "nothing was committed since publish/1.0.0, which is this very commit"
+    said = publish(author, "--yes", expect=1)
+    assert f"error: {same}\nhint: commit what is new, or name the version: --version 1.0.1" in said
+    assert site.versions(MODULE) == ["1.0.0"]
+    assert f"warning: {same}\n" in publish(author, "--yes", "--version", "1.0.1")
+    said = "".join(talk(author, "", ""))
+    assert "nothing was committed since publish/1.0.1" in said
+    assert "publish it as publish/1.0.2? [y/N]: " in said
+    assert site.versions(MODULE) == ["1.0.1", "1.0.0"]
 
 
 def test_one_of_several_modules_by_the_form_of_its_tags(site: GitSite) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import git_environment, list_working_tree
+from mlreef_hooks.git import git_environment
 from mlreef_hooks.git_objects import tree_entries
+from mlreef_hooks.git_working_tree import list_working_tree
 from mlreef_hooks.repository import TAG_DEPTH, GitRepository
 from mlreef_hooks.tree import ReadObjects, SourceTree
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, SUBMODULE, SYMLINK

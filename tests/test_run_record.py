@@ -15,8 +15,8 @@ import pytest
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.file_hashes import hash_input, hash_output, marks_of, read_new_file
 from mlreef_hooks.image_progress import PullProgress, counted_chunks
-from mlreef_hooks.index import parameters_schema
 from mlreef_hooks.manifest import Parameter
+from mlreef_hooks.parameters_schema import parameters_schema
 from mlreef_hooks.run_filters import (
     MetricBound,
     RunFilter,

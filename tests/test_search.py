@@ -13,8 +13,8 @@ from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import LISTING_FIELDS, Document, add_version, listing_line
 from mlreef_hooks.index_check import check_document
 from mlreef_hooks.index_files import IndexFiles
-from mlreef_hooks.index_search import KIND_WORDS, TYPE_WORDS, Query, known, matching
-from mlreef_hooks.manifest import Resources
+from mlreef_hooks.index_search import Query, known, matching
+from mlreef_hooks.manifest import KIND_WORDS, TYPE_WORDS, Resources
 from mlreef_hooks.reader_index import Documents
 from tests.index_entries import PARAMETERS, make_entry
 from tests.support.site import GitSite

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_signature import signature_fault
 from mlreef_hooks.repository import GitRepository
 from tests.support.git import Author, remote_lines
 from tests.support.processes import find_program
@@ -179,5 +180,5 @@ def test_without_ssh_keygen_nobody_is_blamed(
     with closing(GitRepository(author.folder)) as repository:
         tag = repository.refs("refs/tags/")["refs/tags/publish/1.0.0"]
         with pytest.raises(PublishError, match="ssh-keygen is not installed") as refused:
-            repository.signature_fault(tag, keys / "allowed")
+            signature_fault(repository.git_dir, tag, keys / "allowed")
     assert refused.value.passing

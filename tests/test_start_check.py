@@ -84,12 +84,12 @@ REFUSED = {
     "missing-package": (
         files("import numpy.linalg\n" + SCRIPT),
         "upper.py does not start in its image: ModuleNotFoundError: No module named 'numpy'",
-        "such as numpy==VERSION",
+        "write numpy==<version>",
     ),
     "missing-package-of-another-name": (
         files("from sklearn.svm import SVC\n" + SCRIPT),
         "No module named 'sklearn'",
-        "such as scikit-learn==VERSION",
+        "write scikit-learn==<version>",
     ),
     "missing-library": (
         files("import ctypes\nctypes.CDLL('libgomp.so.1')\n" + SCRIPT),
@@ -134,7 +134,7 @@ REFUSED = {
     "annotated-missing-import": (
         files(ANNOTATED.format(imports="import yaml"), **{"mlreef.toml": ""}),
         "upper.py does not start in its image: /module/upper.py:2: No module named 'yaml'",
-        "such as pyyaml==VERSION",
+        "write pyyaml==<version>",
     ),
     "annotated-relative-import": (
         files(ANNOTATED.format(imports="from . import x"), **{"mlreef.toml": "", "x.py": ""}),

@@ -10,8 +10,8 @@ from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import Base
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.missing_imports import missing_imports
+from mlreef_hooks.module_choice import choose_manifest
 from mlreef_hooks.problems import Problem
-from mlreef_hooks.publish import choose_manifest
 from mlreef_hooks.push import PublishRequest, RepositoryName
 from mlreef_hooks.tree_entry import SYMLINK
 from mlreef_hooks.validation import Validation, validate
@@ -377,3 +377,13 @@ def test_a_tree_of_links_has_no_files() -> None:
 def test_an_environment_may_tell_where_modules_are(environment: str, missing: int) -> None:
     manifest = one("import absent\n" + SCRIPT, f"{COMPLETE}[module.environment]\n{environment}\n")
     assert len([*missing_imports(manifest, {"argparse"})]) == missing
+
+
+def test_an_own_file_that_is_missing_is_not_taken_for_a_package() -> None:
+    manifest = one("import helpers\nimport sklearn.svm\n" + SCRIPT, COMPLETE)
+    own, package = missing_imports(manifest, {"argparse"})
+    assert own.hint == (
+        "if helpers.py is a file of yours, git add it;"
+        " else write helpers==<version> into requirements.txt"
+    )
+    assert package.hint == "write scikit-learn==<version> into requirements.txt"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlreef_hooks.audience import folder_of
+from mlreef_hooks.servers.folders import folder_of
 from tests.support.git import Author, remote_lines
 from tests.support.publishing import publish
 from tests.support.site import PROJECT, GitSite
@@ -154,5 +154,5 @@ def test_a_repository_that_is_gone_hides_nothing(site: GitSite, author: Author) 
 
 
 def test_a_repository_and_a_folder_of_one_name_are_told_apart() -> None:
-    assert folder_of("text/upper", "/srv/git") == Path("/srv/git/text/upper.git")
-    assert folder_of("text/upper/", "/srv/git") == Path("/srv/git/text/upper")
+    assert folder_of("text/upper", Path("/srv/git")) == Path("/srv/git/text/upper.git")
+    assert folder_of("text/upper/", Path("/srv/git")) == Path("/srv/git/text/upper")

@@ -29,10 +29,10 @@ from mlreef_hooks.engine import Engine
 from mlreef_hooks.engine_pool import EnginePool
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.oci_layout import OciLayouts
+from mlreef_hooks.unfinished import remove_lost, unfinished_folder, unwritten
 from mlreef_hooks.wheels.lock import Lock, LockedWheel, SourceNeeded, kept_at
 from mlreef_hooks.wheels.source_search import find_source
 from mlreef_hooks.wheels.sources import Source
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
 from mlreef_hooks.wheels.wanted import read_options, read_wanted
 
 _ROUNDS = 20  # of building what the last resolution found to be missing

@@ -11,7 +11,7 @@ from mlreef_hooks.container import GRACE, TIMED_OUT, Ended, Lines, Run
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.image import entry_command
 from mlreef_hooks.manifest import ModuleManifest
-from mlreef_hooks.missing_imports import package_of
+from mlreef_hooks.missing_imports import remedy
 from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def start_hint(why: str, manifest: ModuleManifest) -> str:
     """What the author can do about a module that does not start, because of `why`."""
     missing = _MISSING.search(why)
     if missing:
-        package = package_of(missing[1])
-        return f"add the package that has it to requirements.txt, such as {package}==VERSION"
+        return remedy(missing[1], manifest.entry_point)
     library = _MISSING_LIBRARY.search(why)
     if library:
         return (

@@ -7,9 +7,7 @@ from mlreef_hooks.bases import ImageBlobs, read_image
 from mlreef_hooks.image import BuiltImage
 from mlreef_hooks.manifest import ModuleManifest
 from mlreef_hooks.oci import MANIFEST, Descriptor
-from mlreef_hooks.oci_layout import OciLayouts
-
-MODULES = "modules"  # the layouts of modules are below it, by namespace and name
+from mlreef_hooks.oci_layout import MODULES, OciLayouts
 
 
 @dataclass(frozen=True, kw_only=True)

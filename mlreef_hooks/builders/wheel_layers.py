@@ -120,7 +120,7 @@ class WheelInstaller:
         """The layers of wheels, several at a time, the largest first."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
+        from mlreef_hooks.unfinished import remove_lost, unfinished_folder, unwritten
 
         largest_first = sorted(wheels, key=lambda wheel: -(wheel.size or 0))
         room = _Room(self.room)

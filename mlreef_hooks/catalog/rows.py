@@ -18,6 +18,7 @@ PAGE = 100  # modules
 SEARCH = "-/search.json"  # all rows of a site
 _KEY_LENGTH = 200  # of a file's name; systems have 255 bytes
 _TITLE, _TEXT, _TAG, _TAGS = 120, 300, 40, 20  # what a row holds of each
+_MOST_TAGS = 200  # that can be chosen from
 KIND_TITLES: Mapping[str, str] = {
     "model": "Models",
     "data-operation": "Data operations",
@@ -123,6 +124,3 @@ def choices_of(rows: Iterable[Row]) -> dict[str, list[str]]:
         "outputs": sorted(found["outputs"]),
         "tags": sorted(most),
     }
-
-
-_MOST_TAGS = 200

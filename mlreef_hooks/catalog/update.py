@@ -170,8 +170,7 @@ class _Update:
         version = newest(document["versions"])
         files = dict[str, bytes]()
         readme, picture = (self._attached(document, version, key) for key in (README, PICTURE))
-        shown, name = Shown(), None
-        looked = look_at_picture(picture) if picture else None
+        name, looked = None, look_at_picture(picture) if picture else None
         if picture and looked:
             name = f"picture.{looked.suffix}"
             files[name] = picture
@@ -201,19 +200,13 @@ class _Update:
         those that were `written` before, what is none of them goes.
         """
         rows = {key: row for key, (_, row) in modules.items()}
-        stamps = {key: f"{key} {stamp}" for key, (stamp, _) in modules.items()}
-        everything = _hash([stamps[key] for key in sorted(stamps)])
         listings = list(listings_of(rows))
-        pages = {SEARCH: everything, NAMESPACES: everything, FIRST: everything}
         places = {
             listing.place(number): (listing, number)
             for listing in listings
             for number in range(1, len(listing.pages()) + 1)
         }
-        for place, (listing, number) in places.items():
-            keys = listing.pages()[number - 1]
-            said = _hash([str(len(listing.keys)), *(stamps[key] for key in keys)])
-            pages.setdefault(place, said)  # the first of all has what can be chosen from
+        pages = _stamps_of(modules, places)
         changed = {place for place, said in pages.items() if before.pages.get(place) != said}
         contents = {} if before.modules else static_files()
         for place in changed & places.keys():
@@ -237,6 +230,20 @@ class _Update:
             NAMESPACES: namespaces_page(counts, self._audience).encode(),
             SEARCH: search_data([rows[key] for key in listings[0].keys]),
         }
+
+
+def _stamps_of(
+    modules: Mapping[str, Fact], places: Mapping[str, tuple[Listing, int]]
+) -> dict[str, str]:
+    """What each page of the lists, and the search, are made of: another stamp is another page."""
+    stamps = {key: f"{key} {stamp}" for key, (stamp, _) in modules.items()}
+    everything = _hash([stamps[key] for key in sorted(stamps)])
+    pages = {SEARCH: everything, NAMESPACES: everything, FIRST: everything}
+    for place, (listing, number) in places.items():
+        keys = listing.pages()[number - 1]
+        said = _hash([str(len(listing.keys)), *(stamps[key] for key in keys)])
+        pages.setdefault(place, said)  # the first of all has what can be chosen from
+    return pages
 
 
 def _hash(words: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,15 +16,16 @@ from mlreef_hooks.cli.as_service import (
     uninstall_service,
 )
 from mlreef_hooks.cli.configuration import SITE_CONFIG, config_path, load_config, state_for
-from mlreef_hooks.cli.cover import cover_all
+from mlreef_hooks.cli.cover import cover_all, placements
+from mlreef_hooks.cli.options import dry_run_option
+from mlreef_hooks.cli.repositories import all_option, find_git_dirs, repo_option
 from mlreef_hooks.config import Server, ServerKind
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.gate_placement import GatePlacement, take_gate
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.hook_files import GATE, HOOK, git_dir_of, hook_text
 from mlreef_hooks.installation import Settings, prepare_state, write_config
 from mlreef_hooks.oci import ARCHITECTURES
-from mlreef_hooks.placement import Placement, code_repositories, take, take_shared
+from mlreef_hooks.placement import Placement, take, take_shared
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.service_files import check_readable, start_service
 
@@ -34,28 +34,11 @@ if TYPE_CHECKING:
     from mlreef_hooks.oci import Descriptor
     from mlreef_hooks.oci_layout import OciLayouts
 
-repo_option = click.option(
-    "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
-)
-all_option = click.option(
-    "--all", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Every repository below this folder.",
-)  # fmt: skip
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-
-
-def find_git_dirs(repos: tuple[Path, ...], root: Path | None) -> list[Path]:
-    """The git directories that the options name."""
-    if not repos and root is None:
-        raise click.UsageError("name repositories with --repo PATH or --all DIR")
-    found = [git_dir_of(path) for path in repos]
-    return found + (list(code_repositories(root.resolve())) if root else [])
-
 
 @click.command("install")
 @repo_option
 @all_option
-@_dry_run
+@dry_run_option
 @click.option("--registry", default="", help="Prefix of image references, such as HOST/PATH.")
 @click.option("--engine", default="", help="The Docker engine's URL.")
 @click.option("--main-branch", default="", help="The branch that published commits are on.")
@@ -103,8 +86,6 @@ def install(
     git_dirs = find_git_dirs(repos, root)
     if new:
         return cover_all(config_file, git_dirs)
-    # Root installs for the server's accounts, who may not read a configuration in root's home.
-    path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
     settings = Settings(
         root=root.resolve() if root else _common_root(git_dirs),
         registry=registry, engine=engine, main_branch=main_branch,
@@ -112,30 +93,33 @@ def install(
         kind=kind, hooks_dir=str(hooks_dir.resolve()) if hooks_dir else "",
         config_hook=config_hook, cover_new=bool(root),
     )  # fmt: skip
-    users = {git_dir.stat().st_uid for git_dir in git_dirs}
-    config, said = write_config(
-        path, settings, state=state_for(set() if service else users), dry_run=dry_run
-    )
+    # Root installs for the server's accounts, who may not read a configuration in root's home.
+    path = SITE_CONFIG if os.geteuid() == 0 and not config_file else config_path(config_file)
+    users = set() if service else {git_dir.stat().st_uid for git_dir in git_dirs}
+    config, said = write_config(path, settings, state=state_for(users), dry_run=dry_run)
     click.echo(f"{said}: {path}")
     settings.check_kept(config)
     if service:
         install_service(config, path.resolve(), owner_of(git_dirs), dry_run=dry_run)
     if not dry_run:
         prepare_state(config, git_dirs)
-    python = Path(sys.prefix) / "bin" / "python"
-    hook, its_gate = (hook_text(python, path.resolve(), config, name=name) for name in (HOOK, GATE))
-    placement = Placement(config=config, text=hook, dry_run=dry_run)
-    gates = GatePlacement(settings=config.server, text=its_gate, wanted=gate, dry_run=dry_run)
+    status = _put_all(git_dirs, publish_on, *placements(config, path, gate=gate, dry_run=dry_run))
+    if service and not dry_run:
+        click.echo(start_service())
+    return status
+
+
+def _put_all(
+    git_dirs: list[Path], publish_on: str | None, placement: Placement, gates: GatePlacement
+) -> int:
+    """The exit status of putting hook and gate into repositories."""
     for said in placement.put_shared(git_dirs):
         click.echo(said)
 
     def put(git_dir: Path) -> str:
         return _put(git_dir, placement, publish_on) + gates.put(git_dir)
 
-    status = _each(git_dirs, put, dry_run)
-    if service and not dry_run:
-        click.echo(start_service())
-    return status
+    return _each(git_dirs, put, placement.dry_run)
 
 
 def _put(git_dir: Path, placement: Placement, publish_on: str | None) -> str:
@@ -172,7 +156,7 @@ def _common_root(git_dirs: list[Path]) -> Path:
 @click.command("uninstall")
 @repo_option
 @all_option
-@_dry_run
+@dry_run_option
 @click.option("--service", is_flag=True, help="Stop the service, and take its files away.")
 @click.pass_obj
 def uninstall(
@@ -236,7 +220,7 @@ def base(
 
     It is stored beside the site's images, and brought to every engine that answers.
     """
-    from mlreef_hooks.cli.site import open_bases, open_pool
+    from mlreef_hooks.cli.building import open_bases, open_pool
     from mlreef_hooks.oci_layout import OciLayouts
 
     if sum((pull, layout is not None, bool(mirror or packages))) > 1:
@@ -255,7 +239,9 @@ def base(
     for address in pool.addresses:
         _load_base(layouts, pool.reach(address), image, manifest)
     made = "made" if layout is None else "took"
-    click.echo(f'{made} {image}; name it in the configuration: [base.default] image = "{image}"')
+    named = any(image == base.image for base in config.base.values())
+    then = f'name it in the configuration: [base.default] image = "{image}"'
+    click.echo(f"{made} {image}; {'the configuration names it already' if named else then}")
 
 
 def _take_base(layouts: "OciLayouts", folder: Path, image: str) -> "Descriptor":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.git import ask_changes
+from mlreef_hooks.git_working_tree import ask_changes
 
 if TYPE_CHECKING:
     from mlreef_hooks.config import Config
@@ -103,4 +103,10 @@ def _show(validation: "Validation", form: str, folder: Path | None) -> int:
 
     place = "" if folder is None or folder.is_absolute() else folder.as_posix()
     click.echo(FORMATS[form](Found(validation=validation, folder=place)))
+    if form == "text" and folder is not None and not validation.manifests:
+        from mlreef_hooks.cli.check import project_above
+
+        above = project_above(folder)
+        if above is not None:
+            click.echo(f"hint: the project begins above: mlreef-hooks check {above}")
     return 0 if validation.publishable else 1

@@ -18,7 +18,6 @@ from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
 from mlreef_hooks.work import follow, work_off
 
-LOCK = "worker.lock"  # in the state folder: one process stays for what is to be tried again
 LOOK_SECONDS = 5.0  # between two looks for jobs that were put off
 _PATIENCE_SECONDS = 1.0  # before another process takes the place of one that died
 _STARTS = 5
@@ -88,7 +87,7 @@ def follow_background(
 def _is_served(config: Config) -> bool:
     """True where a worker stays."""
     try:
-        with locked(config.state_path / LOCK, wait=False):
+        with locked(config.state_folder.worker_lock, wait=False):
             return False
     except BlockingIOError:
         return True
@@ -155,7 +154,7 @@ def work_until_idle(config: Config, job_ids: Sequence[int]) -> None:
             work_off(site, open_repository)
         if config.worker.stay:
             return
-        lock = config.state_path / LOCK
+        lock = config.state_folder.worker_lock
         with locked(lock, wait=False):
             while lock.exists() and site.jobs.waiting():
                 sleep(LOOK_SECONDS)

@@ -1,6 +1,7 @@
 """What `check` does and says."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ from mlreef_hooks.checking import check_commit, check_folder
 from mlreef_hooks.cli.configuration import user_caches
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import Changes, origin_of
+from mlreef_hooks.git_working_tree import Changes, origin_of
+from mlreef_hooks.plain_text import plain
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.validation import Validation
+
+_OF_PROJECTS = ("mlreef.toml", "mlreef_entry.py", "requirements.txt")
 
 
 def validate_folder(
@@ -23,6 +27,21 @@ def validate_folder(
 ) -> Validation:
     """What is found in a folder; `changes` answers what changed in it."""
     return check_folder(folder, changes(), _name_of(folder), config, user_caches())
+
+
+def project_above(folder: Path) -> str | None:
+    """The folder above in the same clone that looks like the project, as a shell takes it; None
+    where there is none, or this folder looks so itself.
+    """
+    folder = folder.resolve()
+    folders = [folder, *folder.parents]
+    top = next((at for at, each in enumerate(folders) if (each / ".git").exists()), -1)
+    found = next((each for each in folders[: top + 1] if _is_project(each)), folder)
+    return None if found == folder else shlex.quote(plain(os.path.relpath(found)))
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _OF_PROJECTS)
 
 
 def _name_of(folder: Path) -> str:

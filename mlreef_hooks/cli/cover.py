@@ -35,11 +35,7 @@ def cover_all(config_file: str | None, git_dirs: Sequence[Path]) -> int:
 
 def covering(config: Config, config_file: str | None) -> Callable[[Path], bool]:
     """What puts the hook into a repository that lacks it; False where it cannot be put there."""
-    python = Path(sys.prefix) / "bin" / "python"
-    file = config_path(config_file).resolve()
-    hook, gate = (hook_text(python, file, config, name=name) for name in (HOOK, GATE))
-    placement = Placement(config=config, text=hook)
-    gates = GatePlacement(settings=config.server, text=gate)
+    placement, gates = placements(config, config_path(config_file))
 
     def cover(git_dir: Path) -> bool:
         try:
@@ -54,3 +50,18 @@ def covering(config: Config, config_file: str | None) -> Callable[[Path], bool]:
         return True
 
     return cover
+
+
+def placements(
+    config: Config, file: Path, *, gate: bool | None = None, dry_run: bool = False
+) -> tuple[Placement, GatePlacement]:
+    """What puts the hook, and the gate, into repositories; both start this installation by `file`.
+
+    `gate` says whether they want one; None: as their settings say.
+    """
+    python = Path(sys.prefix) / "bin" / "python"
+    hook, its_gate = (hook_text(python, file.resolve(), config, name=name) for name in (HOOK, GATE))
+    return (
+        Placement(config=config, text=hook, dry_run=dry_run),
+        GatePlacement(settings=config.server, text=its_gate, wanted=gate, dry_run=dry_run),
+    )

@@ -1,6 +1,7 @@
 """`mlreef-hooks doctor`: what would keep a push from being published."""
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.configuration import config_path, load_config
+from mlreef_hooks.cli.options import form_option
+from mlreef_hooks.cli.repositories import all_option, find_git_dirs, repo_option
 from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
@@ -20,10 +22,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @repo_option
 @all_option
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 @click.pass_obj
 def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, form: str) -> int:
     """Look for everything that would keep a push from being published.
@@ -42,7 +41,10 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
     )  # fmt: skip
     found = []
-    for finding in _examine(visit):
+    command = f"mlreef-hooks --config {shlex.quote(config_file)} " if config_file else ""
+    for each in _examine(visit):
+        # A command that is copied must be for this site.
+        finding = each.but(hint=each.hint.replace("mlreef-hooks ", command or "mlreef-hooks "))
         found.append(finding)
         if form == "text":
             click.echo(plain(str(finding)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mlreef_hooks.cli.completion import rules
+from mlreef_hooks.cli.options import form_option
 from mlreef_hooks.cli.words import nearest
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.plain_text import plain
@@ -18,10 +19,7 @@ _QUOTED = 60  # characters of a word
 
 @click.command("explain")
 @click.argument("rule", required=False, shell_complete=rules)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 def explain(rule: str | None, form: str) -> None:
     """Explain a rule of `check`: what it means, an example, the fix.
 

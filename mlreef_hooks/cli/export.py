@@ -8,10 +8,12 @@ import click
 
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import index_option
 from mlreef_hooks.cli.pipeline import read_file
-from mlreef_hooks.cli.user import find_in, index_option, open_index
+from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index import Document
+from mlreef_hooks.index import Document, named
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.plain_text import counted
 
 FORMATS = ("cwl", "gitlab-ci", "trs")
@@ -61,7 +63,11 @@ def _pipeline_text(
 
     if words["pairs"]:
         raise click.UsageError("the parameters of a pipeline are in its file")
-    return EXPORTS[form].pipeline(read_file(config_file, pipeline, words["index"]))
+    resolved = read_file(config_file, pipeline, words["index"])
+    text = EXPORTS[form].pipeline(resolved)
+    for name, version in {step.module: step.version for step in resolved.steps}.items():
+        _tell_place(name, version)
+    return text
 
 
 def _module_text(config_file: str | None, module: str, form: str, words: Mapping[str, Any]) -> str:
@@ -79,12 +85,25 @@ def _module_text(config_file: str | None, module: str, form: str, words: Mapping
         values = {name: value for name, value in read.items() if name not in _names(paths)}
     elif words["pairs"]:
         raise click.UsageError(f"{form} takes the parameters when it is run")
-    return chosen.module(document, version, values)
+    text = chosen.module(document, version, values)
+    _tell_place(named(document, version["version"]), version)
+    return text
+
+
+def _tell_place(name: str, version: Document) -> None:
+    """Tell where an image is that no other machine can fetch."""
+    from mlreef_hooks.exports.images import registry_name
+
+    if registry_name(version["image"]) is None:
+        click.echo(
+            f"warning: the image of {name} is in no registry: what was written runs only where an"
+            " engine has it (publish into a registry: [registry] prefix)", err=True,
+        )  # fmt: skip
 
 
 def _names(paths: Mapping[str, str]) -> set[str]:
     """The paths by either way to write them."""
-    return {*paths} | {name.replace("-", "_") for name in paths}
+    return {*paths} | {python_name(name) for name in paths}
 
 
 def _write(text: str, output: Path | None) -> None:

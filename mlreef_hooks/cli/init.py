@@ -10,7 +10,7 @@ import click
 
 from mlreef_hooks.cli.completion import from_words
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.git import list_working_tree
+from mlreef_hooks.git_working_tree import list_working_tree
 from mlreef_hooks.installed_modules import read_providers
 from mlreef_hooks.installed_packages import read_installed
 from mlreef_hooks.manifest import DATA_TYPES, KINDS

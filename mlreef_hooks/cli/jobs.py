@@ -11,6 +11,7 @@ import click
 
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import form_option
 from mlreef_hooks.cli.relay import Relayed, asker, check_own, may_see
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.columns import columns, cut
@@ -29,10 +30,6 @@ _LOOKED_AT = 10_000  # jobs, for those that one may see
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 5.0  # for a build that was asked to stop
 _job_ids = click.argument("job_ids", metavar="JOBS", type=int, nargs=-1)
-_form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
 _count = click.option("-n", "count", type=click.IntRange(1), default=_SHOWN, show_default=True,
                       help="How many, the newest.")  # fmt: skip
 
@@ -69,7 +66,7 @@ def _newest(site: Site, count: int, *states: str) -> list[Job]:
 @_job_ids
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these.")
 @_count
-@_form
+@form_option
 @click.pass_obj
 def status(
     config_file: str | None,

@@ -1,25 +1,24 @@
 """`mlreef-hooks`: the commands by name, what they share, and the one place where errors end."""
 
-import errno
 import gc
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlreef_hooks import __version__
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.errors import PublishError, is_full
 from mlreef_hooks.plain_text import plain
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-EXPECTED_FAILURE, BUG = 1, 3
+EXPECTED_FAILURE, BUG, INTERRUPTED = 1, 3, 130
 
-# Each command is imported when it is called: a hook must not pay for what it does not run.
 ASKER = "mlreef_hooks.asker"  # in the context, where the service runs a command
+# Each command is imported when it is called: a hook must not pay for what it does not run.
 COMMANDS: Mapping[str, str] = {
     "post-receive": "hook:post_receive",
     "pre-receive": "hook:pre_receive",
@@ -116,30 +115,55 @@ def main(asker: object = None) -> None:
     gc.set_threshold(100_000)  # as in __main__.py
     try:
         result: Any = commands.main(standalone_mode=False, obj=asker)
-        sys.exit(result if isinstance(result, int) else 0)
-    except PublishError as error:
-        click.echo(f"error: {plain(error.message)}\nhint: {plain(error.hint)}", err=True)
-        sys.exit(EXPECTED_FAILURE)
-    except PermissionError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        click.echo(
-            f"error: {plain(said)}\nhint: run it as the account that this belongs to", err=True
-        )
-        sys.exit(EXPECTED_FAILURE)
-    except click.ClickException as error:
-        from mlreef_hooks.cli.words import with_nearest
-
-        with_nearest(error).show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has seen enough; Python would complain about the rest
-        sys.exit(EXPECTED_FAILURE)
+        status = result if isinstance(result, int) else 0
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            click.echo("error: no space is left to write to\nhint: make room", err=True)
-            sys.exit(EXPECTED_FAILURE)
-        sys.excepthook(*sys.exc_info())
-        click.echo("error: this is a bug of mlreef-hooks; please report the lines above", err=True)
-        sys.exit(BUG)
+        status = next(end(error) for kind, end in _ENDS.items() if isinstance(error, kind))
+    sys.exit(status)
+
+
+def _expected(error: PublishError) -> int:
+    return _fail(error.message, error.hint)
+
+
+def _forbidden(error: PermissionError) -> int:
+    said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return _fail(said, "run it as the account that this belongs to")
+
+
+def _misused(error: click.ClickException) -> int:
+    from mlreef_hooks.cli.words import with_nearest
+
+    with_nearest(error).show()
+    return error.exit_code
+
+
+def _unread(_error: BrokenPipeError) -> int:
+    sys.stderr.close()  # the reader has seen enough; Python would complain about the rest
+    return EXPECTED_FAILURE
+
+
+def _failed_by_system(error: OSError) -> int:
+    return _fail("no space is left to write to", "make room") if is_full(error) else _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    sys.excepthook(type(error), error, error.__traceback__)
+    click.echo("error: this is a bug of mlreef-hooks; please report the lines above", err=True)
+    return BUG
+
+
+def _fail(message: str, hint: str) -> int:
+    click.echo(f"error: {plain(message)}\nhint: {plain(hint)}", err=True)
+    return EXPECTED_FAILURE
+
+
+# What is said of an error, and the exit status: the first of its kinds counts.
+_ENDS: Mapping[type[Exception], Callable[[Any], int]] = {
+    PublishError: _expected,
+    PermissionError: _forbidden,
+    click.ClickException: _misused,
+    click.Abort: lambda error: INTERRUPTED,
+    BrokenPipeError: _unread,
+    OSError: _failed_by_system,
+    Exception: _bug,
+}

@@ -19,17 +19,25 @@ def marks(version: Document, deprecated: str | None) -> str:
 
 def page_of(document: Document, version: Document) -> str:
     """What people see of a module and one of its versions."""
+    facts = _facts(document, version)
+    lines = [f"{document['namespace']}/{document['name']}"]
+    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
+    lines += _changes(document, version)
+    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
+
+
+def _facts(document: Document, version: Document) -> dict[str, str]:
+    """A word and a line each; what is empty is not shown."""
     image, base = version["image"], version["base"]
     channel = version.get("channel")
     yanked = f" (yanked: {version['yank_reason']})" if version.get("yanked") else ""
     called = f"{channel} of {version['branch']}" if channel else version["version"] + yanked
-    reason = deprecation(document, version)
-    facts = {
+    return {
         "title": document["title"],
         "description": document["description"],
         "kind": f"{document['kind']}, {_words(version['inputs'])} to {_words(version['outputs'])}",
         "version": called,
-        "deprecated": reason or "",
+        "deprecated": deprecation(document, version) or "",
         "published": f"{version['published_at']} by {version['published_by']}",
         "source": f"{document['source'] or document['repository']} at {version['commit']}",
         "image": f"{image['reference']} ({size(image['size'])}, {image['platform']})",
@@ -45,10 +53,6 @@ def page_of(document: Document, version: Document) -> str:
         "versions": ", ".join(map(_with_marks, document["versions"])),
         "channels": ", ".join(_channels(document)),
     }  # fmt: skip
-    lines = [f"{document['namespace']}/{document['name']}"]
-    lines += [f"  {word:<12}{plain(text)}" for word, text in facts.items() if text]
-    lines += _changes(document, version)
-    return "\n".join([*lines, "parameters", *map(_parameter_line, version["parameters"])])
 
 
 def _changes(document: Document, version: Document) -> Iterator[str]:

@@ -20,13 +20,15 @@ from mlreef_hooks.cli.relay import is_others, relayed_output
 from mlreef_hooks.cli.user import find_in, listed
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.index_search import KIND_WORDS, NOTHING, TYPE_WORDS, Query, known, matching
+from mlreef_hooks.index_search import NOTHING, Query, known, matching
 from mlreef_hooks.index_sources import open_folder
+from mlreef_hooks.manifest import KIND_WORDS, TYPE_WORDS
 from mlreef_hooks.reader_index import Documents, Modules, ReaderIndex
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.servers.people import ACCESS
 from mlreef_hooks.servers.table import open_server
 from mlreef_hooks.servers.visibility import RepositoryVisibility
+from mlreef_hooks.visibility import PRIVATE
 
 _LONGEST = 4096  # characters of what is asked
 _MOST_WORDS = 20
@@ -168,4 +170,4 @@ def _visibility(config: Config, git_dir: Path) -> str:
             )
             return ask(repository.git_dir, repository.settings()).word
     except PublishError:
-        return "private"
+        return PRIVATE

@@ -3,9 +3,7 @@
 import click
 
 from mlreef_hooks.cli.completion import modules
-from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.relay import check_own
-from mlreef_hooks.cli.site import open_site
+from mlreef_hooks.cli.jobs import open_own
 from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.index import Document, named
 from mlreef_hooks.site import Site
@@ -17,10 +15,8 @@ _reason = click.option("--reason", required=True, help="Why, for those who use i
 
 
 def _find(config_file: str | None, module: str) -> tuple[Site, Document, Document]:
-    config = load_config(config_file)
-    check_own(config)
-    site = open_site(config, click.echo)
-    return site, *find_module(config, None, module)
+    site = open_own(config_file)
+    return site, *find_module(site.config, None, module)
 
 
 def _find_version(config_file: str | None, module: str) -> tuple[Site, Document, str]:

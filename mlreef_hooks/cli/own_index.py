@@ -26,5 +26,5 @@ def _refresh(config: Config, say: Callable[[str], None]) -> None:
 
         refresh_catalog(IndexFiles(config.index_path), Path(config.catalog.path))
     except Exception as error:
-        keep_mistake(config.state_path / "logs" / "errors.log", error)
+        keep_mistake(config.state_folder.errors, error)
         say("warning: the catalogue does not show this yet; the log has more")

@@ -1,6 +1,5 @@
 """`run --pipeline`: everything is checked, then the steps run one after the other."""
 
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlreef_hooks.cli.configuration import load_config, user_caches
-from mlreef_hooks.cli.running import ImageBar, open_runner, write_through
+from mlreef_hooks.cli.running import ImageBar, end_with_the_run, open_runner, write_beside
 from mlreef_hooks.cli.user import find_in, open_index
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.pipeline import Findings
@@ -70,8 +69,7 @@ def run_pipeline(config_file: str | None, path: Path, wishes: PipelineWishes) ->
     _keep_apart(inputs, wishes.output_path)
     outputs = Outputs(wishes.output_path, pipeline.outputs)
     outputs.prepare()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    end_with_the_run()
     bar = ImageBar(sys.stderr, quiet=wishes.quiet)
     run = _open_run(config_file, pipeline, inputs, wishes, bar)
     record = run.begin(str(path))
@@ -97,14 +95,10 @@ def _open_run(
     from mlreef_hooks.pipeline_run import PipelineRun
     from mlreef_hooks.step_cache import StepCache
 
-    def on_output(stream: str, chunk: bytes) -> None:
-        bar.clear()
-        write_through(stream, chunk)
-
     return PipelineRun(
         pipeline=pipeline,
         inputs=inputs,
-        runner=open_runner(load_config(config_file), wishes.runs, on_output, bar),
+        runner=open_runner(load_config(config_file), wishes.runs, partial(write_beside, bar), bar),
         cache=StepCache(wishes.cache or user_caches() / "pipelines"),
         tell=_tell,
     )
@@ -150,8 +144,3 @@ def _keep_apart(inputs: Mapping[str, Path], output: Path) -> None:
 def _tell(step: "ResolvedStep", reused: bool) -> None:
     what = "not run again: nothing changed" if reused else "runs"
     click.echo(plain(f"step {step.name} ({step.module}) {what}"), err=True)
-
-
-def _end(number: int, _frame: object) -> None:
-    """End as the signal says, but not before the container is gone."""
-    sys.exit(128 + number)

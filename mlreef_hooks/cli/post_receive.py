@@ -19,7 +19,7 @@ from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.job import Job
-from mlreef_hooks.push import PushEvent, parse_ref_updates
+from mlreef_hooks.push import PushEvent, RefUpdate, parse_ref_updates
 from mlreef_hooks.receive import receive
 from mlreef_hooks.repository import GitRepository
 from mlreef_hooks.site import Site
@@ -65,12 +65,7 @@ def _receive(
         pushed_to = GitRepository(Path(os.environ.get("GIT_DIR", ".")))
         with closing(pushed_to.shared()) as repository:
             check(repository)
-            event = PushEvent(
-                repository=site.server.repository_name(repository.git_dir, os.environ),
-                pusher=site.server.pusher(repository.git_dir, os.environ),
-                updates=updates,
-                options=_push_options(),
-            )
+            event = _event(repository, site, updates)
             jobs = receive(event, repository, site)
             if jobs and event.without_following:
                 pusher.let_go(report.goes_on([job.id for job in jobs]))
@@ -85,6 +80,15 @@ def _receive(
         site.keep_mistake(error)
         site.tell(report.mistaken())
         return False
+
+
+def _event(repository: GitRepository, site: Site, updates: tuple[RefUpdate, ...]) -> PushEvent:
+    return PushEvent(
+        repository=site.server.repository_name(repository.git_dir, os.environ),
+        pusher=site.server.pusher(repository.git_dir, os.environ),
+        updates=updates,
+        options=_push_options(),
+    )
 
 
 def _push_options() -> frozenset[str]:

@@ -37,7 +37,7 @@ def run_gate(config_file: str | None) -> int:
     look_into_quarantine()
     try:
         config = load_config(config_file)
-        with _remembered(config.state_path / "cache.sqlite") as recall:
+        with _remembered(config.state_folder.cache) as recall:
             return _status(_look(_gate(config, recall, pusher)))
     except Exception as error:  # without a configuration there is no place to keep it
         said = error.message if isinstance(error, PublishError) else type(error).__name__
@@ -56,13 +56,12 @@ def _remembered(path: Path) -> Iterator[Recall]:
 
 
 def _gate(config: Config, recall: Recall, pusher: Pusher) -> Gate:
-    state = config.state_path
     known = Known(
         index=IndexFiles(config.index_path),
-        published=partial(published_commits, state / "jobs.sqlite"),
+        published=partial(published_commits, config.state_folder.jobs),
         recall=recall,
     )
-    keep = partial(keep_mistake, state / "logs" / "errors.log")
+    keep = partial(keep_mistake, config.state_folder.errors)
     return Gate(config=config, known=known, say=pusher.say, keep_mistake=keep)
 
 

@@ -13,8 +13,9 @@ from mlreef_hooks.cli import check as checks
 from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.cli.formats.found import Found
 from mlreef_hooks.cli.formats.text import as_text
+from mlreef_hooks.cli.options import index_option
 from mlreef_hooks.cli.release_push import Release, make_release
-from mlreef_hooks.cli.user import index_option, reader_of
+from mlreef_hooks.cli.user import reader_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.manifest import ModuleManifest
@@ -116,7 +117,8 @@ def publish(config_file: str | None, /, path: Path | None, **said: object) -> in
     if wishes.dry_run:
         click.echo("nothing was tagged or pushed (--dry-run)")
         return 0
-    if wishes.asks and not click.confirm(f"publish it as {release.tag}?", default=True):
+    new = not release.draft.same
+    if wishes.asks and not click.confirm(f"publish it as {release.tag}?", default=new):
         return 1
     return make_release(release, sign=wishes.sign, seconds=wishes.wait)
 
@@ -194,12 +196,22 @@ def _choose_version(draft: Draft, wishes: Wishes) -> Version:
         version = read_version(wishes.version, draft.versions)
     else:
         version = draft.propose(wishes.bump)
+    if draft.same:
+        _tell_same(draft.same, version, wishes)
     click.echo(_changes(draft, version))
     if not wishes.asks or wishes.version or wishes.bump:
         return version
     last = max(draft.versions, default=None)
     asked = f"version (the last one is {last})" if last else "version"
     return read_version(click.prompt(asked, default=str(version)), draft.versions)
+
+
+def _tell_same(tag: str, version: Version, wishes: Wishes) -> None:
+    """Tell that there is nothing new; PublishError where nobody wants it published again."""
+    said = f"nothing was committed since {plain(tag)}, which is this very commit"
+    if not (wishes.asks or wishes.version or wishes.bump):
+        raise PublishError(said, f"commit what is new, or name the version: --version {version}")
+    click.echo(f"warning: {said}")
 
 
 def _changes(draft: Draft, version: Version) -> str:

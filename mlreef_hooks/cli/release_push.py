@@ -99,7 +99,7 @@ def _refuse(release: Release, state: Outcome, name: str) -> None:
     if state == "failed":
         raise PublishError(
             f"{name} was not published; its tag is on the server",
-            f"correct it, and take the next version, or delete the tag there: {_deletion(release)}",
+            f"correct it, commit, and publish the next version; or this one: {_again(release)}",
         )
     if state == "parked":
         raise PublishError(
@@ -112,6 +112,15 @@ def _refuse(release: Release, state: Outcome, name: str) -> None:
             "ask its administrator for the hook and the form of publish tags, see --tag-pattern;"
             f" or take it back: {_deletion(release)}",
         )
+
+
+def _again(release: Release) -> str:
+    """How the tag is moved to the commit that is checked out then, with its notes."""
+    remote, branch, tag = (
+        shlex.quote(plain(each))
+        for each in (release.draft.remote, f"HEAD:{release.draft.branch}", release.tag)
+    )
+    return f"git tag -f -a {tag} (keeps its notes), git push {remote} {branch} +{tag}"
 
 
 def _deletion(release: Release) -> str:

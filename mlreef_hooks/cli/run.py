@@ -1,6 +1,5 @@
 """The command that runs a module."""
 
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +11,16 @@ import click
 
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.running import ImageBar, open_runner, runs_option, write_through
-from mlreef_hooks.cli.user import find_in, index_option, open_index
+from mlreef_hooks.cli.options import index_option
+from mlreef_hooks.cli.running import (
+    ImageBar,
+    end_with_the_run,
+    open_runner,
+    runs_option,
+    write_beside,
+)
+from mlreef_hooks.cli.user import find_in, open_index
+from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, deprecation
 from mlreef_hooks.plain_text import plain
@@ -38,7 +45,7 @@ class Wishes:
     quiet: bool
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.command("run")
 @click.argument(
     "module", metavar="NAMESPACE/NAME[@VERSION]", required=False, shell_complete=modules
 )
@@ -108,29 +115,29 @@ def _run_module(
     config = load_config(config_file)
     document, version = find_in(open_index(config, index), module)
     _warn(module, document, version)
+    record = _run_version(config, document, version, wishes)
+    _tell(record)
+    return int(record.status or 0)
+
+
+def _run_version(
+    config: Config, document: Document, version: Document, wishes: Wishes
+) -> RunRecord:
     values = _read_values(version, wishes)
     if wishes.record:
         check_record_place(wishes.record, wishes.output_path)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    end_with_the_run()
     bar = ImageBar(sys.stderr, quiet=wishes.quiet)
-
-    def on_output(stream: str, chunk: bytes) -> None:
-        bar.clear()
-        write_through(stream, chunk)
-
-    runner = open_runner(config, wishes.runs, on_output, bar)
+    runner = open_runner(config, wishes.runs, partial(write_beside, bar), bar)
     if wishes.record:
         runner = replace(runner, on_record=partial(_copy, wishes.record))
     try:
-        record = runner.run(
+        return runner.run(
             document, version, values, input_path=wishes.input_path,
             output_path=wishes.output_path, raw=wishes.raw,
         )  # fmt: skip
     finally:
         bar.clear()
-    _tell(record)
-    return int(record.status or 0)
 
 
 def _read_values(version: Document, wishes: Wishes) -> dict[str, Any]:
@@ -179,8 +186,3 @@ def _warn(module: str, document: Document, version: Document) -> None:
         click.echo(plain(f"warning: {module} is yanked: {version['yank_reason']}"), err=True)
     if reason:
         click.echo(plain(f"warning: {module} is deprecated: {reason}"), err=True)
-
-
-def _end(number: int, _frame: object) -> None:
-    """End as the signal says, but not before the container is gone."""
-    sys.exit(128 + number)

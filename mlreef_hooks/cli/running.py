@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -107,8 +108,19 @@ class ImageBar:
             self._shown = ""
 
 
-def write_through(stream: str, chunk: bytes) -> None:
-    """Hand on what a module prints, byte by byte."""
+def end_with_the_run() -> None:
+    """Let signals end this program as they say, but not before the container is gone."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def write_beside(bar: ImageBar, stream: str, chunk: bytes) -> None:
+    """Hand on what a module prints, byte by byte, in the place of a bar."""
+    bar.clear()
     out = getattr(sys, stream).buffer
     out.write(chunk)
     out.flush()

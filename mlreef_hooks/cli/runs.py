@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mlreef_hooks.cli.options import form_option
 from mlreef_hooks.cli.running import open_runs, runs_option
 from mlreef_hooks.columns import cut
 from mlreef_hooks.errors import PublishError
@@ -43,10 +44,7 @@ _METRICS = 3  # of a run in a list
     help="Draw the first --metric to a .svg or .png file.",
 )  # fmt: skip
 @click.option("--over", metavar="NAME", help="The parameter to draw over (default: the begin).")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 @runs_option
 def runs(
     ids: tuple[str, ...],

@@ -7,8 +7,10 @@ import click
 
 from mlreef_hooks.cli.completion import from_words
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.user import form_option, index_option, listed, open_index
-from mlreef_hooks.index_search import KIND_WORDS, TYPE_WORDS, Query, known, matching
+from mlreef_hooks.cli.options import form_option, index_option
+from mlreef_hooks.cli.user import listed, open_index
+from mlreef_hooks.index_search import Query, known, matching
+from mlreef_hooks.manifest import KIND_WORDS, TYPE_WORDS
 
 
 def _one_of(words: Mapping[str, str]) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -31,6 +31,7 @@ from mlreef_hooks.cli.hand_over import (
     peer,
 )
 from mlreef_hooks.cli.post_receive import run_hook
+from mlreef_hooks.cli.pusher import Pusher
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
@@ -150,8 +151,6 @@ def _release(connection: socket, room: OthersRoom) -> None:
 
 def _say(lines: Sequence[str]) -> None:
     """Tell the pusher, without waiting for one who does not read."""
-    from mlreef_hooks.cli.pusher import Pusher
-
     pusher = Pusher(1)
     for line in lines:
         pusher.say(line)

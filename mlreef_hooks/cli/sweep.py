@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from mlreef_hooks.cli.admin import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.background import follow_background
 from mlreef_hooks.cli.cover import cover_by_sweep
 from mlreef_hooks.cli.jobs import follow_all, open_own
+from mlreef_hooks.cli.repositories import all_option, find_git_dirs, repo_option
 from mlreef_hooks.cli.visibility import sweep_audiences
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.job import Job

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import click
 
+from mlreef_hooks.cli.building import open_pool, open_registry
 from mlreef_hooks.cli.configuration import load_config
+from mlreef_hooks.cli.options import dry_run_option, form_option
 from mlreef_hooks.cli.own_index import open_own_index
 from mlreef_hooks.cli.relay import check_own
-from mlreef_hooks.cli.site import open_pool, open_registry, open_site
+from mlreef_hooks.cli.repositories import repo_option
+from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.collection import Collector
 from mlreef_hooks.collection_memory import CollectionMemory
 from mlreef_hooks.columns import size
 from mlreef_hooks.config import Config
 from mlreef_hooks.engine import Engine
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.image_collection import Collected, ImageCollector
 from mlreef_hooks.image_copies import ImageCopies
 from mlreef_hooks.image_search import ImageSearch
@@ -37,14 +40,9 @@ _NAMED = ("versions", "images", "registry", "engine")  # kinds whose things have
 
 
 @click.command("reindex")
-@click.option(
-    "--repo", "repos", multiple=True, type=click.Path(path_type=Path), help="One repository."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@repo_option
+@dry_run_option
+@form_option
 @click.pass_obj
 def reindex(config_file: str | None, repos: tuple[Path, ...], dry_run: bool, form: str) -> int:
     """Make an index again that was lost or damaged, of publish tags, images and the job table.
@@ -98,7 +96,7 @@ def _engine(config: Config) -> Engine | None:
 
 def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
     config = site.config
-    host = config.registry.prefix.partition("/")[0]
+    host = config.registry.host
     search = ImageSearch(
         prefixes=config.registry.prefixes,
         layouts=OciLayouts(config.images_path),
@@ -116,10 +114,7 @@ def _open_reindexer(site: Site, root: Path, *, record: bool) -> Reindexer:
 
 @click.command("gc")
 @click.option("--delete", is_flag=True, help="Delete it; without this, nothing is changed.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
+@form_option
 @click.pass_obj
 def gc(config_file: str | None, delete: bool, form: str) -> int:
     """Say what nothing needs any more, and delete it where that is wanted.
@@ -144,7 +139,7 @@ def gc(config_file: str | None, delete: bool, form: str) -> int:
 
 def _open_collector(config: Config, *, delete: bool) -> Collector:
     site = open_site(config, click.echo)
-    host = config.registry.prefix.partition("/")[0]
+    host = config.registry.host
     in_registry = config.registry.remote and config.gc.registry
     copies = ImageCopies(
         engine=_engine(config),
@@ -155,7 +150,7 @@ def _open_collector(config: Config, *, delete: bool) -> Collector:
         index=open_own_index(config, click.echo, check_document),
         layouts=OciLayouts(config.images_path),
         copies=copies,
-        memory=CollectionMemory(config.state_path / "gc.json"),
+        memory=CollectionMemory(config.state_folder.collection),
         delete=delete,
     )
     return Collector(images=images, cache=site.cache, settings=config.gc, now=time.time())

@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config, user_caches
 from mlreef_hooks.cli.module_page import marks, page_of
+from mlreef_hooks.cli.options import form_option, index_option
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version, newest
@@ -18,14 +19,6 @@ from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 from mlreef_hooks.push import EDGE
 from mlreef_hooks.reader_index import Modules
-
-form_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text",
-    help="For people (text, the default), or for programs.",
-)  # fmt: skip
-index_option = click.option(
-    "--index", "index", metavar="PLACE", help="A folder, an http(s) or ssh address, or USER@HOST."
-)
 
 
 def open_index(config: Config, place: str | None) -> Modules:

@@ -9,21 +9,23 @@ from pathlib import Path
 
 import click
 
-from mlreef_hooks.audience import folder_of
 from mlreef_hooks.bases import BASES, read_image
 from mlreef_hooks.build_cache import BuildCache
+from mlreef_hooks.cli.building import open_layers_builder
 from mlreef_hooks.cli.completion import modules
 from mlreef_hooks.cli.configuration import load_config
-from mlreef_hooks.cli.site import open_layers_builder, open_site
+from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.cli.user import find_module
 from mlreef_hooks.config import Config
 from mlreef_hooks.config_images import LayersBuilder
 from mlreef_hooks.errors import PublishError
-from mlreef_hooks.hook_files import git_dir_of
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.index import Document
 from mlreef_hooks.oci import MANIFEST, Descriptor
 from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.servers.folders import folder_of
+from mlreef_hooks.state_folder import StateFolder
 from mlreef_hooks.verification import PublishedVersion, first_difference, make_again
 
 
@@ -77,7 +79,7 @@ def _verify_image(config: Config, document: Document, version: Document, repo: P
     wanted = version["image"]["digest"]
     with tempfile.TemporaryDirectory(prefix="mlreef-verify-") as folder:
         apart = _apart(config, Path(folder))
-        builder = open_layers_builder(apart, BuildCache(Path(folder, "cache.sqlite")), click.echo)
+        builder = open_layers_builder(apart, BuildCache(apart.state_folder.cache), click.echo)
         with contextlib.closing(GitRepository(repo or _repository(config, document))) as found:
             made = make_again(published, found, open_site(apart, click.echo), builder)
         if made.digest == wanted:
@@ -92,9 +94,9 @@ def _apart(config: Config, folder: Path) -> Config:
     """The configuration of a site that has the base images, the locks and what was built for
     them, and nothing else.
     """
-    images, locked = folder / "images", folder / "locked"
+    own, apart = config.state_folder, StateFolder(folder)
     source = OciLayouts(config.images_path)
-    target = OciLayouts(images)
+    target = OciLayouts(apart.images)
     target.put(b"{}")  # makes its folders
     for base in config.base.values():
         manifest = source.find(BASES, base.image)
@@ -105,14 +107,14 @@ def _apart(config: Config, folder: Path) -> Config:
         for digest in blobs:
             _share(source.blob_path(digest), target.blob_path(digest))
         target.tag(BASES, base.image, manifest)
-    if (config.state_path / "locked").is_dir():
-        shutil.copytree(config.state_path / "locked", locked)
-    (folder / "built").symlink_to(config.state_path / "built")  # only ever read here
+    if own.locked.is_dir():
+        shutil.copytree(own.locked, apart.locked)
+    apart.built.symlink_to(own.built)  # only ever read here
     layers = LayersBuilder(start="never")
     return replace(
         config,
         state=str(folder),
-        images=replace(config.images, path=str(images)),
+        images=replace(config.images, path=str(apart.images)),
         builder=replace(config.builder, use="layers", layers=layers),
     )
 
@@ -128,7 +130,7 @@ def _share(source: Path, target: Path) -> None:
 def _repository(config: Config, document: dict[str, str]) -> Path:
     with contextlib.suppress(PublishError):
         if config.server.root:
-            return git_dir_of(folder_of(document["repository"], config.server.root))
+            return git_dir_of(folder_of(document["repository"], Path(config.server.root)))
     raise PublishError("its repository is not on this machine", "name a clone of it with --repo")
 
 

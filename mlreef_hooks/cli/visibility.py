@@ -11,8 +11,8 @@ from mlreef_hooks.cli.configuration import load_config
 from mlreef_hooks.cli.relay import asker, is_others, may_see, relay
 from mlreef_hooks.cli.site import open_site
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.git_dirs import git_dir_of
 from mlreef_hooks.git_settings import set_own
-from mlreef_hooks.hook_files import git_dir_of
 from mlreef_hooks.index import limit_of
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import plain

@@ -22,7 +22,7 @@ from socket import AF_UNIX, SOCK_SEQPACKET, recv_fds, socket, socketpair
 from time import monotonic
 
 from mlreef_hooks.cli import service
-from mlreef_hooks.cli.background import LOCK, LOOK_SECONDS, work_once
+from mlreef_hooks.cli.background import LOOK_SECONDS, work_once
 from mlreef_hooks.cli.configuration import config_path, load_config
 from mlreef_hooks.cli.hand_over import DONE, LARGEST, SOCKET, address, peer, surroundings
 from mlreef_hooks.cli.post_receive import run_hook
@@ -78,7 +78,7 @@ def serve(config_file: str) -> None:
     program has changed; BlockingIOError where another process does so.
     """
     config = load_config(config_file)
-    with locked(config.state_path / LOCK, wait=False):
+    with locked(config.state_folder.worker_lock, wait=False):
         load(config)
         worker = Worker(config_file, partial(_take, config_file=config_file))
         with listening(config.state_path / SOCKET) as listener:
@@ -92,7 +92,7 @@ def serve_forever(config_file: str) -> None:
     if config.worker.service:
         place, group = Path(config.worker.socket), group_to_serve(config)
         take = partial(service.take, config_file=config_file)
-    with locked(config.state_path / LOCK, wait=False):
+    with locked(config.state_folder.worker_lock, wait=False):
         load(config)
         worker = Worker(config_file, take)
         with listening(place, group) as listener:
@@ -127,7 +127,7 @@ class Worker:
 
     @property
     def _table(self) -> str:
-        return str(self._config.state_path / "jobs.sqlite-wal")
+        return f"{self._config.state_folder.jobs}-wal"
 
     def run(self, listener: socket, stay_seconds: float | None) -> None:
         """Take pushes and look for jobs until there have been none for `stay_seconds`."""

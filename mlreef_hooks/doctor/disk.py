@@ -1,6 +1,5 @@
 """What is wrong with the file system of a folder: room, inodes, locks, its clock; by trying it."""
 
-import errno
 import fcntl
 import os
 import re
@@ -8,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlreef_hooks.doctor.finding import Finding, fault
+from mlreef_hooks.errors import is_full
 from mlreef_hooks.plain_text import counted
 
 _LOW_BYTES, _LOW_INODES = 1 << 30, 10_000
 _TRIED_BYTES = 1 << 16
 _AHEAD_SECONDS = 60
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs", "fuse.glusterfs", "afs")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def disk_faults(folder: Path, now: float) -> Iterator[Finding]:
@@ -53,7 +52,7 @@ def _tried(folder: Path, now: float) -> Iterator[Finding]:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         content = bytes(_TRIED_BYTES)
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             yield fault("disk-full", folder, f"no file can be made: {error.strerror}")
             return
         descriptor, content = os.open(folder, os.O_RDONLY | os.O_DIRECTORY), b""
@@ -72,7 +71,7 @@ def _used(folder: Path, descriptor: int, content: bytes, now: float) -> Iterator
     except BlockingIOError:
         return
     except OSError as error:
-        name = "disk-full" if error.errno in _FULL else "folder-no-locks"
+        name = "disk-full" if is_full(error) else "folder-no-locks"
         said = f"a file cannot be written, synced and locked: {error.strerror}"
         yield fault(name, folder, said)
         return

@@ -1,5 +1,6 @@
 """What `doctor` says: the table of all faults, and one thing that was looked at."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from mlreef_hooks.account import Account
 from mlreef_hooks.config import Config
 
-_AGAIN = "run mlreef-hooks install again"
+_AGAIN = "run mlreef-hooks install --repo {about} again"  # of faults about a repository
 _OWNER = "give it to the repositories' owner: chown -R"
 _CONFIGURATION = "correct it in the configuration"
 _BACKUP = "restore it from a backup"
@@ -39,7 +40,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "service-blind": ("error", "let its group read it, and set core.sharedRepository to 0640"),
     "server-kind": ("warning", "correct kind below [server] in the configuration"),
     # the hook
-    "config-hook": ("error", "update git to 2.54, or run mlreef-hooks install in the repository"),
+    "config-hook": (
+        "error",
+        "update git to 2.54, or run mlreef-hooks install --repo {about} without --config-hook",
+    ),
     "hook-closed": ("error", _AGAIN),
     "hook-config": ("error", _AGAIN),
     "hook-dangling": ("error", _AGAIN),
@@ -78,7 +82,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "folder-closed": ("error", _OWNER),
     "folder-missing": (
         "warning",
-        "run mlreef-hooks install; the first publish makes it too, if it may",
+        "the first publish makes it, if it may; so does mlreef-hooks install --repo PATH",
     ),
     "folder-network": ("error", "use a disk of this machine: tables and locks are not safe there"),
     "folder-no-locks": ("error", "use a file system that has flock and fsync"),
@@ -158,8 +162,9 @@ Check = Callable[[Visit], Iterable[Finding]]
 
 
 def fault(name: str, about: object, message: str) -> Finding:
-    """A fault of the table."""
+    """A fault of the table; its command is whole, and can be copied."""
     state, hint = FAULTS[name]
+    hint = hint.replace("{about}", shlex.quote(str(about)))
     return Finding(id=name, about=str(about), state=state, message=message, hint=hint)
 
 

@@ -53,7 +53,7 @@ def _faults(folder: Path, visit: Visit, *, others: Collection[Path]) -> Iterator
         yield _closed(folder, place, visit.account)
     yield from disk_faults(folder, visit.now)
     yield from _left(folder, visit.now, others)
-    yield from _held(folder, visit)
+    yield from _held(folder, visit, others)
     if folder == visit.config.images_path and folder.stat().st_mode & _OTHERS:
         yield fault("images-open", folder, "everybody may read the code of private modules in it")
 
@@ -93,7 +93,7 @@ def _walk(
 def _left(folder: Path, now: float, others: Collection[Path]) -> Iterator[Finding]:
     """Files that a killed process left beside their places, and files of a time to come."""
     old, ahead = [], []
-    for parent, _, files in os.walk(folder):
+    for parent, _, files in _walk(folder, others):
         for name in files:
             try:
                 changed = os.lstat(os.path.join(parent, name)).st_mtime
@@ -110,10 +110,11 @@ def _left(folder: Path, now: float, others: Collection[Path]) -> Iterator[Findin
         yield fault("clock-wrong", "clock", f"{ahead[0]} was changed in a time to come")
 
 
-def _held(folder: Path, visit: Visit) -> Iterator[Finding]:
+def _held(folder: Path, visit: Visit, others: Collection[Path]) -> Iterator[Finding]:
     """Locks of ours that a process holds which is older than any build may become."""
     longest = 2 * visit.config.worker.job_seconds
-    inodes = {path.stat().st_ino: path for path in folder.rglob("*.lock") if path.is_file()}
+    below = (Path(parent, name) for parent, _, files in _walk(folder, others) for name in files)
+    inodes = {path.stat().st_ino: path for path in below if path.suffix == ".lock"}
     for process, inode in lock_holders(Path("/proc/locks").read_text()):
         path = inodes.get(inode)
         if path is None or path.name in _STAYING:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlreef_hooks.doctor.finding import Finding, Visit, fault, fine
-from mlreef_hooks.doctor.waiting import jobs_path
 from mlreef_hooks.edge import NAMES, edge_of
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.index import Document, find_version
@@ -35,7 +34,9 @@ def look_at_index(visit: Visit) -> Iterator[Finding]:
         time.sleep(_WRITING_SECONDS)
         found = [*_faults(visit)]
     modules = sum(1 for audience in _audiences(root) for _ in _documents(audience))
-    yield from found or [fine(root, f"the index holds {counted(modules, 'module')}")]
+    if not found and root.exists():  # what is not there is said of the folders
+        found = [fine(root, f"the index holds {counted(modules, 'module')}")]
+    yield from found
 
 
 def _faults(visit: Visit) -> Iterator[Finding]:
@@ -117,7 +118,7 @@ def _check_module(path: Path, line: Document) -> None:
 def _lost(visit: Visit) -> Iterator[Finding]:
     """What the job table knows as published, and the index does not know at all."""
     try:
-        records = read_records(jobs_path(visit.config))
+        records = read_records(visit.config.state_folder.jobs)
         lost = [
             record
             for record in records

@@ -11,11 +11,12 @@ from mlreef_hooks.edge_mark import is_edge_marked
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import ask_git, first_line, run_git
 from mlreef_hooks.git_settings import Setting, last_of, read_settings
-from mlreef_hooks.intake import edge_branch
+from mlreef_hooks.intake import edge_branch, main_branch_by
 from mlreef_hooks.manifest import VISIBILITIES
 from mlreef_hooks.plain_text import counted, plain
 from mlreef_hooks.push_option_setting import SETTING
 from mlreef_hooks.servers.table import kind_by_traces, open_server
+from mlreef_hooks.servers.visibility import SETTING as VISIBILITY
 from mlreef_hooks.waiting_room import MARK
 
 _OLD_SECONDS = 3600  # git's own locks live for moments
@@ -38,32 +39,30 @@ def _faults(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterato
     refused = run_git("-C", str(git_dir), "rev-parse", "--git-dir")
     if b"dubious ownership" in refused.stderr and os.geteuid() == visit.account.user:
         yield fault("repository-owner", git_dir, f"git says: {first_line(refused.stderr)}")
-    said = last_of(settings, SETTING.lower())
-    if said is None or not said.on:
+    option = last_of(settings, SETTING.lower())
+    if option is None or not option.on:
         yield fault("push-options-off", git_dir, f"it takes no push options: {SETTING} is not true")
     for folder in object_folders(git_dir / "objects").missing:
-        said_ = f"it shares the objects in {plain(str(folder))}, which is not there"
-        yield fault("alternate-missing", git_dir, said_)
-    yield from _faults_of_refs(git_dir, visit, settings)
-    branch = edge_branch({each.name: each.value for each in settings}, visit.config)
-    if not is_edge_marked(git_dir, branch):
+        said = f"it shares the objects in {plain(str(folder))}, which is not there"
+        yield fault("alternate-missing", git_dir, said)
+    by_name = {each.name: each.value for each in settings}
+    yield from _faults_of_refs(git_dir, main_branch_by(by_name, visit.config))
+    if not is_edge_marked(git_dir, edge_branch(by_name, visit.config)):
         yield fault("edge-mark", git_dir, "the hook does not know which pushes are to be published")
-    visibility = last_of(settings, "mlreef.visibility")
-    if visibility and visibility.value.strip().lower() not in VISIBILITIES:
-        said_ = f"its visibility is {plain(visibility.value)!r}, which counts as private"
-        yield fault("visibility-unknown", git_dir, said_)
+    visibility = by_name.get(VISIBILITY)
+    if visibility is not None and visibility.strip().lower() not in VISIBILITIES:
+        said = f"its visibility is {plain(visibility)!r}, which counts as private"
+        yield fault("visibility-unknown", git_dir, said)
     yield from _faults_of_server(git_dir, visit)
     yield from _old_locks(git_dir, visit.now)
 
 
-def _faults_of_refs(git_dir: Path, visit: Visit, settings: Sequence[Setting]) -> Iterator[Finding]:
+def _faults_of_refs(git_dir: Path, branch: str) -> Iterator[Finding]:
     words = ("for-each-ref", "--format=%(refname)", "refs/heads/", "refs/replace/")
     refs = os.fsdecode(ask_git(git_dir, *words).stdout).splitlines()
     replaced = [ref for ref in refs if ref.startswith("refs/replace/")]
     if replaced:
         yield fault("refs-replaced", git_dir, f"{plain(replaced[0])} shows an object as another")
-    own = last_of(settings, "mlreef.mainbranch")
-    branch = (own.value if own else "") or visit.config.publish.main_branch
     if len(refs) > len(replaced) and f"refs/heads/{branch}" not in refs:
         said = f"it has no branch {plain(branch)}, which published commits must be on"
         yield fault("branch-missing", git_dir, said)

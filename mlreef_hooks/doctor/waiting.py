@@ -24,14 +24,9 @@ _TAGS = ("for-each-ref", f"--format={_FIELDS}", "refs/tags/")
 _SHOWN = 60  # characters of what a job says
 
 
-def jobs_path(config: Config) -> Path:
-    """Where the job table is."""
-    return config.state_path / "jobs.sqlite"
-
-
 def look_at_jobs(visit: Visit) -> Iterator[Finding]:
     """Whether the table can be read, and what in it is not as anybody wants it."""
-    path = jobs_path(visit.config)
+    path = visit.config.state_folder.jobs
     try:
         records = read_records(path)
     except PublishError as error:
@@ -57,7 +52,7 @@ def _failed(visit: Visit, records: Sequence[JobRecord]) -> Iterator[Finding]:
     last = failed[-1]
     said = f"{counted(len(failed), 'job')} failed within a week; the last: {_shown(last)}"
     hint = f"mlreef-hooks logs {last.id} says why, mlreef-hooks retry {last.id} runs it again"
-    yield fault("jobs-failed", jobs_path(visit.config), said).but(hint=hint)
+    yield fault("jobs-failed", visit.config.state_folder.jobs, said).but(hint=hint)
 
 
 def _shown(record: JobRecord) -> str:
@@ -68,7 +63,7 @@ def _shown(record: JobRecord) -> str:
 def look_at_tags(visit: Visit) -> Iterator[Finding]:
     """Of each repository the publish tags that no job knows, and what its mark says."""
     try:
-        records = read_records(jobs_path(visit.config))
+        records = read_records(visit.config.state_folder.jobs)
     except PublishError:
         return  # told of by the check of the jobs
     known: dict[str, list[JobRecord]] = {}

@@ -17,6 +17,7 @@ from mlreef_hooks.index import named, newest
 Document = Mapping[str, Any]
 ROOT = "ga4gh/trs/v2"
 CWLTOOL_ROOT = "api/ga4gh/v2"  # where cwltool looks, which is older than the standard's place
+_ROOTS = (ROOT, CWLTOOL_ROOT)
 PAGE = "index.json"  # of what is a document and has others below it
 _CLASS = {"id": "0", "name": "CommandLineTool", "description": "a program in a container"}
 
@@ -45,9 +46,6 @@ def registry_files(documents: Sequence[Document], audience: str, url: str) -> di
             texts |= {f"{root}/{at}/plain-CWL/descriptor/{name}": text for root in _ROOTS}
     written = {place: _json(value) for place, value in files.items()}
     return written | {place: text.encode() for place, text in texts.items()}
-
-
-_ROOTS = (ROOT, CWLTOOL_ROOT)
 
 
 def _descriptor(at: str, name: str, text: str, url: str) -> dict[str, Any]:

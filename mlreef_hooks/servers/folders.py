@@ -153,6 +153,11 @@ def _key(path: Path, root: str) -> str:
     return (text.removesuffix(".git") if place.name.endswith(".git") else text + "/") + mark
 
 
+def folder_of(key: str, root: Path) -> Path:
+    """Where a repository is below the root, by its key: the reverse of `_key`, for plain names."""
+    return root / (key.removesuffix("/") if key.endswith("/") else f"{key}.git")
+
+
 def _namespace_part(folder: str) -> str:
     """The folder's slug; one that means something in the index's own folders is changed."""
     slug = _slug(folder)

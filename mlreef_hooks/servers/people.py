@@ -13,10 +13,12 @@ from mlreef_hooks.account import EXECUTE, READ, Account, user_of
 from mlreef_hooks.config import Config
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.manifest import VISIBILITIES
+from mlreef_hooks.servers.folders import folder_of
+from mlreef_hooks.visibility import INTERNAL, PUBLIC
 
 Readings = Mapping[str, Collection[str]]
 VisibilityOf = Callable[[Path], str]  # of the repository in a git directory, now
-_OPEN = frozenset(VISIBILITIES) - {"private"}
+_OPEN = frozenset({INTERNAL, PUBLIC})
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@/+-]*")  # of gitolite's repositories and users
 _HEAD, _OBJECTS = "HEAD", "objects"
 _SECONDS = 20
@@ -59,8 +61,7 @@ def _git_dir(root: Path, key: str) -> Path | None:
     """The git directory of a key, None where it is none any more."""
     if "\\" in key or ".." in key.split("/"):
         return None
-    # `x` and `x.git` may be neighbours.
-    folder = root / (key if key.endswith("/") else f"{key}.git")
+    folder = folder_of(key, root)
     return next((each for each in (folder / ".git", folder) if (each / _HEAD).is_file()), None)
 
 

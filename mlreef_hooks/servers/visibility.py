@@ -101,7 +101,7 @@ class RepositoryVisibility:
 
 def said_by(settings: Mapping[str, str]) -> Said:
     """What the repository's own setting says; a word that means nothing is private."""
-    said = settings.get("mlreef.visibility")
+    said = settings.get(SETTING)
     if said is None:
         return NOTHING
     word = said.strip().lower()

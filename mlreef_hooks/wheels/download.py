@@ -17,10 +17,10 @@ from urllib.error import HTTPError
 
 from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import give_to_owner_of, make_folder
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.errors import PublishError, is_full
+from mlreef_hooks.unfinished import remove_lost, unfinished, unwritten
 from mlreef_hooks.wheels.access import FAULTS, INDEX_HINT, Access, explain
 from mlreef_hooks.wheels.lock import LockedWheel
-from mlreef_hooks.wheels.unfinished import FULL, remove_lost, unfinished, unwritten
 
 SECONDS = 1800  # for all wheels together
 _AT_ONCE = 8
@@ -98,7 +98,7 @@ class _Fetching:
             try:
                 return self._fetch_once(wheel)
             except FAULTS as error:
-                if isinstance(error, OSError) and error.errno in FULL:
+                if isinstance(error, OSError) and is_full(error):
                     raise unwritten(error) from error
                 faults.append(error)
                 if isinstance(error, HTTPError) and error.code not in _MAY_PASS:

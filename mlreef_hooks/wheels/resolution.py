@@ -24,11 +24,11 @@ from mlreef_hooks.builders.pip_install import secret_texts
 from mlreef_hooks.config_images import Pip
 from mlreef_hooks.durable_files import make_folder
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.unfinished import remove_lost, unfinished_folder, unwritten
 from mlreef_hooks.wheels.access import INDEX_HINT, Access, index_urls, versions_of
 from mlreef_hooks.wheels.lock import Lock
 from mlreef_hooks.wheels.platform import Platform
 from mlreef_hooks.wheels.pylock import parse_pylock
-from mlreef_hooks.wheels.unfinished import remove_lost, unfinished_folder, unwritten
 from mlreef_hooks.wheels.uv_cache import uv_cache
 from mlreef_hooks.wheels.uv_failure import (
     explain_uv,

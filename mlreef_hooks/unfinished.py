@@ -1,6 +1,5 @@
 """Files and folders that are not finished; their names tell whether somebody works on them."""
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,16 +7,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 
-from mlreef_hooks.errors import PublishError
+from mlreef_hooks.errors import PublishError, is_full
 from mlreef_hooks.process import holder, is_lost
 
 _END = ".part"
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def unfinished(folder: Path, name: str) -> Path:
     """Where this thread of this process may put something until it is finished."""
     return folder / f"{name}~{holder().replace('/', '+')}~{get_ident()}{_END}"
+
+
+def is_unfinished(path: Path) -> bool:
+    """True for what somebody works on, or was killed at."""
+    return path.name.endswith(_END)
 
 
 @contextmanager
@@ -66,7 +69,7 @@ def remove_folder(top: Path) -> None:
 
 def unwritten(error: OSError) -> PublishError:
     """Why nothing could be written."""
-    if error.errno in FULL:
+    if is_full(error):
         message, hint = "the server's disk is full", "the administrator makes room"
         return PublishError(message, hint, passing=True)
     return PublishError(
