@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mlreef_hooks.cli.completion import from_words
+from mlreef_hooks.cli.init_function import with_function
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import list_working_tree
 from mlreef_hooks.installed_modules import read_providers
@@ -55,6 +56,9 @@ _DATA: dict[str, Any] = {
     "path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
 )
 @click.option("--script", help="The script to begin with, relative to PATH.")
+@click.option(
+    "--function", help="The function that does the script's work, where it has no parser."
+)
 @click.option("--name", help="The module's name (default: the repository's).")
 @click.option("--title", help="Its title (default: the script's name in words).")
 @click.option("--description", help="What it does (default: what the script says of itself).")
@@ -69,6 +73,7 @@ _DATA: dict[str, Any] = {
 def init(
     path: Path | None,
     script: str | None,
+    function: str | None,
     python: str | None,
     *,
     yes: bool,
@@ -85,6 +90,7 @@ def init(
         raise click.UsageError(f"--name {plain(wanted.name)} is not a module name: {NAME_HINT}")
     tree = read_working_tree(folder, list_working_tree(folder))
     chosen = _choose_script(tree, script, yes=yes)
+    chosen = with_function(chosen, function, yes=yes) if chosen else None
     plan = _plan(tree, chosen, wanted, python, yes=yes) if chosen else plan_skeleton(wanted)
     _write(plan, ProjectFiles(folder), dry_run=dry_run)
 

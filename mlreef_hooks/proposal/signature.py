@@ -31,11 +31,7 @@ def read_signature(module: ast.Module, named: str = "") -> Signature | None:
     """The function that does a file's work: the one that is `named`, else the only public one with
     parameters, or the one with a usual name; None where that cannot be told.
     """
-    found = [
-        each
-        for each in module.body
-        if isinstance(each, ast.FunctionDef) and not each.name.startswith("_") and _callable(each)
-    ]
+    found = callable_functions(module)
     names = (named,) if named else _USUAL
     usual = [each for name in names for each in found if each.name == name]
     chosen = usual[:1] or (found if len(found) == 1 and not named else [])
@@ -48,6 +44,12 @@ def read_signature(module: ast.Module, named: str = "") -> Signature | None:
     except RecursionError:  # a type hint that nobody writes
         return None
     return Signature(name=chosen[0].name, description=text, parameters=parameters)
+
+
+def callable_functions(module: ast.Module) -> list[ast.FunctionDef]:
+    """The public functions of a file that can be called with values by name."""
+    functions = [each for each in module.body if isinstance(each, ast.FunctionDef)]
+    return [each for each in functions if not each.name.startswith("_") and _callable(each)]
 
 
 def _callable(function: ast.FunctionDef) -> bool:
