@@ -155,7 +155,15 @@ CHANGES = [
     ('default=2', 'default=3', [
         (DRIFT, '"times" is 3 by default in turn.py (line 7), and 2 here'),
     ]),
-    ('default=2', 'default=NUMBER', []),
+    ('default=2', 'default=2 * 64', [
+        (DRIFT, '"times" has a default that only running it could tell in turn.py (line 7), '
+         'and 2 here'),
+    ]),
+    ('default=2', 'default=NUMBER, help="how"', [
+        (DRIFT, '"times" has a default that only running it could tell in turn.py (line 7), '
+         'and 2 here'),
+    ]),
+    ('"--mode", ', '"--mode", default=made(), ', []),
     ('default=2', 'required=True', [
         (DRIFT, '"times" is required in turn.py (line 7), and is optional here'),
     ]),
@@ -210,6 +218,9 @@ def test_a_change_of_the_script_is_found(
     [
         ("by: float = 0.5", "by: float = 0.7",
          [(OUTDATED, '"by" is 0.7 by default in shrink of small.py (line 4), and 0.5 here')]),
+        ("by: float = 0.5", "by: float = 0.5 * 2",
+         [(OUTDATED, '"by" has a default that only running it could tell in shrink of small.py '
+           '(line 4), and 0.5 here')]),
         ("out_dir", "folder", [
             (DRIFT, '"out_dir" is handed on, and shrink of small.py does not take it'),
             (DRIFT, 'shrink of small.py (line 4) requires "folder", and it is not handed on'),

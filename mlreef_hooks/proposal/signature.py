@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.manifest import PYTHON_TYPES, JSONValue, Parameter
+from mlreef_hooks.source.argparse_call import ParsedParameter
 from mlreef_hooks.source.literals import LiteralReader
 
 _USUAL = ("main", "run", "process", "transform", "convert", "train", "predict", "apply")
@@ -69,7 +70,7 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
         value = None if literal is None else literal.value
         said = re.search(_SAID.format(re.escape(argument.arg)), text, re.MULTILINE)
         kind, choices = _hinted(argument.annotation, reader)
-        yield Parameter(
+        yield ParsedParameter(
             name=argument.arg.replace("_", "-"),
             type=kind or _TYPES.get(type(value), "string"),
             required=default is None,
@@ -79,6 +80,7 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
             option=f"--{argument.arg.replace('_', '-')}",
             nargs="*" if (kind or _TYPES.get(type(value))) == "list" else None,
             line=argument.lineno,
+            unread=frozenset({"default"} if default is not None and literal is None else ()),
         )
 
 
