@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mlreef_hooks.cli.completion import from_words
-from mlreef_hooks.cli.init_function import with_function
+from mlreef_hooks.cli.init_function import choose_paths, with_function
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import list_working_tree
 from mlreef_hooks.installed_modules import read_providers
@@ -20,7 +20,7 @@ from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.project_files import ProjectFiles
 from mlreef_hooks.proposal.kinds import Proposal, propose_kind
-from mlreef_hooks.proposal.paths import Paths, find_paths
+from mlreef_hooks.proposal.paths import Paths
 from mlreef_hooks.proposal.plan import (
     Plan,
     Wanted,
@@ -65,6 +65,8 @@ _DATA: dict[str, Any] = {
 @click.option("--kind", type=click.Choice(tuple(KINDS.values())), help="What it is.")
 @click.option("--input", "inputs", **_DATA, help="Which data goes in.")
 @click.option("--output", "outputs", **_DATA, help="Which data comes out.")
+@click.option("--reads", help="The script's parameter that is its input.")
+@click.option("--writes", help="The script's parameter that is its output.")
 @click.option("--base", help="One of the site's base environments.")
 @click.option("--python", help="The Python that has the requirements (default: the active one).")
 @click.option("--annotate", is_flag=True, help="Put MLReef annotations into the file written.")
@@ -74,6 +76,8 @@ def init(
     path: Path | None,
     script: str | None,
     function: str | None,
+    reads: str | None,
+    writes: str | None,
     python: str | None,
     *,
     yes: bool,
@@ -91,7 +95,11 @@ def init(
     tree = read_working_tree(folder, list_working_tree(folder))
     chosen = _choose_script(tree, script, yes=yes)
     chosen = with_function(chosen, function, yes=yes) if chosen else None
-    plan = _plan(tree, chosen, wanted, python, yes=yes) if chosen else plan_skeleton(wanted)
+    if chosen is None:
+        plan = plan_skeleton(wanted)
+    else:
+        paths = choose_paths(chosen, reads, writes)
+        plan = _plan(tree, chosen, paths, wanted, python, yes=yes)
     _write(plan, ProjectFiles(folder), dry_run=dry_run)
 
 
@@ -133,9 +141,8 @@ def _ask_script(found: list[str], *, yes: bool) -> str:
 
 
 def _plan(
-    tree: SourceTree, script: Script, wanted: Wanted, python: str | None, *, yes: bool
+    tree: SourceTree, script: Script, paths: Paths, wanted: Wanted, python: str | None, *, yes: bool
 ) -> Plan:
-    paths = find_paths(script.parameters)
     proposal = propose_kind(script, paths)
     wanted = _complete(wanted, proposal, paths, yes=yes)
     settled = settle(wanted, proposal, paths, script)

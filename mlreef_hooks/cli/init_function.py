@@ -1,11 +1,15 @@
-"""`mlreef-hooks init`: the function that does a script's work, said, told or asked for."""
+"""`mlreef-hooks init`: the function that does a script's work, and its input and output, as they
+are said, told or asked for.
+"""
 
 import sys
 
 import click
 
 from mlreef_hooks.errors import PublishError
+from mlreef_hooks.manifest import python_name
 from mlreef_hooks.plain_text import plain
+from mlreef_hooks.proposal.paths import Paths, find_paths, possible_paths
 from mlreef_hooks.proposal.script import Script, script_of
 from mlreef_hooks.proposal.working_function import (
     file_to_import,
@@ -60,3 +64,16 @@ def _ask(script: Script, functions: list[str], *, yes: bool) -> str:
         )
     answer: str = click.prompt("Which function does the work", type=click.Choice(functions))
     return answer
+
+
+def choose_paths(script: Script, reads: str | None, writes: str | None) -> Paths:
+    """Its input and output: those that are named, else told by their names; PublishError for a
+    name that no parameter has which could be a path.
+    """
+    possible = [each.name for each in possible_paths(script.parameters)]
+    known = {python_name(each) for each in possible}
+    for option, name in (("--reads", reads), ("--writes", writes)):
+        if name is not None and python_name(name.lstrip("-")) not in known:
+            some = f"it has {', '.join(possible[:_SHOWN])}" if possible else f"leave {option} out"
+            raise PublishError(f"{script.path} has no parameter {name} that could be a path", some)
+    return find_paths(script.parameters, *(each and each.lstrip("-") for each in (reads, writes)))

@@ -80,8 +80,19 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
             option=f"--{argument.arg.replace('_', '-')}",
             nargs="*" if (kind or _TYPES.get(type(value))) == "list" else None,
             line=argument.lineno,
+            is_path=_is_path(argument.annotation),
             unread=frozenset({"default"} if default is not None and literal is None else ()),
         )
+
+
+def _is_path(hint: ast.expr | None) -> bool:
+    """True for `Path`, `Path | None`, `list[Path]` and the like."""
+    names = () if hint is None else ast.walk(hint)
+    return any(
+        (each.id if isinstance(each, ast.Name) else each.attr) in ("Path", "PathLike")
+        for each in names
+        if isinstance(each, ast.Name | ast.Attribute)
+    )
 
 
 def _hinted(
