@@ -29,8 +29,9 @@ from tests.test_proposal import EVERYTHING, FUNCTION, PARSED, files_for, read
 from tests.test_proposal import script_of as parsed
 
 TURN = ('"infile"', '"--out"', '"--times", type=int, default=2', '"--mode", choices=["a", "b"]')
-OURS = "mlreef-hooks check --fix makes it anew"
-THEIRS = "change it, or make it anew: rm mlreef_entry.py && mlreef-hooks init --yes --script "
+OURS = "mlreef-hooks check --fix writes mlreef_entry.py anew"
+BY_HAND = "change it by hand, or write it anew: "
+THEIRS = f"{BY_HAND}rm mlreef_entry.py && mlreef-hooks init --yes --script "
 DRIFT, OUTDATED = "parameter-drift", "wrapper-outdated"
 
 
@@ -317,7 +318,7 @@ def test_what_somebody_changed_is_never_made_anew(old: str, new: str) -> None:
 def test_what_no_script_can_be_read_for_stays(behind: bytes | None) -> None:
     renewal = renewed(wrapper(*TURN), behind)
     assert renewal.content.decode() == wrapper(*TURN)
-    assert "turn.py is no script that" in renewal.left
+    assert renewal.left.startswith("turn.py ")
 
 
 def test_an_entry_point_that_does_the_work_is_never_made_anew() -> None:
@@ -338,11 +339,11 @@ def test_check_mends_what_init_wrote(
     (tmp_path / "turn.py").write_text(source(*TURN))
     init(tmp_path, "--yes", "--title", 'A "title"', "--input", "IMAGE", *words)
     before = (tmp_path / WRAPPER).read_bytes()
-    (tmp_path / "turn.py").write_text(source('"infile"', '"--to"', "'--word', required=True"))
+    (tmp_path / "turn.py").write_text(source('"infile"', '"--output"', "'--word', required=True"))
     assert checked(tmp_path, capsys, "--fix", "--dry-run")[0] == 1
     assert (tmp_path / WRAPPER).read_bytes() == before
     status, lines = checked(tmp_path, capsys, "--fix")
-    assert lines[0] == "fixed: mlreef_entry.py: it is made anew for turn.py"
+    assert lines[0] == "fixed: mlreef_entry.py: it is written anew for turn.py"
     assert status == 0
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "turn.py").write_text((tmp_path / "turn.py").read_text())

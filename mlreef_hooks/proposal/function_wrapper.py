@@ -8,7 +8,15 @@ from mlreef_hooks.proposal.arguments import call, literal, offered, shown_defaul
 from mlreef_hooks.proposal.path_names import is_path
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
-from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+from mlreef_hooks.proposal.wrapper_parts import (
+    END,
+    FILES_OF,
+    HELP,
+    READS,
+    RETURNS,
+    head,
+    parser_function,
+)
 
 # What the wrapper itself calls so.
 TAKEN = frozenset(dir(builtins)) | {
@@ -22,7 +30,7 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
     free = offered(script.parameters, (paths.source, paths.target))
     own = [each for each in free if not each.required and shown_default(each) is None]
     module = script.path.removesuffix(".py").replace("/", ".")
-    said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
+    said = READS[paths.reads] + ("" if paths.target else f"\n{RETURNS}")
     lines = [
         "\n\ndef main() -> int:",
         "    args = parse_arguments()",
