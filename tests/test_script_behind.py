@@ -305,7 +305,7 @@ def test_a_wrapper_that_nobody_changed_is_made_anew(line_end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("", "# "), ("default=2", "default=3"), ("\n\n\n", "\n\n"), ("# W", "#  W")]
+    ("old", "new"), [("", "# "), ("default=2", "default=3"), ("\n\n\n", "\n# x\n"), ("# W", "#  W")]
 )
 def test_what_somebody_changed_is_never_made_anew(old: str, new: str) -> None:
     text = wrapper(*TURN).replace(old, new, 1)

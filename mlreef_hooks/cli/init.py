@@ -31,7 +31,7 @@ from mlreef_hooks.proposal.plan import (
 )
 from mlreef_hooks.proposal.requirement_file import external_imports, write_requirements
 from mlreef_hooks.proposal.script import Script, find_scripts, read_script
-from mlreef_hooks.proposal.wrapper_mark import unmarked
+from mlreef_hooks.proposal.wrapper_mark import means_the_same
 from mlreef_hooks.requirements import OLD_NAMES, REQUIREMENTS
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.working_tree import read_working_tree
@@ -201,7 +201,7 @@ def _write(plan: Plan, files: ProjectFiles, *, dry_run: bool) -> None:
 
 def _left_alone(path: str, text: str, files: ProjectFiles) -> None:
     content = files.read(path)
-    if content is not None and unmarked(content) == unmarked(text.encode()):
+    if content is not None and means_the_same(content, text.encode()):
         _say(f"{path} is as it should be")
         return
     _say(f"left {path} alone; without it, init would write:")

@@ -1,15 +1,23 @@
-"""The first line of a wrapper, by which it is told whether its author has changed it since."""
+"""The first line of a wrapper, by which it is told whether its author has changed it since: what
+it means and the comments count, and not how a formatter breaks its lines.
+"""
 
+import ast
 import hashlib
+import io
 import re
+import tokenize
+import warnings
+from collections.abc import Iterator
 
 _LINE = "# Written by mlreef-hooks init ({}); made anew by check --fix unless it is changed.\n"
 _MARK = re.compile(re.escape(_LINE).replace(r"\{\}", "([0-9a-f]{16})").encode())
+_SIZE = 1 << 20  # of what is looked at for its meaning; far above what is ever written
 
 
 def marked(text: str) -> str:
-    """The text below a line that has its hash."""
-    return _LINE.format(_hash(text.encode())) + text
+    """The text below a line that has the hash of its meaning."""
+    return _LINE.format(_hash(_meaning(text.encode()))) + text
 
 
 def unmarked(content: bytes) -> bytes:
@@ -18,10 +26,20 @@ def unmarked(content: bytes) -> bytes:
 
 
 def is_as_written(content: bytes) -> bool:
-    """True where the content is what was written once; line ends may be those of Windows."""
+    """True where the content means what was written once; line ends may be those of Windows."""
     plain = _plain(content)
     mark = _MARK.match(plain)
-    return mark is not None and mark[1].decode() == _hash(plain[mark.end() :])
+    if mark is None:
+        return False
+    below = plain[mark.end() :]
+    # The first versions had the hash of the bytes.
+    return mark[1].decode() in (_hash(below), _hash(_meaning(below)))
+
+
+def means_the_same(content: bytes, other: bytes) -> bool:
+    """True where two files differ in nothing but their form, and that line."""
+    here, there = unmarked(content), unmarked(other)
+    return here == there or (_meaning(here) == _meaning(there) != b"")
 
 
 def _plain(content: bytes) -> bytes:
@@ -30,3 +48,33 @@ def _plain(content: bytes) -> bytes:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _meaning(content: bytes) -> bytes:
+    """The syntax tree and the comments in one form; nothing where it is no Python."""
+    if len(content) > _SIZE:
+        return b""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the author's own
+            parts = [*_dump(ast.parse(content)), *_comments(content)]
+        return "\n".join(parts).encode("utf-8", "surrogatepass")
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+        return b""
+
+
+def _dump(node: ast.AST) -> Iterator[str]:
+    """The tree, without fields that are empty, for other versions of Python have others."""
+    yield f"({type(node).__name__}"
+    for field, value in ast.iter_fields(node):
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        for each in values:
+            yield field
+            yield from _dump(each) if isinstance(each, ast.AST) else [repr(each)]
+    yield ")"
+
+
+def _comments(content: bytes) -> Iterator[str]:
+    for token in tokenize.tokenize(io.BytesIO(content).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
