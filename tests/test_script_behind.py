@@ -139,7 +139,7 @@ def test_what_starts_no_script_is_no_wrapper() -> None:
 CHANGES = [
     ('"infile"', '"picture"', []),
     ('"infile"', '"--infile", required=True', [
-        (DRIFT, '1 values without an option are handed on, and turn.py takes 0'),
+        (DRIFT, '1 value without an option is handed on, and turn.py takes 0'),
         (DRIFT, 'turn.py (line 5) requires "infile", and it is not handed on'),
     ]),
     ('"--out"', '"--target"', [
