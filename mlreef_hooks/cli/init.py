@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mlreef_hooks.cli.completion import from_words
+from mlreef_hooks.cli.init_files import write_files
 from mlreef_hooks.cli.init_function import choose_paths, with_function
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git import list_working_tree
@@ -20,6 +21,7 @@ from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.project_files import ProjectFiles
 from mlreef_hooks.proposal.kinds import Proposal, propose_kind
+from mlreef_hooks.proposal.other_scripts import other_scripts
 from mlreef_hooks.proposal.paths import Paths
 from mlreef_hooks.proposal.plan import (
     Plan,
@@ -31,8 +33,6 @@ from mlreef_hooks.proposal.plan import (
 )
 from mlreef_hooks.proposal.requirement_file import external_imports, write_requirements
 from mlreef_hooks.proposal.script import Script, find_scripts, read_script
-from mlreef_hooks.proposal.wrapper_mark import means_the_same
-from mlreef_hooks.requirements import OLD_NAMES, REQUIREMENTS
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.working_tree import read_working_tree
 
@@ -100,7 +100,7 @@ def init(
     else:
         paths = choose_paths(chosen, reads, writes)
         plan = _plan(tree, chosen, paths, wanted, python, yes=yes)
-    _write(plan, ProjectFiles(folder), dry_run=dry_run)
+    write_files(plan, ProjectFiles(folder), dry_run=dry_run)
 
 
 def _choose_script(tree: SourceTree, named: str | None, *, yes: bool) -> Script | None:
@@ -154,7 +154,18 @@ def _plan(
     providers = read_providers(python, os.environ) if needs else {}
     installed = read_installed(python, os.environ) if needs else {}
     requirements = write_requirements(imported, providers, installed)
-    return plan_script(script, paths, settled, requirements)
+    plan = plan_script(script, paths, settled, requirements)
+    return replace(plan, notes=(*plan.notes, *_note_others(script, tree)))
+
+
+def _note_others(script: Script, tree: SourceTree) -> list[str]:
+    """What is said of scripts that no module is made of."""
+    others = other_scripts(script, tree, _PYTHON)
+    if not others:
+        return []
+    more = " and others" if len(others) > _SHOWN else ""
+    found = f"{', '.join(others[:_SHOWN])}{more}"
+    return [f"{script.path} does not use {found}; to begin with another script: --script FILE"]
 
 
 def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) -> Wanted:
@@ -178,40 +189,6 @@ def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) ->
         for key, taken in unsure.items()
     }
     return replace(wanted, **answers)
-
-
-def _write(plan: Plan, files: ProjectFiles, *, dry_run: bool) -> None:
-    for path, text in plan.files.items():
-        names = (path, *OLD_NAMES) if path == REQUIREMENTS else (path,)
-        taken = next(filter(files.is_taken, names), None)
-        if dry_run:
-            _say(f"would leave alone {taken}:" if taken else f"would write {path}:")
-            _show(text)
-        elif taken:
-            _left_alone(taken, text, files)
-        else:
-            files.create(path, text.encode())
-            _say(f"wrote {path}")
-    for note in plan.notes:
-        _say(f"note: {note}")
-    if not dry_run:
-        _say("next: mlreef-hooks check")
-        _say("then: mlreef-hooks publish")
-
-
-def _left_alone(path: str, text: str, files: ProjectFiles) -> None:
-    content = files.read(path)
-    if content is not None and means_the_same(content, text.encode()):
-        _say(f"{path} is as it should be")
-        return
-    _say(f"left {path} alone; without it, init would write:")
-    _show(text)
-
-
-def _show(text: str) -> None:
-    for line in text.splitlines():
-        indent = line[: len(line) - len(line.lstrip(" "))]
-        click.echo(f"    {indent}{plain(line)}".rstrip())
 
 
 def _say(text: str) -> None:
