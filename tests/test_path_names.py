@@ -120,6 +120,19 @@ def test_the_parameters_of_a_function_are_told(
     assert (name(paths.source), name(paths.target)) == (source, target)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "source"),
+    [
+        (['"docx"', '"--img_dir"'], "docx"),
+        (['"column"', '"--input-csv"'], "input-csv"),
+        (['"column"', '"--csv-file", required=True'], "csv-file"),
+        (['"column"', '"--csv"'], "column"),
+    ],
+)
+def test_what_stands_alone_is_the_input_beside_options(arguments: list[str], source: str) -> None:
+    assert name(find_paths(script_of(*arguments).parameters).source) == source
+
+
 def test_what_is_named_counts_before_all_names() -> None:
     parameters = script_of('"--input"', '"--what-else"', '"--word"').parameters
     paths = find_paths(parameters, source="what_else", target="word")

@@ -11,7 +11,12 @@ import pytest
 from mlreef_hooks.proposal.paths import find_paths
 from mlreef_hooks.proposal.plan import Wanted, plan_script
 from mlreef_hooks.proposal.script import WRAPPER, Script
-from mlreef_hooks.proposal.wrapper_mark import is_as_written, means_the_same, unmarked
+from mlreef_hooks.proposal.wrapper_mark import (
+    is_as_written,
+    marked,
+    means_the_same,
+    unmarked,
+)
 from tests.test_proposal import EVERYTHING, FUNCTION, NOTHING, files_for, read, script_of
 
 MANY = '"--' + 'long-name" , nargs="*", help="' + "a long text " * 30 + '"'
@@ -79,3 +84,10 @@ def test_what_no_python_is_is_no_such_file() -> None:
     text = files_for(SCRIPTS[0])[WRAPPER].encode()
     assert not is_as_written(text.partition(b"\n")[0] + b"\n" + b"(" * 100_000)
     assert not means_the_same(b"(", b"[")
+
+
+def test_of_what_is_too_large_the_bytes_count() -> None:
+    text = marked("x = 1\n" * 30_000)
+    assert is_as_written(text.encode())
+    assert not is_as_written(text.replace("x = 1", "x = 2", 1).encode())
+    assert not is_as_written(text.replace("x = 1", "x  = 1", 1).encode())

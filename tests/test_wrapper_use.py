@@ -15,17 +15,17 @@ from tests.test_script_behind import BY_HAND, OURS, checked, found, renewed, sou
 BOTH = ('"--input-path", required=True', '"--output-path", required=True')
 LEFT = [
     (['"--in-dir"', '"--out-dir"'], ['"--in-dir"', '"--target", required=True'],
-     'the output is a folder, and anew it is a file ("--target")'),
+     'the output is handed on as a folder, and written anew as a file ("--target")'),
     (['"infile"'], ['"infiles", nargs="+"', '"--size", required=True'],
-     'the input is read file by file, and anew it is read as a list of files ("infiles")'),
+     'the input is handed on as a file, and written anew as a list of files ("infiles")'),
     (['"--infile"', '"--outfile"'], ['"--what"', '"--outfile"'],
-     "the input is read file by file, and anew it is not read"),
+     "the input is handed on as a file, and written anew not at all"),
     (['"infile"', '"--out"'], ['"infile"', '"--to", required=True'],
-     "the output is a file, and anew it is what it prints or returns"),
+     "the output is handed on as a file, and written anew not at all"),
     (['"infile"'], ['"infile"', '"--out", required=True'],
-     'the output is what it prints or returns, and anew it is a file ("--out")'),
+     'the output is handed on not at all, and written anew as a file ("--out")'),
     (['"infiles", nargs="+"'], ['"indir", help="a directory"', '"--new", required=True'],
-     'the input is read as a list of files, and anew it is read as a folder ("indir")'),
+     'the input is handed on as a list of files, and written anew as a folder ("indir")'),
 ]  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_a_function_that_is_handed_the_same_is_called_anew(before: str, after: s
 def test_a_function_that_is_handed_otherwise_is_left() -> None:
     text = files_for(read("small.py", "def work(in_dir, out_dir): ..."))[WRAPPER]
     behind = "def work(in_dir, result_file): ..."
-    reason = 'the output is a folder, and anew it is a file ("--result-file")'
+    reason = 'the output is handed on as a folder, and written anew as a file ("result_file")'
     assert renewed(text, behind.encode()).left == reason
     hints = {each.hint for each in found(text, behind, "small.py")}
     assert [hint.endswith("--script small.py --function work") for hint in hints] == [True]

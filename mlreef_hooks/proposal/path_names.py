@@ -116,6 +116,11 @@ def is_trained_model(parameter: Parameter) -> bool:
     )
 
 
+def says_input(parameter: Parameter) -> bool:
+    """True where the name itself says that it is an input."""
+    return bool(_words(parameter) & _IN)
+
+
 def says_training(parameter: Parameter) -> bool:
     """True for a parameter that only a script that trains has."""
     return bool(_words(parameter) & _TRAINING)

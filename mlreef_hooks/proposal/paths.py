@@ -14,6 +14,7 @@ from mlreef_hooks.proposal.path_names import (
     is_usual_input,
     is_usual_output,
     is_written,
+    says_input,
     says_output,
     says_training,
 )
@@ -83,16 +84,16 @@ def _find_output(able: Sequence[Parameter]) -> Parameter | None:
 
 
 def _find_input(able: Sequence[Parameter]) -> Parameter | None:
-    found = _first(able, is_usual_input) or _first(able, is_input)
-    if found is not None:
-        return found
+    found = _first(able, is_usual_input)
+    # What must be given and stands alone is what the script is about, whatever options it has.
+    alone = next((each for each in able if each.option is None and each.required), None)
+    named = [each for each in able if is_input(each)]
+    sure = [each for each in named if alone is None or each.required or says_input(each)]
     likely = [each for each in able if is_likely_input(each)]
     required = [each for each in likely if each.required]
-    if len(required) == 1:
-        return required[0]
-    # What must be given and stands alone is what the script is about.
-    alone = next((each for each in able if each.option is None and each.required), None)
-    return alone or _first([] if required else likely, is_likely_input)
+    if len(required) > 1:  # any of them
+        likely = required = []
+    return found or _preferred(sure) or _preferred(required) or alone or _preferred(likely)
 
 
 def _can_be_path(parameter: Parameter) -> bool:
@@ -100,7 +101,10 @@ def _can_be_path(parameter: Parameter) -> bool:
 
 
 def _first(parameters: Sequence[Parameter], fits: Callable[[Parameter], bool]) -> Parameter | None:
-    found = filter(fits, parameters)
+    return _preferred([each for each in parameters if fits(each)])
+
+
+def _preferred(found: Sequence[Parameter]) -> Parameter | None:
     return min(found, key=lambda each: (each.option is not None, not each.required), default=None)
 
 

@@ -27,11 +27,13 @@ def tell_paths(script: Script, paths: Paths) -> list[str]:
     return told
 
 
+def called_in(script: Script, parameter: Parameter) -> str:
+    """What a parameter is called there: a function has no options."""
+    return python_name(parameter.name) if script.function else parameter.option or parameter.name
+
+
 def _called(script: Script, parameter: Parameter) -> str:
-    """What a parameter is called: a function has no options."""
-    if script.function:
-        return f"the argument {python_name(parameter.name)}"
-    return parameter.option or parameter.name
+    return f"{'the argument ' if script.function else ''}{called_in(script, parameter)}"
 
 
 def _how(option: str, script: Script, paths: Paths) -> str:

@@ -164,7 +164,8 @@ def _of_parameter(parameter: Parameter, sides: _Sides) -> Difference | None:
     place = _place(sides, parameter.line)
     if sides.hands_on(parameter):
         return _declared_otherwise(parameter, own, sides) if own else None
-    line, called = sides.wrapped.line, quoted(parameter.name)
+    line = sides.wrapped.line
+    called = quoted(name if sides.wrapped.function else parameter.name)
     if parameter.required:
         said = f"{place} requires {called}, and it is not handed on"
         return Difference(rule=FAILS, line=line, message=said)

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 _LINE = "# Written by mlreef-hooks init ({}); made anew by check --fix unless it is changed.\n"
 _MARK = re.compile(re.escape(_LINE).replace(r"\{\}", "([0-9a-f]{16})").encode())
-_SIZE = 1 << 20  # of what is looked at for its meaning; far above what is ever written
+_SIZE = 1 << 17  # bytes of what is looked at for its meaning, which takes a second then
 
 
 def marked(text: str) -> str:
     """The text below a line that has the hash of its meaning."""
-    return _LINE.format(_hash(_meaning(text.encode()))) + text
+    content = text.encode()
+    return _LINE.format(_hash(_meaning(content) or content)) + text
 
 
 def unmarked(content: bytes) -> bytes:
@@ -32,8 +33,8 @@ def is_as_written(content: bytes) -> bool:
     if mark is None:
         return False
     below = plain[mark.end() :]
-    # The first versions had the hash of the bytes.
-    return mark[1].decode() in (_hash(below), _hash(_meaning(below)))
+    # The first versions had the hash of the bytes, as what is too large has.
+    return mark[1].decode() in (_hash(below), _hash(_meaning(below) or below))
 
 
 def means_the_same(content: bytes, other: bytes) -> bool:
@@ -51,27 +52,31 @@ def _hash(content: bytes) -> str:
 
 
 def _meaning(content: bytes) -> bytes:
-    """The syntax tree and the comments in one form; nothing where it is no Python."""
+    """The syntax tree and the comments in one form; nothing where it is no Python, or too large."""
     if len(content) > _SIZE:
         return b""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the author's own
-            parts = [*_dump(ast.parse(content)), *_comments(content)]
-        return "\n".join(parts).encode("utf-8", "surrogatepass")
+            parts: list[str] = []
+            _dump(ast.parse(content), parts)
+        return "\n".join([*parts, *_comments(content)]).encode("utf-8", "surrogatepass")
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
         return b""
 
 
-def _dump(node: ast.AST) -> Iterator[str]:
-    """The tree, without fields that are empty, for other versions of Python have others."""
-    yield f"({type(node).__name__}"
+def _dump(node: ast.AST, parts: list[str]) -> None:
+    """Add the tree, without fields that are empty, for other versions of Python have others."""
+    parts.append(f"({type(node).__name__}")
     for field, value in ast.iter_fields(node):
         values = value if isinstance(value, list) else [] if value is None else [value]
         for each in values:
-            yield field
-            yield from _dump(each) if isinstance(each, ast.AST) else [repr(each)]
-    yield ")"
+            parts.append(field)
+            if isinstance(each, ast.AST):
+                _dump(each, parts)
+            else:
+                parts.append(repr(each))
+    parts.append(")")
 
 
 def _comments(content: bytes) -> Iterator[str]:

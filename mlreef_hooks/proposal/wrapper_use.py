@@ -11,22 +11,18 @@ from mlreef_hooks.proposal.arguments import variable
 from mlreef_hooks.proposal.handed_on import COMMAND_LINE
 from mlreef_hooks.proposal.paths import Paths, Takes, find_paths
 from mlreef_hooks.proposal.script import Script, script_of
+from mlreef_hooks.proposal.told_paths import called_in
 from mlreef_hooks.proposal.wrapper_parts import PRINTS, READS, RETURNS
 from mlreef_hooks.source.halves import spellings_of
 from mlreef_hooks.source.wording import quoted
 from mlreef_hooks.source.wrapped_script import MAIN, WrappedScript
 
 _LENGTH = 200  # of a path that is said
-_READ = {
-    Takes.NOTHING: "is not read",
-    Takes.FILE: "is read file by file",
-    Takes.FILES: "is read as a list of files",
-    Takes.FOLDER: "is read as a folder",
-}
-_WRITTEN = {
-    Takes.NOTHING: "is what it prints or returns",
-    Takes.FILE: "is a file",
-    Takes.FOLDER: "is a folder",
+_WORDS = {
+    Takes.NOTHING: "not at all",
+    Takes.FILE: "as a file",
+    Takes.FILES: "as a list of files",
+    Takes.FOLDER: "as a folder",
 }
 _SOURCE, _TARGET = ("source", "each"), ("target", "result")  # what the paths are called there
 
@@ -129,15 +125,13 @@ def _otherwise(use: Use, script: Script, paths: Paths) -> str:
         return "" if use.reads is None else f"{script.path} has no parser any more"
     if use.reads is None or use.writes is None:
         return f"{script.path} has a parser now, and ran beside its data"
-    if use.reads is not paths.reads:
-        now = _READ[paths.reads] + _by(paths.source)
-        return f"the input {_READ[use.reads]}, and anew it {now}"
     writes = Takes.FILE if paths.writes is Takes.FILES else paths.writes  # it gets one
-    if use.writes is not writes:
-        now = _WRITTEN[writes] + _by(paths.target)
-        return f"the output {_WRITTEN[use.writes]}, and anew it {now}"
+    for folder, before, now, parameter in (
+        ("input", use.reads, paths.reads, paths.source),
+        ("output", use.writes, writes, paths.target),
+    ):
+        if before is not now:
+            called = f" ({quoted(called_in(script, parameter))})" if parameter else ""
+            said = f"the {folder} is handed on {_WORDS[before]}"
+            return f"{said}, and written anew {_WORDS[now]}{called}"
     return ""
-
-
-def _by(parameter: Parameter | None) -> str:
-    return f" ({quoted(parameter.option or parameter.name)})" if parameter else ""
