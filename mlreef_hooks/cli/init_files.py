@@ -54,8 +54,8 @@ def _left_alone(path: str, text: str, files: ProjectFiles, *, dry: bool) -> None
         return
     _say(f"{left}; what is there (-), and what init would write (+):")
     lines = content.decode(errors="replace").splitlines()
-    _, _, *compared = difflib.unified_diff(lines, text.splitlines(), n=0, lineterm="")
-    _show([line for line in compared if not line.startswith("@@")])
+    compared = [*difflib.unified_diff(lines, text.splitlines(), n=0, lineterm="")]
+    _show([line for line in compared[2:] if not line.startswith("@@")])
 
 
 def _is_as_it_should_be(path: str, content: bytes, text: bytes) -> bool:

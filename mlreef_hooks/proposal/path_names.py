@@ -87,7 +87,9 @@ def is_likely_input(parameter: Parameter) -> bool:
     if _misfits(parameter) or _SAID_OUT.search(parameter.description):
         return False
     if is_path(parameter) and parameter.required:
-        return not words & (_ASIDE | _MADE | _OUT) and not _NO_INPUT.fullmatch(parameter.name)
+        return not words & (_ASIDE | _MADE | _OUT) and not _NO_INPUT.fullmatch(
+            parameter.name.lower()
+        )
     said = is_path(parameter) or _SAID_PATH.search(parameter.description)
     return len(words) == 1 and bool(words <= _ALONE or (said and words <= _FORMATS | _DATA))
 
@@ -106,14 +108,10 @@ def is_output(parameter: Parameter) -> bool:
 
 def is_trained_model(parameter: Parameter) -> bool:
     """True for `model-path` and the like, which is an output only of a script that trains."""
-    return (
-        not _misfits(parameter)
-        and bool(_words(parameter) & _MODEL)
-        and (
-            _words(parameter) <= _MODEL | _PATH
-            and (len(_words(parameter)) > 1 or is_path(parameter))
-        )
-    )
+    words = _words(parameter)
+    if _misfits(parameter) or not words & _MODEL or not words <= _MODEL | _PATH:
+        return False
+    return len(words) > 1 or is_path(parameter)
 
 
 def says_input(parameter: Parameter) -> bool:
