@@ -1,6 +1,7 @@
 """One JSON file of the index: read, or the bytes that are written."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mlreef_hooks.index import Document
 def read_document(path: Path) -> Document | None:
     """A document, None where it is not there; PublishError where it is broken, or else OSError."""
     try:
-        document: Any = json.loads(path.read_bytes())
+        document: Any = json.loads(path.read_bytes(), parse_constant=_finite, parse_float=_finite)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, RecursionError) as error:
@@ -23,6 +24,14 @@ def read_document(path: Path) -> Document | None:
             f"{path} is not a document of the index", "the administrator runs mlreef-hooks reindex"
         )
     return document
+
+
+def _finite(text: str) -> float:
+    """The number; ValueError for NaN and one without an end, which JSON does not have."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def read_checked(kind: str, path: Path) -> Document | None:

@@ -136,10 +136,16 @@ class ObjectStore:
         return found[1], content[:-1]
 
     def entries(self, tree: str, most: int) -> list[ListedEntry]:
-        """The entries of a tree object; of one with more than `most` some more than those."""
+        """The entries of a tree object; of one with more than `most` some more than those.
+
+        PublishError where it is malformed: a name with a slash would stand in another folder, and
+        be taken for a part of that one's tree wherever this is known by its id.
+        """
         found = self.raw_entries(tree, most)
         if found is None:
             return [ListedEntry("", SUBMODULE, "")] * (most + 1)
+        if any(b"/" in name for name, _, _ in found):
+            raise malformed(tree)
         return [
             ListedEntry(name.decode(errors="surrogateescape"), entry_mode(mode), id_.decode())
             for name, mode, id_ in found

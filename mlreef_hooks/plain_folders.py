@@ -7,6 +7,7 @@ has anything to say of one, so it needs no more than a folder that was looked at
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from mlreef_hooks.tree import READ_ONE_BY_ONE
 from mlreef_hooks.tree_entry import EXECUTABLE, FILE, ORDINARY_NAME, SPECIAL, FolderSummary
 from mlreef_hooks.tree_listing import Recall
 
@@ -47,11 +48,15 @@ class PlainFolders:
         return {**known, **{id_: summary for id_, summary in made.items() if summary}}
 
     def _summaries(self, folders: Iterable[str]) -> dict[str, FolderSummary]:
-        plain = {id_: files for id_ in folders if (files := self._plain_files(id_))}
+        found = {id_: files for id_ in folders if (files := self._plain_files(id_))}
+        sources = {id_: sum(name.endswith(b".py") for name, _ in found[id_]) for id_ in found}
+        # A few sources are read one by one; where they are not listed, the whole tree is searched.
+        few = sum(sources.values()) <= READ_ONE_BY_ONE
+        plain = {id_: files for id_, files in found.items() if not (few and sources[id_])}
         if sum(map(len, plain.values())) < _MANY:
             return {}
         sizes = self._sizes(list({id_ for files in plain.values() for _, id_ in files}))
-        return {id_: _summary(files, sizes) for id_, files in plain.items()}
+        return {id_: _summary(files, sizes, sources[id_] > 0) for id_, files in plain.items()}
 
     def _plain_files(self, folder: str) -> list[tuple[bytes, str]]:
         """The names and ids of the files in a folder; none where it may hold anything else."""
@@ -69,7 +74,9 @@ class PlainFolders:
         return list(zip(names, b"\0".join(ids).decode().split("\0"), strict=True))
 
 
-def _summary(files: Sequence[tuple[bytes, str]], sizes: Mapping[str, int]) -> FolderSummary:
+def _summary(
+    files: Sequence[tuple[bytes, str]], sizes: Mapping[str, int], sources: bool
+) -> FolderSummary:
     found = [sizes[id_] for _, id_ in files]
     return FolderSummary(
         entries=len(found),
@@ -79,4 +86,5 @@ def _summary(files: Sequence[tuple[bytes, str]], sizes: Mapping[str, int]) -> Fo
         depth=0,
         longest=max(len(name) for name, _ in files),
         new=True,
+        sources=sources,
     )

@@ -1,6 +1,7 @@
 """A picture of a metric over runs, by matplotlib, which is imported when it is asked for only."""
 
 import io
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ FORMATS = (".svg", ".png")
 STARTED = "begin of the run"
 _INCHES = (7.0, 4.2)
 _LONGEST = 40  # characters of a label
+_FARTHEST = 1e300  # from zero; no axis has room for what is beyond
 # What modules call themselves and their metrics is text, and no formula.
 _STYLE = {"text.parse_math": False, "text.usetex": False, "svg.hashsalt": "mlreef-hooks"}
 
@@ -104,7 +106,7 @@ def _picture(series: Mapping[str, Sequence[Point]], metric: str, over: str, form
         axes = figure.subplots()
         for name, points in series.items():
             xs: Any = [_drawn(point.x) for point in points]
-            ys = [point.y for point in points]
+            ys: Any = [_drawn(point.y) for point in points]
             axes.plot(xs, ys, marker="o", linewidth=1, label=_label(name))
         axes.set(xlabel=over, ylabel=metric)
         axes.grid(alpha=0.3)
@@ -114,5 +116,7 @@ def _picture(series: Mapping[str, Sequence[Point]], metric: str, over: str, form
     return out.getvalue()
 
 
-def _drawn(x: datetime | float | str) -> datetime | float | str:
-    return _label(x) if isinstance(x, str) else x
+def _drawn(place: datetime | float | str) -> datetime | float | str:
+    if isinstance(place, int | float) and abs(place) > _FARTHEST:
+        return math.nan  # which is left out
+    return _label(place) if isinstance(place, str) else place

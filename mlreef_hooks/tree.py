@@ -13,7 +13,7 @@ from mlreef_hooks.tree_entry import FOLDER, SYMLINK, Child, KnownFolder, TreeEnt
 
 SOURCE_BYTES = 1 << 20  # the parsers of pushed text read no larger file
 
-_READ_ONE_BY_ONE = 300  # Python files; more are searched faster by git
+READ_ONE_BY_ONE = 300  # Python files; more are searched faster by git
 Words = tuple[str, ...]
 
 
@@ -201,13 +201,14 @@ class SourceTree:
     def _search_known(self, words: Words) -> set[str] | None:
         """What known folders and the listed files say; None where that is not enough, or slow."""
         key = " ".join(words)
-        if not self.known or any(key not in each.summary.python for each in self.known.values()):
+        summaries = [each.summary for each in self.known.values()]
+        if not self.known or any(each.sources and key not in each.python for each in summaries):
             return None
-        if sum(map(self._is_source, self)) > _READ_ONE_BY_ONE:
+        if sum(map(self._is_source, self)) > READ_ONE_BY_ONE:
             return None
         found = self._search_listed(words)
         for folder, each in self.known.items():
-            found |= {folder + path for path in each.summary.python[key]}
+            found |= {folder + path for path in each.summary.python.get(key, ())}
         return found
 
     def _search_listed(self, words: Words) -> set[str]:

@@ -53,7 +53,8 @@ class FolderSummary:
     are nested in it, `longest` the bytes of its longest path. `links` maps symbolic links to their
     targets; `special` holds the paths of files with those names; `python` the Python files that
     hold one of some words, by the words joined with spaces, for what was searched; `pointers` is
-    true where pointers of Git LFS were looked for. It is `new` until it is remembered somewhere.
+    true where pointers of Git LFS were looked for. It is `new` until it is remembered somewhere;
+    until then, `sources` is false where it holds no Python file, whatever is searched.
     """
 
     entries: int
@@ -67,6 +68,7 @@ class FolderSummary:
     python: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pointers: bool = False
     new: bool = field(default=False, compare=False)
+    sources: bool = field(default=True, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """What is to be remembered, as a JSON object."""

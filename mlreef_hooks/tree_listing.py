@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from mlreef_hooks.config import Limits
 from mlreef_hooks.tree_entry import FOLDER, FolderSummary, KnownFolder
+from mlreef_hooks.tree_path import path_faults
 
 PATH_LENGTH = 4096  # no file system takes a longer path (PATH_MAX)
-_ODD = ("", ".", "..")  # names that no folder has
 _REMEMBERED = 256  # folders; those of a tree bomb are few and come again and again
 
 Recall = Callable[[Sequence[str]], Mapping[str, FolderSummary]]  # tree ids -> what is known
@@ -37,7 +37,9 @@ class Listing:
 
 
 class _Folder(NamedTuple):
-    """A folder that is to be listed, or is known; `certain` where no other may be meant by it."""
+    """A folder that is to be listed, or is known; `certain` where no other may be meant by it, and
+    nothing is wrong with its path.
+    """
 
     path: str
     depth: int
@@ -116,7 +118,8 @@ def _list_folder(
     folders = []
     for name, mode, id_ in shown:
         if mode == FOLDER:
-            certain = folder.certain and names[name.lower()] == 1 and name not in _ODD
+            # Of a name that is refused, findings name each file behind it.
+            certain = folder.certain and names[name.lower()] == 1 and not path_faults(name)
             folders.append(_Folder(f"{folder.path}{name}/", folder.depth + 1, id_, certain))
         else:
             listing.entries.append(ListedEntry(folder.path + name, mode, id_))

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable
 
 from mlreef_hooks.config import Limits
@@ -10,16 +9,11 @@ from mlreef_hooks.lfs_tree import find_pointers, uses_lfs
 from mlreef_hooks.link_map import MOST_STEPS, LinkMap
 from mlreef_hooks.problems import Problems, printable
 from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.tree_entry import ORDINARY_NAME, SUBMODULE, SYMLINK, TreeEntry
+from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK, TreeEntry
+from mlreef_hooks.tree_path import path_faults
 
 _LINK_BYTES = 4096  # no file system holds a longer target
-_PATH_BYTES = 4000  # PATH_MAX of Linux is 4096, and the image has a folder above
-_NAME_BYTES = 255
-# A path like nearly all are, none of which breaks a rule: of thousands, few are looked at closely.
-_ORDINARY = re.compile(rf"(?:{ORDINARY_NAME}/){{0,20}}{ORDINARY_NAME}", re.ASCII)
 _PACKAGE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?"
-_UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, not UTF-8, line ends
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def check_tree(tree: SourceTree, limits: Limits, problems: Problems) -> bool:
@@ -66,28 +60,8 @@ def _add_doubled(path: str, problems: Problems) -> None:
 
 
 def _check_path(entry: TreeEntry, problems: Problems) -> None:
-    if _ORDINARY.fullmatch(entry.path):
-        return
-    parts = entry.path.split("/")
-    lengths = [len(part.encode(errors="surrogateescape")) for part in parts]
-    faults = {
-        "has an empty or absolute part": "" in parts,
-        "has a part . or ..": bool({".", ".."} & set(parts)),
-        "has a part .wh.*, which deletes files in an image": "/.wh." in f"/{entry.path}",
-        "has a part .git": any(part.lower().rstrip(". ") == ".git" for part in parts),
-        "holds a control or direction character or is not UTF-8": _is_unshown(entry.path),
-        f"has a part longer than {_NAME_BYTES} bytes": max(lengths) > _NAME_BYTES,
-        f"is longer than {_PATH_BYTES} bytes": sum(lengths) + len(lengths) > _PATH_BYTES,
-    }
-    for fault, found in faults.items():
-        if found:
-            problems.add("tree-path", entry.path, None, f"the path {fault}", "rename it")
-
-
-def _is_unshown(path: str) -> bool:
-    return not path.isprintable() and any(
-        each in _DIRECTIONS or unicodedata.category(each) in _UNSHOWN for each in path
-    )
+    for fault in path_faults(entry.path):
+        problems.add("tree-path", entry.path, None, f"the path {fault}", "rename it")
 
 
 def _check_case(entry: TreeEntry, lowered: dict[str, str], problems: Problems) -> None:

@@ -549,7 +549,10 @@ NOT_WAYS_IN = [
     "{}", "[]", "null", '"text"', '{"v": 1}', '{"v": 1, "namespaces": null}',
     '{"v": 1, "schemas": {}, "namespaces": {"vision": []}}',
 ]  # fmt: skip
-NOT_LISTINGS = ["{}", "[]", '{"modules": null}', '{"modules": [{}]}']
+NOT_LISTINGS = [
+    "{}", "[]", '{"modules": null}', '{"modules": [{}]}', '{"x": NaN}',
+    '{"v": 1, "namespace": "vision", "modules": [], "later": 1e999}',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ LAYERS = {
     "reading": "changed_tree delta_chain entry_point git_objects lfs_pointer lfs_tree link_map"
     " missing_imports module_keys module_toml picture_rule pipeline_order pipeline_toml"
     " plain_folders presentation proposal.* required_package requirement_lines requirement_pinning"
-    " requirements rule_page script_behind source.* toml_lines tree_listing tree_rules tree_summary"
-    " validation",
+    " requirements rule_page script_behind source.* toml_lines tree_listing tree_path tree_rules"
+    " tree_summary validation",
     "writing": "base_facts base_reading catalog.form catalog.pages catalog.readme catalog.rows"
     " change code_layers columns command_line contract exports.* gate_report image image_label"
     " image_name image_plan image_progress index index_check index_claims index_lines index_search"

@@ -10,12 +10,13 @@ from mlreef_hooks.changed_tree import opened_folders
 from mlreef_hooks.config import Config, Limits
 from mlreef_hooks.plain_folders import PlainFolders, RawEntry
 from mlreef_hooks.repository import GitRepository
-from mlreef_hooks.tree import SourceTree
-from mlreef_hooks.tree_entry import FolderSummary
+from mlreef_hooks.tree import READ_ONE_BY_ONE, ReadObjects, SourceTree, Words
+from mlreef_hooks.tree_entry import FILE, FolderSummary, KnownFolder, TreeEntry
 from mlreef_hooks.tree_listing import nothing_known
 from mlreef_hooks.tree_summary import key_of, summarise
 from mlreef_hooks.validation import Validation, validate
 from tests.support.git import Author
+from tests.support.raw_objects import RawObjects
 from tests.support.site import PROJECT
 
 MANY = 1200
@@ -91,6 +92,33 @@ def test_few_files_and_more_than_the_site_allows_are_listed() -> None:
     assert folders_known(twice, most=2 * MANY).keys() == {"0", "1"}
 
 
+def test_few_sources_are_listed_so_that_the_whole_tree_need_not_be_searched() -> None:
+    source: RawEntry = (b"main.py", 0o100644, b"0" * 40)
+    known = folders_known({"some": [*PLAIN, source], "none": PLAIN})
+    assert [*known] == ["none"]
+    many = [(b"p" + name + b".py", mode, id_) for name, mode, id_ in PLAIN[:READ_ONE_BY_ONE]]
+    known = folders_known({"some": [*PLAIN, source], "many": many, "none": PLAIN})
+    assert {id_: each.sources for id_, each in known.items()} == {
+        "some": True, "many": True, "none": False,
+    }  # fmt: skip
+
+
+class Unsearched(ReadObjects):
+    """Objects that are not to be searched as a whole."""
+
+    def search(self, words: Words) -> set[str] | None:
+        raise AssertionError(words)
+
+
+def test_folders_without_sources_are_not_searched() -> None:
+    main = TreeEntry(path="main.py", mode=FILE, size=4, id="1")
+    summary = folders_known({"data": PLAIN})["data"]
+    known = {"data/": KnownFolder(id="data", summary=summary)}
+    tree = SourceTree([main], Unsearched(lambda entry: b"word"), folders={"": "0"}, known=known)
+    assert tree.python_files_with(["word"]) == {"main.py"}
+    assert summarise(tree, ())["data"].python == {"word": ()}
+
+
 def test_what_is_remembered_is_not_read() -> None:
     summary = FolderSummary(entries=1, files=1, size=1, largest=1, depth=0, longest=1)
     assert folders_known({"a": ()}, recalled={"a": summary}) == {"a": summary}
@@ -101,7 +129,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Author:
     """An author with a project, and three folders of as many files as are not listed."""
     author = Author(tmp_path_factory.mktemp("large") / "clone", "nowhere")
     folders = {f"d{n % 3}/f{n}.txt": str(n) for n in range(MANY)}
-    author.commit({**PROJECT, **folders, "d1/tool.py": "import argparse\n"})
+    sources = {f"d1/p{n}.py": "" for n in range(READ_ONE_BY_ONE)}
+    author.commit({**PROJECT, **folders, **sources, "d1/tool.py": "import argparse\n"})
     return author
 
 
@@ -137,6 +166,36 @@ def test_the_same_is_found_whether_they_are_listed_or_not(large: Author) -> None
         known.append([*tree.known])
     assert known[0] == ["d0/", "d1/", "d2/"]
     assert known[-1] == []  # pointers of Git LFS were not looked for in any
+
+
+BAD_NAMES = [
+    b"..", b".git", b".GIT ", b".wh.x", b"a\nb", b"\x1b[31m", b"\xff", "\u202e".encode(),
+    b"x" * 256,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: repr(name)[:16])
+@pytest.mark.parametrize("outer", [False, True])
+def test_no_folder_is_known_whose_name_is_refused(
+    raw: RawObjects, name: bytes, outer: bool
+) -> None:
+    blob = raw.put("blob", b"")
+    folder = raw.tree(*[("100644", file, blob) for file, _, _ in PLAIN])
+    if outer:
+        folder = raw.tree(("40000", b"inner", folder))
+    commit = raw.commit(raw.tree(("40000", name, folder)))
+    with closing(GitRepository(raw.git_dir)) as repository:
+        tree = repository.read_tree(commit, Limits())
+        validation = validate(tree, name="x", config=Config())
+    refused = [each for each in validation.problems if each.rule == "tree-path"]
+    assert len({each.path for each in refused}) == MANY
+    assert summaries(tree, validation) == {}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> RawObjects:
+    """A repository of trees that no git command writes."""
+    return RawObjects(tmp_path_factory.mktemp("raw") / "raw.git")
 
 
 def summaries(tree: SourceTree, validation: Validation) -> Mapping[str, object]:

@@ -1,6 +1,7 @@
 """`mlreef-hooks runs`: the records of an account, listed, compared and drawn."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -196,6 +197,18 @@ def test_records_with_an_impossible_begin_are_left_out_of_a_picture(
         assert f"x{number}.json is no record of a run" in said
     assert len(done.stderr.splitlines()) == len(begins)
     assert len(done.stdout.splitlines()) == 4
+
+
+def test_values_beyond_every_axis_are_left_out_of_a_picture(
+    store: RunStore, tmp_path: Path
+) -> None:
+    for number, value in enumerate((1.7e308, -1.7e308, math.inf, math.nan)):
+        far = {"metrics": {"accuracy": value}, "parameters": {"trees": -value}}
+        document = made(4).to_json() | far
+        (store.folder / f"x{number}.json").write_text(json.dumps(document))
+    for words in ((), ("--over", "trees")):
+        done = asked(store, "--metric", "accuracy", "--plot", tmp_path / "a.svg", *words)
+        assert done.exit_code == 0, done.exception
 
 
 def test_an_account_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

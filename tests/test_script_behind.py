@@ -267,11 +267,85 @@ def test_an_edited_wrapper_is_judged_by_what_it_hands_on() -> None:
     assert not found(text.replace("def command_line", "def made_of"), source())
 
 
+EDITS = [
+    ("words.append(f", "words.extend(['--times', str(args.times)]); (f"),
+    ("words.append(f", "words.insert(0, f"),
+    ("words.append(f", "times = '--times'; words.append(times); words.append(f"),
+    ("if args.times !=", "if args.times: pass\n    elif args.times !="),
+    ("words.append(f", "for _ in range(1): words.append(f"),
+    ("if args.times != 2:\n        words.append(", "(lambda *_: 0)(words.append, "),
+    ("    rest.append(str(source))", "    rest.extend([str(source)])"),
+    ("    rest.append(str(source))", "    rest += [*[str(source)]]"),
+    ("return [*words,", "return ['--times', str(args.times), str(source), *words,"),
+    ("SCRIPT, *words]", "SCRIPT, '--times', '3', *words]"),
+    ("SCRIPT, *words]", "SCRIPT, *words, *more(args)]"),
+    ("words = command_line(", "words = more(args)\n        words += command_line("),
+    ("words = command_line(", "words = ['--new=1'] + command_line("),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), EDITS)
+def test_what_cannot_be_told_of_an_edited_wrapper_is_no_fault(old: str, new: str) -> None:
+    assert old in wrapper(*TURN)
+    text = wrapper(*TURN).replace(old, new, 1)
+    assert not found(text, source(*TURN))
+    assert not found(text, source(*TURN, '"--new", required=True', '"another"'))
+    # What is handed on and is not taken fails all the same.
+    gone = found(text, source(TURN[0], *TURN[2:]))
+    assert (DRIFT, '"--out" is handed on, and turn.py does not take it') in said(gone)
+
+
+@pytest.mark.parametrize(
+    "added", ["words.append('--times=2')", "words += ['--times'] * args.times"]
+)
+def test_what_is_handed_on_otherwise_is_read(added: str) -> None:
+    text = wrapper(*TURN).replace('words.append(f"--times={args.times}")', added)
+    assert not found(text, source(*TURN))
+    assert len(found(text, source(*TURN, '"--new"'))) == 1
+
+
+CALL = "options = {name: value for name, value in options.items() if value is not None}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "faults"),
+    [
+        (CALL, 1),
+        (f"{CALL}\n    options['new'] = 1", 0),
+        ("options = dict(new=1)", 0),
+    ],
+)
+def test_what_cannot_be_told_of_an_edited_call_is_no_fault(edit: str, faults: int) -> None:
+    behind = "def shrink(source, out_dir, by=None): ...\n"
+    text = files_for(read("small.py", behind))[WRAPPER]
+    assert CALL in text
+    more = behind.replace("by", "new, by")
+    assert len(found(text.replace(CALL, edit), more, "small.py")) == faults
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("type=bool", 'action="store_true"', "takes no value in turn.py (line 5), and is handed on"
+         " with one"),
+        ('action="store_true"', "type=bool", "takes a value in turn.py (line 5), and is handed on"
+         " without one"),
+        ('action="store_true"', "action=Own", ""),
+        ("nargs=2", "nargs=N", ""),
+    ],
+)  # fmt: skip
+def test_a_switch_that_takes_a_value_is_found(before: str, after: str, expected: str) -> None:
+    problems = said(found(wrapper(f'"--grey", {before}'), source(f'"--grey", {after}')))
+    assert problems == ([(DRIFT, f'"grey" {expected}')] if expected else [])
+
+
 MORE = (
     '"x", type=bool', '"--y", type=bool', '"--z", action="store_const", const=3',
     '"--v", action="append", nargs=2', '"--w", nargs="?", type=float, default=1',
     '"--c", type=complex, default=1+2j', '"--l", nargs=3, default=[1, 2, 3], type=int',
     '"--o", action="extend", nargs="+"', '"--s", default=3', '"--class", type=json.loads',
+    '"--r", type=float, required=True, default=0.1', '"--n", type=odd, choices=[1, 3], default=3',
+    '"--t", type=bool, choices=[True, False], default=False',
 )  # fmt: skip
 
 

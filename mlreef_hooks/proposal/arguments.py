@@ -45,8 +45,9 @@ def reading_line(parameter: Parameter) -> str:
         parts.append("required=True")
     elif shown_default(parameter) is not None:
         parts.append(f"default={literal(shown_default(parameter))}")
-    if parameter.choices is not None:
-        parts.append(f"choices={literal(list(parameter.choices))}")
+    choices = shown_choices(parameter)
+    if choices is not None:
+        parts.append(f"choices={literal(choices)}")
     if parameter.description:
         parts.append(f"help={literal(' '.join(parameter.description.split()).replace('%', '%%'))}")
     return call("    parser.add_argument", parts)
@@ -54,22 +55,29 @@ def reading_line(parameter: Parameter) -> str:
 
 def declared(parameter: Parameter) -> Parameter:
     """The parameter as `reading_line` has a wrapper declare it."""
-    boolean = parameter.type == "boolean" and bool(parameter.option)
-    flag = parameter.nargs == 0 or (boolean and not parameter.negative)
+    flag = _is_flag(parameter)
     either = flag and (parameter.nargs != 0 or bool(parameter.negative))
     nargs = None if parameter.nargs == "?" else parameter.nargs
     value_type = parameter.type if parameter.type in _TYPES else "string"
     many = parameter.repeated or nargs not in (None, 0)
     default = None if parameter.required else shown_default(parameter)
+    choices = shown_choices(parameter)
     return replace(
         parameter,
         type="boolean" if flag else "list" if many else value_type,
         default=False if flag and not either else default,
+        choices=None if choices is None else tuple(choices),
         description=" ".join(parameter.description.split()),
         option=f"--{parameter.name}",
         nargs=0 if flag else nargs,
         negative=f"--no-{parameter.name}" if either else None,
     )
+
+
+def _is_flag(parameter: Parameter) -> bool:
+    """True where a wrapper has the parameter without a value."""
+    boolean = parameter.type == "boolean" and bool(parameter.option)
+    return parameter.nargs == 0 or (boolean and not parameter.negative)
 
 
 def _kind(parameter: Parameter) -> list[str]:
@@ -87,15 +95,27 @@ def _kind(parameter: Parameter) -> list[str]:
 
 
 def shown_default(parameter: Parameter) -> JSONValue:
-    """The script's default where it is shown, and so is what is not handed on; else None."""
+    """The script's default where it is shown, and so is what is not handed on; else None, as for
+    one that the script requires whatever its default is.
+    """
     value = parameter.default
-    if parameter.repeated or isinstance(value, list | dict):
+    if parameter.required or parameter.repeated or isinstance(value, list | dict):
         return None
     if parameter.nargs == 0:
         return value if parameter.negative else None
     if parameter.type not in _TEXTS or isinstance(value, str | None):
         return value
     return None if isinstance(value, bool) else str(value)  # a type of the script's own reads it
+
+
+def shown_choices(parameter: Parameter) -> list[JSONValue] | None:
+    """The values that a wrapper takes, as texts where a type of the script's own reads them; None
+    for any.
+    """
+    if parameter.choices is None or _is_flag(parameter):
+        return None
+    texts = parameter.type in _TEXTS
+    return [str(each) if texts else each for each in parameter.choices]
 
 
 def handing_lines(parameter: Parameter) -> Iterator[str]:

@@ -48,6 +48,7 @@ def compare_declarations(
     wrapper has.
     """
     unread = parameter.unread if isinstance(parameter, ParsedParameter) else frozenset()
+    unread |= {"type"} if "nargs" in unread else frozenset()  # several values are a list
     pair = _Pair(own=own, now=declared(parameter), skipped=skipped)
     for fails, comparisons in ((True, _FAILING), (False, _OTHERWISE)):
         for part, compare in comparisons.items():

@@ -14,6 +14,7 @@ from mlreef_hooks.proposal.declarations import compare_declarations
 from mlreef_hooks.proposal.handed_on import Handed, read_handed
 from mlreef_hooks.proposal.script import script_of
 from mlreef_hooks.source.accepted_options import accepted_options
+from mlreef_hooks.source.argparse_call import ParsedParameter
 from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.halves import spellings_of
 from mlreef_hooks.source.wording import quoted
@@ -36,12 +37,14 @@ class Difference:
 @dataclass(frozen=True, kw_only=True)
 class _Sides:
     """A wrapper and its script in `module`. `own` are the wrapper's parameters by their names in
-    Python, `parameters` those of the script.
+    Python, `parameters` those of the script. `handed` is the `whole` of what is handed on, or what
+    can be told of it.
     """
 
     wrapped: WrappedScript
     own: Mapping[str, Parameter]
     handed: Sequence[Handed]
+    whole: bool
     module: ast.Module
     parameters: Sequence[Parameter]
 
@@ -112,14 +115,16 @@ def find_differences(
     parameters = _parameters(script, wrapped)
     if parameters is None:
         return []
+    handed_on = read_handed(wrapper, wrapped)
     sides = _Sides(
         wrapped=wrapped,
         own={python_name(each.name): each for each in own},
-        handed=read_handed(wrapper, wrapped),
+        handed=handed_on.read,
+        whole=handed_on.whole,
         module=script,
         parameters=parameters,
     )
-    found = [*_unaccepted(sides), *_misplaced(sides)]
+    found = [*_unaccepted(sides), *(_misplaced(sides) if sides.whole else ())]
     for parameter in parameters:
         difference = _of_parameter(parameter, sides)
         found += [difference] if difference else []
@@ -164,6 +169,8 @@ def _of_parameter(parameter: Parameter, sides: _Sides) -> Difference | None:
     place = _place(sides, parameter.line)
     if sides.hands_on(parameter):
         return _declared_otherwise(parameter, own, sides) if own else None
+    if not sides.whole:
+        return None
     line = sides.wrapped.line
     called = quoted(name if sides.wrapped.function else parameter.name)
     if parameter.required:
@@ -187,8 +194,27 @@ def _declared_otherwise(parameter: Parameter, own: Parameter, sides: _Sides) -> 
     handed = sides.by_name.get(variable(parameter))
     skipped = handed.skipped.value if handed and handed.skipped else None
     found = compare_declarations(own, parameter, skipped)
+    place = _place(sides, parameter.line)
+    if (
+        sides.whole
+        and handed
+        and not (found and found.fails)
+        and _is_other_switch(handed, parameter)
+    ):
+        words = ("no", "with") if handed.valued else ("a", "without")
+        said = f"{quoted(own.name)} takes {words[0]} value in {place}"
+        said = f"{said}, and is handed on {words[1]} one"
+        return Difference(rule=FAILS, line=handed.line, message=said)
     if found is None:
         return None
-    place = _place(sides, parameter.line)
     said = f"{quoted(own.name)} {found.script} in {place}, and {found.wrapper} here"
     return Difference(rule=FAILS if found.fails else OUTDATED, line=own.line, message=said)
+
+
+def _is_other_switch(handed: Handed, parameter: Parameter) -> bool:
+    """True where an option needs a value that is not handed on, or is none that has one."""
+    if handed.valued is None or not isinstance(parameter, ParsedParameter):
+        return False
+    needs = parameter.nargs not in (0, "?", "*")
+    other = parameter.nargs == 0 if handed.valued else needs
+    return other and "nargs" not in parameter.unread

@@ -20,8 +20,8 @@ _SUBMODULES = (
     '[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c touch% /tmp/x\n\tupdate = !touch x\n'
 )
 _NAMES = (
-    b"..", b".", b"/etc/passwd", b".git", b".GIT", b"a\nb", b"\x1b[31mred", b"\x1b]0;title\x07",
-    "\u202egnp.exe".encode(), b"latin-\xe9", b".wh.upper.py", b"x" * 300, b"a/../../b",
+    b"..", b".", b".git", b".GIT", b"a\nb", b"\x1b[31mred", b"\x1b]0;title\x07",
+    "\u202egnp.exe".encode(), b"latin-\xe9", b".wh.upper.py", b"x" * 300,
 )  # fmt: skip
 _SHELL_NAMES = (
     b"$(touch x)",
@@ -61,8 +61,13 @@ def _planted(plant: Callable[[RawObjects, str], list[Row]]) -> Callable[[Author]
 def _named(raw: RawObjects, blob: str) -> list[Row]:
     hooks = raw.tree(("100755", b"post-receive", blob))
     inside = raw.tree(("100644", b"x", blob), ("40000", b"hooks", hooks))
-    folders = [("40000", name, inside) for name in _NAMES[:4]]
-    return [*folders, *(("100755", name, blob) for name in (*_NAMES[4:], *_SHELL_NAMES))]
+    folders = [("40000", name, inside) for name in _NAMES[:3]]
+    return [*folders, *(("100755", name, blob) for name in (*_NAMES[3:], *_SHELL_NAMES))]
+
+
+def _misplaced(raw: RawObjects, blob: str) -> list[Row]:
+    folder = raw.tree(("100644", b"__init__.py", blob))
+    return [("40000", b"shared", folder), ("100644", b"shared/planted.py", blob)]
 
 
 def _doubled(raw: RawObjects, blob: str) -> list[Row]:
@@ -120,13 +125,18 @@ TREES = (
         prepare=_planted(_named),
         said=(
             "../x: the path has a part . or ..", "./x: the path has a part . or ..",
-            "/etc/passwd/x: the path has an empty or absolute part", ".git/hooks/post-receive: the",
+            ".git/hooks/post-receive: the",
             ".GIT: the path has a part .git", "a\\nb: the path holds a control",
             "\\x1b[31mred: the path holds a control", "\\x1b]0;title\\x07: the path holds",
             "\\u202egnp.exe: the path holds a control", "latin-\\udce9: the path holds",
             ".wh.upper.py: the path has a part .wh.*", "has a part longer than 255 bytes",
-            "a/../../b: the path has a part", "[tree-path]",
+            "[tree-path]",
         ),
+    ),
+    Attack(
+        name="a file in the folder of another tree, and in the layer of all who have that one",
+        prepare=_planted(_misplaced),
+        said=("is malformed",),
     ),
     Attack(
         name="entries that stand twice",
