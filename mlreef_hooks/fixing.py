@@ -76,7 +76,10 @@ def _renew(path: str, content: bytes, files: ProjectFiles) -> Fix | None:
     renewal = renew_wrapper(path, content, files.read)
     if renewal is None or (renewal.left and complete_halves(content).added):
         return None
-    done = (Note(said=f"it is made anew for {renewal.script}"),)
+    done = (
+        Note(said=f"it is written anew for {renewal.script}"),
+        *(Note(said=said) for said in renewal.told),
+    )
     left = (Note(said=renewal.left),) if renewal.left else ()
     return Fix(
         path=path,

@@ -70,7 +70,7 @@ def _is_linked(script: WrappedScript, tree: SourceTree) -> bool:
 
 
 def _report_place(wrapper: Wrapper, message: str, problems: Problems) -> None:
-    hint = f"correct it, or make the file anew: {_remade(wrapper)}"
+    hint = f"correct it, or write {wrapper.path} anew: {_remade(wrapper)}"
     problems.add("entry-point-not-found", wrapper.path, wrapper.script.line, message, hint)
 
 
@@ -100,18 +100,29 @@ def _check_drift(
     wrapper: Wrapper, module: ast.Module, tree: SourceTree, problems: Problems
 ) -> None:
     found = find_differences(wrapper.module, wrapper.parameters, wrapper.script, module)
-    hint = _hint(wrapper, tree) if found else ""
+    hint = _hint(wrapper, module, tree) if found else ""
     for each in found:
         problems.add(each.rule, wrapper.path, each.line, each.message, hint)
 
 
-def _hint(wrapper: Wrapper, tree: SourceTree) -> str:
+def _hint(wrapper: Wrapper, behind: ast.Module, tree: SourceTree) -> str:
+    # Most wrappers agree with their scripts.
+    from mlreef_hooks.proposal.wrapper_use import needless, why_left
+
+    reason = needless(wrapper.script, behind)
+    if reason:
+        return reason
     if is_as_written(tree.read(wrapper.path)):
-        return "mlreef-hooks check --fix makes it anew"
+        reason = why_left(wrapper.module, wrapper.script, behind)
+        if not reason:
+            return f"mlreef-hooks check --fix writes {wrapper.path} anew"
     named = f"--script {shlex.quote(wrapper.script.path)}"
-    return f"change it, or make it anew: {_remade(wrapper)} {named}"
+    if wrapper.script.function:
+        named = f"{named} --function {wrapper.script.function}"
+    said = f"{reason}: " if reason else ""
+    return f"{said}change it by hand, or write it anew: {_remade(wrapper)} {named}"
 
 
 def _remade(wrapper: Wrapper) -> str:
-    """The commands that make an entry point anew, whatever it was."""
+    """The commands that write an entry point anew, whatever it was."""
     return f"rm {shlex.quote(wrapper.path)} && mlreef-hooks init --yes"

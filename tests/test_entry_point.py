@@ -112,6 +112,11 @@ def test_a_named_entry_point(named: str) -> None:
         ("link.py", '"link.py" is not a file', "write src/a.py"),
         ("\x1b\u202e.py", "\\x1b\\u202e.py", "write src/a.py"),
         ("x" * 10_000, "xxx...", "write"),
+        (
+            "mlreef_entry.py",
+            "is not a file",
+            "mlreef-hooks init --yes writes",
+        ),
     ],
 )
 def test_a_named_entry_point_that_is_none(named: str, said: str, hint: str) -> None:

@@ -100,15 +100,27 @@ def test_nothing_that_is_there_is_changed(author: Author) -> None:
     (author.folder / "mlreef.toml").write_text("[module]\n")
     (author.folder / "requirements.txt").symlink_to("/nowhere")
     before = contents(author.folder)
-    assert "would leave alone mlreef.toml:" in init(author.folder, "--yes", "--dry-run")
+    assert "would leave alone mlreef.toml; what is" in init(author.folder, "--yes", "--dry-run")
     assert contents(author.folder) == before
     said = init(author.folder, "--yes")
-    assert "left mlreef.toml alone; without it, init would write:\n    # What the code" in said
-    assert "left requirements.txt alone" in said
+    assert "left mlreef.toml alone; what is there (-), and what init would write (+):\n" in said
+    assert "\n    +# What the code" in said
+    assert "[module]" not in said
+    assert "left requirements.txt alone; without it, init would write:\n" in said
     after = contents(author.folder)
     assert {name: after[name] for name in before} == before
     assert {*after} - {*before} == {"mlreef_entry.py"}
-    assert "mlreef_entry.py is as it should be" in init(author.folder, "--yes")
+    again = init(author.folder, "--yes")
+    assert "mlreef_entry.py is as it should be" in again
+    assert again.endswith("nothing was written: all files are there\n")
+
+
+def test_scripts_that_have_no_part_in_the_module_are_named(author: Author) -> None:
+    for name, text in {"near": "import far", "far": "", "b": "x", "a": "x", "__init__": ""}.items():
+        (author.folder / f"{name}.py").write_text(text)
+    (author.folder / "turn.py").write_bytes(MINE + b"import near\r\n")
+    note = "note: turn.py does not use a.py, b.py; to begin with another script: --script FILE\n"
+    assert note in init(author.folder, "--yes")
 
 
 def test_requirements_with_an_old_name_stay_the_only_ones(author: Author) -> None:

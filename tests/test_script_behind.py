@@ -29,8 +29,9 @@ from tests.test_proposal import EVERYTHING, FUNCTION, PARSED, files_for, read
 from tests.test_proposal import script_of as parsed
 
 TURN = ('"infile"', '"--out"', '"--times", type=int, default=2', '"--mode", choices=["a", "b"]')
-OURS = "mlreef-hooks check --fix makes it anew"
-THEIRS = "change it, or make it anew: rm mlreef_entry.py && mlreef-hooks init --yes --script "
+OURS = "mlreef-hooks check --fix writes mlreef_entry.py anew"
+BY_HAND = "change it by hand, or write it anew: "
+THEIRS = f"{BY_HAND}rm mlreef_entry.py && mlreef-hooks init --yes --script "
 DRIFT, OUTDATED = "parameter-drift", "wrapper-outdated"
 
 
@@ -138,7 +139,7 @@ def test_what_starts_no_script_is_no_wrapper() -> None:
 CHANGES = [
     ('"infile"', '"picture"', []),
     ('"infile"', '"--infile", required=True', [
-        (DRIFT, '1 values without an option are handed on, and turn.py takes 0'),
+        (DRIFT, '1 value without an option is handed on, and turn.py takes 0'),
         (DRIFT, 'turn.py (line 5) requires "infile", and it is not handed on'),
     ]),
     ('"--out"', '"--target"', [
@@ -155,7 +156,15 @@ CHANGES = [
     ('default=2', 'default=3', [
         (DRIFT, '"times" is 3 by default in turn.py (line 7), and 2 here'),
     ]),
-    ('default=2', 'default=NUMBER', []),
+    ('default=2', 'default=2 * 64', [
+        (DRIFT, '"times" has a default that only running it could tell in turn.py (line 7), '
+         'and 2 here'),
+    ]),
+    ('default=2', 'default=NUMBER, help="how"', [
+        (DRIFT, '"times" has a default that only running it could tell in turn.py (line 7), '
+         'and 2 here'),
+    ]),
+    ('"--mode", ', '"--mode", default=made(), ', []),
     ('default=2', 'required=True', [
         (DRIFT, '"times" is required in turn.py (line 7), and is optional here'),
     ]),
@@ -210,6 +219,9 @@ def test_a_change_of_the_script_is_found(
     [
         ("by: float = 0.5", "by: float = 0.7",
          [(OUTDATED, '"by" is 0.7 by default in shrink of small.py (line 4), and 0.5 here')]),
+        ("by: float = 0.5", "by: float = 0.5 * 2",
+         [(OUTDATED, '"by" has a default that only running it could tell in shrink of small.py '
+           '(line 4), and 0.5 here')]),
         ("out_dir", "folder", [
             (DRIFT, '"out_dir" is handed on, and shrink of small.py does not take it'),
             (DRIFT, 'shrink of small.py (line 4) requires "folder", and it is not handed on'),
@@ -394,7 +406,7 @@ def test_a_wrapper_that_nobody_changed_is_made_anew(line_end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("", "# "), ("default=2", "default=3"), ("\n\n\n", "\n\n"), ("# W", "#  W")]
+    ("old", "new"), [("", "# "), ("default=2", "default=3"), ("\n\n\n", "\n# x\n"), ("# W", "#  W")]
 )
 def test_what_somebody_changed_is_never_made_anew(old: str, new: str) -> None:
     text = wrapper(*TURN).replace(old, new, 1)
@@ -407,7 +419,7 @@ def test_what_somebody_changed_is_never_made_anew(old: str, new: str) -> None:
 def test_what_no_script_can_be_read_for_stays(behind: bytes | None) -> None:
     renewal = renewed(wrapper(*TURN), behind)
     assert renewal.content.decode() == wrapper(*TURN)
-    assert "turn.py is no script that" in renewal.left
+    assert renewal.left.startswith("turn.py ")
 
 
 def test_an_entry_point_that_does_the_work_is_never_made_anew() -> None:
@@ -428,11 +440,11 @@ def test_check_mends_what_init_wrote(
     (tmp_path / "turn.py").write_text(source(*TURN))
     init(tmp_path, "--yes", "--title", 'A "title"', "--input", "IMAGE", *words)
     before = (tmp_path / WRAPPER).read_bytes()
-    (tmp_path / "turn.py").write_text(source('"infile"', '"--to"', "'--word', required=True"))
+    (tmp_path / "turn.py").write_text(source('"infile"', '"--output"', "'--word', required=True"))
     assert checked(tmp_path, capsys, "--fix", "--dry-run")[0] == 1
     assert (tmp_path / WRAPPER).read_bytes() == before
     status, lines = checked(tmp_path, capsys, "--fix")
-    assert lines[0] == "fixed: mlreef_entry.py: it is made anew for turn.py"
+    assert lines[0] == "fixed: mlreef_entry.py: it is written anew for turn.py"
     assert status == 0
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "turn.py").write_text((tmp_path / "turn.py").read_text())

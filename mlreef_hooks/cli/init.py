@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from mlreef_hooks.cli.completion import from_words
+from mlreef_hooks.cli.init_files import write_files
+from mlreef_hooks.cli.init_function import choose_paths, with_function
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_working_tree import list_working_tree
 from mlreef_hooks.installed_modules import read_providers
@@ -19,7 +21,8 @@ from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.project_files import ProjectFiles
 from mlreef_hooks.proposal.kinds import Proposal, propose_kind
-from mlreef_hooks.proposal.paths import Paths, find_paths
+from mlreef_hooks.proposal.other_scripts import other_scripts
+from mlreef_hooks.proposal.paths import Paths
 from mlreef_hooks.proposal.plan import (
     Plan,
     Wanted,
@@ -30,8 +33,6 @@ from mlreef_hooks.proposal.plan import (
 )
 from mlreef_hooks.proposal.requirement_file import external_imports, write_requirements
 from mlreef_hooks.proposal.script import Script, find_scripts, read_script
-from mlreef_hooks.proposal.wrapper_mark import unmarked
-from mlreef_hooks.requirements import OLD_NAMES, REQUIREMENTS
 from mlreef_hooks.tree import SourceTree
 from mlreef_hooks.working_tree import read_working_tree
 
@@ -55,12 +56,17 @@ _DATA: dict[str, Any] = {
     "path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
 )
 @click.option("--script", help="The script to begin with, relative to PATH.")
+@click.option(
+    "--function", help="The function that does the script's work, where it has no parser."
+)
 @click.option("--name", help="The module's name (default: the repository's).")
 @click.option("--title", help="Its title (default: the script's name in words).")
 @click.option("--description", help="What it does (default: what the script says of itself).")
 @click.option("--kind", type=click.Choice(tuple(KINDS.values())), help="What it is.")
 @click.option("--input", "inputs", **_DATA, help="Which data goes in.")
 @click.option("--output", "outputs", **_DATA, help="Which data comes out.")
+@click.option("--reads", help="The script's parameter that is its input.")
+@click.option("--writes", help="The script's parameter that is its output.")
 @click.option("--base", help="One of the site's base environments.")
 @click.option("--python", help="The Python that has the requirements (default: the active one).")
 @click.option("--annotate", is_flag=True, help="Put MLReef annotations into the file written.")
@@ -69,6 +75,9 @@ _DATA: dict[str, Any] = {
 def init(
     path: Path | None,
     script: str | None,
+    function: str | None,
+    reads: str | None,
+    writes: str | None,
     python: str | None,
     *,
     yes: bool,
@@ -85,8 +94,13 @@ def init(
         raise click.UsageError(f"--name {plain(wanted.name)} is not a module name: {NAME_HINT}")
     tree = read_working_tree(folder, list_working_tree(folder))
     chosen = _choose_script(tree, script, yes=yes)
-    plan = _plan(tree, chosen, wanted, python, yes=yes) if chosen else plan_skeleton(wanted)
-    _write(plan, ProjectFiles(folder), dry_run=dry_run)
+    chosen = with_function(chosen, function, yes=yes) if chosen else None
+    if chosen is None:
+        plan = plan_skeleton(wanted)
+    else:
+        paths = choose_paths(chosen, reads, writes)
+        plan = _plan(tree, chosen, paths, wanted, python, yes=yes)
+    write_files(plan, ProjectFiles(folder), dry_run=dry_run)
 
 
 def _choose_script(tree: SourceTree, named: str | None, *, yes: bool) -> Script | None:
@@ -127,9 +141,8 @@ def _ask_script(found: list[str], *, yes: bool) -> str:
 
 
 def _plan(
-    tree: SourceTree, script: Script, wanted: Wanted, python: str | None, *, yes: bool
+    tree: SourceTree, script: Script, paths: Paths, wanted: Wanted, python: str | None, *, yes: bool
 ) -> Plan:
-    paths = find_paths(script.parameters)
     proposal = propose_kind(script, paths)
     wanted = _complete(wanted, proposal, paths, yes=yes)
     settled = settle(wanted, proposal, paths, script)
@@ -141,7 +154,18 @@ def _plan(
     providers = read_providers(python, os.environ) if needs else {}
     installed = read_installed(python, os.environ) if needs else {}
     requirements = write_requirements(imported, providers, installed)
-    return plan_script(script, paths, settled, requirements)
+    plan = plan_script(script, paths, settled, requirements)
+    return replace(plan, notes=(*plan.notes, *_note_others(script, tree)))
+
+
+def _note_others(script: Script, tree: SourceTree) -> list[str]:
+    """What is said of scripts that no module is made of."""
+    others = other_scripts(script, tree, _PYTHON)
+    if not others:
+        return []
+    more = " and others" if len(others) > _SHOWN else ""
+    found = f"{', '.join(others[:_SHOWN])}{more}"
+    return [f"{script.path} does not use {found}; to begin with another script: --script FILE"]
 
 
 def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) -> Wanted:
@@ -165,40 +189,6 @@ def _complete(wanted: Wanted, proposal: Proposal, paths: Paths, *, yes: bool) ->
         for key, taken in unsure.items()
     }
     return replace(wanted, **answers)
-
-
-def _write(plan: Plan, files: ProjectFiles, *, dry_run: bool) -> None:
-    for path, text in plan.files.items():
-        names = (path, *OLD_NAMES) if path == REQUIREMENTS else (path,)
-        taken = next(filter(files.is_taken, names), None)
-        if dry_run:
-            _say(f"would leave alone {taken}:" if taken else f"would write {path}:")
-            _show(text)
-        elif taken:
-            _left_alone(taken, text, files)
-        else:
-            files.create(path, text.encode())
-            _say(f"wrote {path}")
-    for note in plan.notes:
-        _say(f"note: {note}")
-    if not dry_run:
-        _say("next: mlreef-hooks check")
-        _say("then: mlreef-hooks publish")
-
-
-def _left_alone(path: str, text: str, files: ProjectFiles) -> None:
-    content = files.read(path)
-    if content is not None and unmarked(content) == unmarked(text.encode()):
-        _say(f"{path} is as it should be")
-        return
-    _say(f"left {path} alone; without it, init would write:")
-    _show(text)
-
-
-def _show(text: str) -> None:
-    for line in text.splitlines():
-        indent = line[: len(line) - len(line.lstrip(" "))]
-        click.echo(f"    {indent}{plain(line)}".rstrip())
 
 
 def _say(text: str) -> None:

@@ -44,14 +44,18 @@ def compare_declarations(
     own: Parameter, parameter: Parameter, skipped: JSONValue
 ) -> Mismatch | None:
     """The first thing that differs, what makes runs fail before all else; `parameter` is the
-    script's. What only running the script could tell differs in nothing.
+    script's. What only running the script could tell differs in nothing, but for a default that the
+    wrapper has.
     """
     unread = parameter.unread if isinstance(parameter, ParsedParameter) else frozenset()
     unread |= {"type"} if "nargs" in unread else frozenset()  # several values are a list
     pair = _Pair(own=own, now=declared(parameter), skipped=skipped)
     for fails, comparisons in ((True, _FAILING), (False, _OTHERWISE)):
         for part, compare in comparisons.items():
-            words = None if part in unread else compare(pair)
+            if part in unread:
+                words = _unread_default(pair, fails=fails) if part == "default" else None
+            else:
+                words = compare(pair)
             if words:
                 return Mismatch(script=words[0], wrapper=words[1], fails=fails)
     return None
@@ -116,6 +120,15 @@ def _skipped_default(pair: _Pair) -> _Words:
     if pair.skipped is None or comparable(pair.skipped) == comparable(pair.now.default):
         return None
     return f"is {shown(pair.now.default)} by default", shown(pair.skipped)
+
+
+def _unread_default(pair: _Pair, *, fails: bool) -> _Words:
+    """A default that only running the script could tell, where the wrapper has one: it fails what
+    is not handed on, for that is taken to be the script's.
+    """
+    value = pair.skipped if fails else pair.own.default
+    said = "has a default that only running it could tell"
+    return None if value is None else (said, shown(value))
 
 
 def _other_default(pair: _Pair) -> _Words:

@@ -5,9 +5,18 @@ from collections.abc import Iterator, Sequence
 
 from mlreef_hooks.manifest import Parameter
 from mlreef_hooks.proposal.arguments import call, literal, offered, shown_default, variable
+from mlreef_hooks.proposal.path_names import is_path
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
-from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+from mlreef_hooks.proposal.wrapper_parts import (
+    END,
+    FILES_OF,
+    HELP,
+    READS,
+    RETURNS,
+    head,
+    parser_function,
+)
 
 # What the wrapper itself calls so.
 TAKEN = frozenset(dir(builtins)) | {
@@ -21,7 +30,7 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
     free = offered(script.parameters, (paths.source, paths.target))
     own = [each for each in free if not each.required and shown_default(each) is None]
     module = script.path.removesuffix(".py").replace("/", ".")
-    said = READS[paths.reads] + ("" if paths.target else "\nWhat it returns becomes a file.")
+    said = READS[paths.reads] + ("" if paths.target else f"\n{RETURNS}")
     lines = [
         "\n\ndef main() -> int:",
         "    args = parse_arguments()",
@@ -36,7 +45,7 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
                   ("argparse", "sys")),
             f"\nfrom {module} import {_imported(script.function)}\n",
             parser_function(script, free, HELP[paths.reads]),
-            FILES_OF if paths.reads is Takes.FILE else "",
+            FILES_OF if paths.reads in (Takes.FILE, Takes.FILES) else "",
             "\n".join(lines),
             END,
         ]
@@ -45,13 +54,30 @@ def write_function_wrapper(script: Script, paths: Paths) -> str:
 
 def _given(free: Sequence[Parameter], own: Sequence[Parameter], paths: Paths) -> list[str]:
     """The arguments of the call."""
-    source = "each" if paths.reads is Takes.FILE else "source"
     return [
-        *([f"{variable(paths.source)}=str({source})"] if paths.source else []),
-        *([f"{variable(paths.target)}=str(result)"] if paths.target else []),
-        *(f"{variable(each)}=args.{variable(each)}" for each in free if each not in own),
+        *([f"{variable(paths.source)}={_source(paths)}"] if paths.source else []),
+        *([f"{variable(paths.target)}={_path(paths.target, 'result')}"] if paths.target else []),
+        *(f"{variable(each)}={_value(each)}" for each in free if each not in own),
         *(["**options"] if own else []),
     ]
+
+
+def _source(paths: Paths) -> str:
+    """What is read, as the function has it: a path or a text, or a list of them."""
+    if paths.source is None or paths.reads is not Takes.FILES:
+        return _path(paths.source, "each" if paths.reads is Takes.FILE else "source")
+    files = "files_of(source)"
+    each = _path(paths.source, "each")
+    return files if each == "each" else f"[{each} for each in {files}]"
+
+
+def _path(parameter: Parameter | None, value: str) -> str:
+    return value if parameter is not None and is_path(parameter) else f"str({value})"
+
+
+def _value(parameter: Parameter) -> str:
+    value = f"args.{variable(parameter)}"
+    return f"Path({value})" if is_path(parameter) and parameter.nargs is None else value
 
 
 def _options(own: Sequence[Parameter]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.requirement_file import RequirementFile
 from mlreef_hooks.proposal.script import WRAPPER, Script, title_of
 from mlreef_hooks.proposal.skeleton import SKELETON, write_skeleton
+from mlreef_hooks.proposal.told_paths import tell_paths
 from mlreef_hooks.proposal.wrapper import write_wrapper
 from mlreef_hooks.proposal.wrapper_mark import marked
 
@@ -86,7 +87,7 @@ def plan_script(
         entry_point = WRAPPER
         write = write_function_wrapper if script.function else write_wrapper
         files[WRAPPER] = write(script, paths)
-        notes += _told(script, paths)
+        notes += tell_paths(script, paths)
     files["mlreef.toml"] = _module_file(settled, entry_point)
     files["requirements.txt"] = requirements.text
     for name in requirements.unpinned:
@@ -117,24 +118,6 @@ def _annotated(plan: Plan, settled: Wanted) -> Plan:
         outputs=settled.outputs or _ANY,
     )
     return replace(plan, files={**plan.files, plan.entry_point: text})
-
-
-def _told(script: Script, paths: Paths) -> list[str]:
-    """What a wrapper does with the two folders, in words."""
-    told = [
-        f"--input-path is handed on as {source.option or source.name}"
-        for source in (paths.source,)
-        if source is not None
-    ] + [
-        f"--output-path is handed on as {target.option or target.name}"
-        for target in (paths.target,)
-        if target is not None
-    ]
-    if script.unread:
-        told.append(f"some parameters of {script.path} cannot be read from it, and are left out")
-    if script.parameters and paths.source is None:
-        told.append("no parameter looks like its input: --input-path is not read")
-    return told
 
 
 def plan_skeleton(wanted: Wanted) -> Plan:

@@ -1,4 +1,6 @@
-"""A wrapper made anew for its script as that is now, where nobody has changed it."""
+"""A wrapper written anew for its script as that is now, where nobody has changed it, and where it
+would not mean something else.
+"""
 
 import ast
 import warnings
@@ -8,20 +10,24 @@ from dataclasses import dataclass, replace
 from mlreef_hooks.problems import Problems
 from mlreef_hooks.proposal.annotating import annotate
 from mlreef_hooks.proposal.function_wrapper import write_function_wrapper
-from mlreef_hooks.proposal.paths import find_paths
 from mlreef_hooks.proposal.script import script_of
+from mlreef_hooks.proposal.told_paths import tell_paths
 from mlreef_hooks.proposal.wrapper import write_wrapper
 from mlreef_hooks.proposal.wrapper_mark import is_as_written, marked
+from mlreef_hooks.proposal.wrapper_use import keep_paths, read_use, why_left
 from mlreef_hooks.source.annotations import read_annotations
 from mlreef_hooks.source.wrapped_script import WrappedScript, find_wrapped_script
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renewal:
-    """A wrapper, its script by name, and its content now; or why it stays, in words."""
+    """A wrapper, its script by name, and its content now, with what it does in words; or why it
+    stays.
+    """
 
     script: str
     content: bytes
+    told: tuple[str, ...] = ()
     left: str = ""
 
 
@@ -37,12 +43,19 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
     if not is_as_written(content):
         return replace(left, left="it was changed, or written by an earlier version")
     source = read(wrapped.path)
-    script = None if source is None else _parsed(source)
-    text = _text(module, wrapped, script) if script else ""
-    if not text:
-        return replace(left, left=f"{wrapped.named} is no script that can be handed parameters on")
+    behind = None if source is None else _parsed(source)
+    if behind is None:
+        return replace(left, left=f"{wrapped.named} cannot be read")
+    reason = why_left(module, wrapped, behind)
+    if reason:
+        return replace(left, left=reason)
+    script = script_of(behind, wrapped.named, wrapped.function)
+    paths = keep_paths(read_use(module, wrapped), script)
+    write = write_function_wrapper if script.function else write_wrapper
+    text = marked(_annotated(write(script, paths), module, wrapped))
     line_end = "\r\n" if b"\r\n" in content else "\n"
-    return replace(left, content=text.replace("\n", line_end).encode())
+    content = text.replace("\n", line_end).encode()
+    return replace(left, content=content, told=tuple(tell_paths(script, paths)))
 
 
 def _parsed(content: bytes) -> ast.Module | None:
@@ -54,17 +67,12 @@ def _parsed(content: bytes) -> ast.Module | None:
         return None
 
 
-def _text(module: ast.Module, wrapped: WrappedScript, source: ast.Module) -> str:
-    """The text of the wrapper as `init` would write it, empty where it would write none."""
-    script = script_of(source, wrapped.named, wrapped.function)
-    if script.refused or script.dotted or script.function != wrapped.function:
-        return ""
-    write = write_function_wrapper if script.function else write_wrapper
-    text = write(script, find_paths(script.parameters))
+def _annotated(text: str, module: ast.Module, wrapped: WrappedScript) -> str:
+    """The text with the annotations that the wrapper in `module` has."""
     annotations = read_annotations(module, wrapped.named, Problems())
     said = annotations.processor if annotations else None
-    if said:
-        inputs, outputs = " ".join(said.inputs), " ".join(said.outputs)
-        title, kind = said.title or "", said.kind or ""
-        text = annotate(text, title=title, kind=kind, inputs=inputs, outputs=outputs)
-    return marked(text)
+    if said is None:
+        return text
+    inputs, outputs = " ".join(said.inputs), " ".join(said.outputs)
+    title, kind = said.title or "", said.kind or ""
+    return annotate(text, title=title, kind=kind, inputs=inputs, outputs=outputs)

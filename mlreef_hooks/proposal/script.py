@@ -54,13 +54,13 @@ def find_scripts(tree: SourceTree, python: str) -> list[str]:
     Python files but tests and the like; those nearest to the root first.
     """
     paths = [each.path for each in tree.all_entries() if each.is_file]
-    files = [path for path in paths if path.endswith(".py") and not _is_aside(path)]
+    files = [path for path in paths if path.endswith(".py") and not is_aside(path)]
     words = tree.python_files_with(ARGPARSE_WORDS)
     parsers = [path for path in files if path in words and _has_main_parser(tree, path, python)]
     return sorted(parsers or files, key=lambda path: (path.count("/"), path))
 
 
-def _is_aside(path: str) -> bool:
+def is_aside(path: str) -> bool:
     """True for files that are nobody's script: tests, setup, and what `init` wrote."""
     return path == WRAPPER or bool(_ASIDE.fullmatch(path))
 

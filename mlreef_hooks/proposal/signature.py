@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlreef_hooks.manifest import PYTHON_TYPES, JSONValue, Parameter
+from mlreef_hooks.source.argparse_call import ParsedParameter
 from mlreef_hooks.source.literals import LiteralReader
 
 _USUAL = ("main", "run", "process", "transform", "convert", "train", "predict", "apply")
@@ -31,11 +32,7 @@ def read_signature(module: ast.Module, named: str = "") -> Signature | None:
     """The function that does a file's work: the one that is `named`, else the only public one with
     parameters, or the one with a usual name; None where that cannot be told.
     """
-    found = [
-        each
-        for each in module.body
-        if isinstance(each, ast.FunctionDef) and not each.name.startswith("_") and _callable(each)
-    ]
+    found = callable_functions(module)
     names = (named,) if named else _USUAL
     usual = [each for name in names for each in found if each.name == name]
     chosen = usual[:1] or (found if len(found) == 1 and not named else [])
@@ -48,6 +45,12 @@ def read_signature(module: ast.Module, named: str = "") -> Signature | None:
     except RecursionError:  # a type hint that nobody writes
         return None
     return Signature(name=chosen[0].name, description=text, parameters=parameters)
+
+
+def callable_functions(module: ast.Module) -> list[ast.FunctionDef]:
+    """The public functions of a file that can be called with values by name."""
+    functions = [each for each in module.body if isinstance(each, ast.FunctionDef)]
+    return [each for each in functions if not each.name.startswith("_") and _callable(each)]
 
 
 def _callable(function: ast.FunctionDef) -> bool:
@@ -67,7 +70,7 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
         value = None if literal is None else literal.value
         said = re.search(_SAID.format(re.escape(argument.arg)), text, re.MULTILINE)
         kind, choices = _hinted(argument.annotation, reader)
-        yield Parameter(
+        yield ParsedParameter(
             name=argument.arg.replace("_", "-"),
             type=kind or _TYPES.get(type(value), "string"),
             required=default is None,
@@ -77,7 +80,19 @@ def _parameters(arguments: ast.arguments, text: str, reader: LiteralReader) -> I
             option=f"--{argument.arg.replace('_', '-')}",
             nargs="*" if (kind or _TYPES.get(type(value))) == "list" else None,
             line=argument.lineno,
+            is_path=_is_path(argument.annotation),
+            unread=frozenset({"default"} if default is not None and literal is None else ()),
         )
+
+
+def _is_path(hint: ast.expr | None) -> bool:
+    """True for `Path`, `Path | None`, `list[Path]` and the like."""
+    names = () if hint is None else ast.walk(hint)
+    return any(
+        (each.id if isinstance(each, ast.Name) else each.attr) in ("Path", "PathLike")
+        for each in names
+        if isinstance(each, ast.Name | ast.Attribute)
+    )
 
 
 def _hinted(

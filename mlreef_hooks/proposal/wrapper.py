@@ -15,10 +15,17 @@ from mlreef_hooks.proposal.arguments import (
 )
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.script import Script
-from mlreef_hooks.proposal.wrapper_parts import END, FILES_OF, HELP, READS, head, parser_function
+from mlreef_hooks.proposal.wrapper_parts import (
+    END,
+    FILES_OF,
+    HELP,
+    PRINTS,
+    READS,
+    head,
+    parser_function,
+)
 
 _ENDING = re.compile(r"(?:2|_?to_?)(csv|tsv|txt|json|xml|html|md|pdf|png|jpg)$")
-_PRINTS = "What it prints becomes a file of the output folder."
 _BESIDE = """It runs where it finds the files of the input folder beside it, and what
 it writes there is moved to the output folder."""
 _NOTEBOOK = """
@@ -44,7 +51,7 @@ def write_wrapper(script: Script, paths: Paths) -> str:
     free = offered(script.parameters, (paths.source, paths.target))
     said = READS[paths.reads]
     if paths.writes is Takes.NOTHING:
-        said = f"{said}\n{_PRINTS}"
+        said = f"{said}\n{PRINTS}"
     return "".join(
         [
             head(script, said, ("argparse", "subprocess", "sys")),

@@ -161,7 +161,8 @@ def _misplaced(sides: _Sides) -> Iterator[Difference]:
     most, given = len(sides.places), sides.placed
     rest = any(each.nargs == REMAINDER for each in sides.parameters)
     if len(given) > most and not rest and sides.accepted:
-        said = f"{len(given)} values without an option are handed on"
+        values = "1 value" if len(given) == 1 else f"{len(given)} values"
+        said = f"{values} without an option {'is' if len(given) == 1 else 'are'} handed on"
         said = f"{said}, and {_place(sides)} takes {most}"
         yield Difference(rule=FAILS, line=given[most].line, message=said)
 
@@ -178,7 +179,8 @@ def _of_parameter(parameter: Parameter, sides: _Sides) -> Difference | None:
         return other or _too_many(parameter, sides)
     if not sides.whole:
         return None
-    line, called = sides.wrapped.line, quoted(parameter.name)
+    line = sides.wrapped.line
+    called = quoted(name if sides.wrapped.function else parameter.name)
     if parameter.required:
         said = f"{place} requires {called}, and it is not handed on"
         return Difference(rule=FAILS, line=line, message=said)

@@ -15,6 +15,8 @@ READS = {
     Takes.FILES: "It gets all files of the input folder.",
     Takes.FOLDER: "It gets the input folder.",
 }
+PRINTS = "What it prints becomes a file of the output folder."
+RETURNS = "What it returns becomes a file."
 HELP = {
     Takes.NOTHING: "folder that is not read",
     Takes.FILE: "folder of files, each of which is read by itself",

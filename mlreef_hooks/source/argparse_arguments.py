@@ -13,6 +13,7 @@ from mlreef_hooks.source.argparse_types import (
     SUPPRESS,
     Action,
     converter_type,
+    is_path_type,
 )
 from mlreef_hooks.source.choices import Choices, read_choices
 from mlreef_hooks.source.defaults import EXAMPLES, fits_type, not_chosen, parse_default
@@ -68,6 +69,7 @@ def _parameter(argument: ArgumentCall, action: Action, name: str) -> ParsedParam
         line=argument.line,
         spellings=argument.spellings or (),
         unread=frozenset(argument.unread),
+        is_path=is_path_type(argument.parts.get("type"), argument.source),
     )
 
 

@@ -27,11 +27,13 @@ class ParsedParameter(Parameter):
     """A parameter as argparse accepts it.
 
     It equals a `Parameter` that says the same. `spellings` are all its options; `unread` names the
-    parts of the call that only running it could tell: `default`, `type` and so on.
+    parts of the call that only running it could tell: `default`, `type` and so on. `is_path` is
+    true where its type says so.
     """
 
     spellings: tuple[str, ...] = ()
     unread: frozenset[str] = frozenset()
+    is_path: bool = False
 
     __hash__ = Parameter.__hash__
 

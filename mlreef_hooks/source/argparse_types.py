@@ -75,6 +75,13 @@ def converter_type(expression: ast.expr, source: SourceFile) -> str | None:
     return "string" if name.startswith(_PATH_MODULES) else CONVERTERS.get(name)
 
 
+def is_path_type(expression: ast.expr | None, source: SourceFile) -> bool:
+    """True for a `type=...` that makes a path, or opens a file."""
+    called = expression.func if isinstance(expression, ast.Call) else expression
+    name = (source.name_of(called) if called else None) or ""
+    return name.startswith(_PATH_MODULES) or name in ("Path", "open", "argparse.FileType")
+
+
 def path_argument(expression: ast.expr, source: SourceFile) -> ast.expr | None:
     """The text inside `Path("data")`, None for any other expression."""
     if not isinstance(expression, ast.Call) or len(expression.args) != 1 or expression.keywords:
