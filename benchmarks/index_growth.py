@@ -24,6 +24,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.publish_peers import write_json
 from mlreef_hooks.index import Document, add_version, listing_line
+from mlreef_hooks.index_audience import SCHEMAS
 from mlreef_hooks.index_document import encode_document
 from mlreef_hooks.index_files import IndexFiles
 from mlreef_hooks.provenance import Places
@@ -153,7 +154,11 @@ def write_index(audience: Path, names: list[tuple[str, str]], both: tuple[bytes,
         path.write_bytes(document)
         namespaces.setdefault(namespace, []).append(line)
     facts = dict(written_listings(audience, namespaces))
-    entrance = {"v": 1, "schemas": {}, "namespaces": facts}
+    schemas = {
+        name: {"path": f"schema/{name}.json", "sha256": hashlib.sha256().hexdigest()}
+        for name in SCHEMAS
+    }
+    entrance = {"v": 1, "schemas": schemas, "namespaces": facts}
     (audience / "index.json").write_bytes(encode_document(entrance))
 
 

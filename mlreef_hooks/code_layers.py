@@ -18,7 +18,7 @@ from mlreef_hooks.tree_entry import EXECUTABLE, FOLDER, SUBMODULE, SYMLINK, Chil
 
 ROOT = "module"  # the folder of the code in the image
 TIME = 315_532_800  # 1980-01-01 (UTC): what does not change must not carry the time of a commit
-_RECIPE = "1"  # part of every key; raise it when the same part would be written differently
+_RECIPE = "2"  # part of every key; raise it when the same part would be written differently
 _SMALL = 1 << 20  # bytes; a smaller part is not divided
 _ENTRY = 1 << 10  # bytes that an entry counts for besides its content
 _DEEPEST = 40  # halvings by name

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 
 from mlreef_hooks.durable_files import make_folder, remove_file, replace_file, replace_files
 from mlreef_hooks.index import Document, V, change_listing
@@ -12,6 +14,7 @@ from mlreef_hooks.index_document import encode_document, read_checked
 from mlreef_hooks.index_lines import Form, change_line, count_lines, write_lines
 from mlreef_hooks.manifest import MODULE_NAME, VISIBILITIES
 
+_LINE = 1 << 16  # bytes; a longer line is not looked at
 SCHEMAS = ("module", "listing", "index")
 _PUBLIC_MODES = (0o755, 0o644)  # of folders and of files
 _CLOSED_MODES = (0o750, 0o640)
@@ -59,6 +62,19 @@ class Audience:
             make_folder(folder, folder_mode)
         replace_files(new, mode)
 
+    def some_line(self, namespace: str) -> Document | None:
+        """The first line of the namespace's listing; None where that is not there, not for this
+        process, or not of our form.
+        """
+        form = _listing_form(namespace)
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+            with (self._root / _listing_place(namespace)).open("rb") as listing:
+                head, line = listing.readline(_LINE), listing.readline(_LINE)
+            if head == form.head + b"\n" and line.startswith(form.begin):
+                found: Document = json.loads(line.rstrip(b",\n"))
+                return found
+        return None
+
     def set_line(self, namespace: str, name: str, line: Document | None) -> None:
         """Let the namespace's listing, and the way in, say this of a module, or nothing of it.
 
@@ -66,7 +82,7 @@ class Audience:
         """
         if not self._root.is_dir():
             return
-        place = f"listing/{namespace}.json"
+        place = _listing_place(namespace)
         before = _read(self._root / place)
         form = _listing_form(namespace)
         content = change_line(form, before, name, _entry(line))
@@ -79,9 +95,12 @@ class Audience:
             remove_file(self._root / place, self._root)
             self._set_namespace(namespace, None)
             return
+        facts: Document = {}
+        describing = Thread(target=lambda: facts.update(_listing_facts(place, form, content)))
+        describing.start()  # of thousands of modules that takes as long as the disk does
         if content != before:
             self._replace(place, content)
-        facts = {**_named(place, content), "modules": count_lines(form, content)}
+        describing.join()
         self._set_namespace(namespace, facts)
 
     def _set_namespace(self, namespace: str, facts: Document | None) -> None:
@@ -107,6 +126,14 @@ class Audience:
         place = f"schema/{name}.json"
         self.put({place: content})
         return _named(place, content)
+
+
+def _listing_place(namespace: str) -> str:
+    return f"listing/{namespace}.json"
+
+
+def _listing_facts(place: str, form: Form, content: bytes) -> Document:
+    return {**_named(place, content), "modules": count_lines(form, content)}
 
 
 def _listing_form(namespace: str) -> Form:

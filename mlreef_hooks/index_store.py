@@ -68,17 +68,18 @@ class IndexStore:
         return None if document is None else self._check(kind, document, str(path))
 
     def neighbour(self, namespace: str) -> Document | None:
-        """The document of some module of a namespace, None where it has none that this process may
-        read.
+        """The listing line, or the document, of some module of a namespace; None where it has none
+        that this process may read.
 
         One without versions, which no listing has, is a neighbour too.
         """
         for visibility in VISIBILITIES:
-            folder = self.root / audience_of(visibility, namespace) / "modules" / namespace
+            audience = audience_of(visibility, namespace)
             # not there, or not for this process; of a large one, only the beginning is read
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                if document := _some_document(folder):
-                    return document
+                folder = self.root / audience / "modules" / namespace
+                if found := self._audience(audience).some_line(namespace) or _some_document(folder):
+                    return found
         return None
 
     def lines(self) -> list[Document]:

@@ -103,6 +103,26 @@ def test_who_leaves_a_listing_that_was_edited_by_hand_leaves_all_of_it(tmp_path:
         index.add(make_entry("2.0", name="a").document())
 
 
+def test_a_namespace_is_known_by_one_line_of_it(tmp_path: Path) -> None:
+    index = IndexFiles(tmp_path)
+    assert index.neighbour("vision") is None
+    for name in "ab":
+        index.add(make_entry("1.0", name=name).document())
+    document, listing = (tmp_path / "public" / each for each in ("modules/vision", "listing"))
+    whole = (document / "a.json").read_bytes()
+    for path in document.iterdir():
+        path.write_bytes(b"unread")
+    found = index.neighbour("vision")
+    assert found is not None
+    assert found["repository"] == json.loads(whole)["repository"]
+    (document / "a.json").write_bytes(whole)
+    (document / "b.json").unlink()
+    for content in (b"", b"[]", b'{"v": 1,\n{"namespace": "vision"', None):
+        path = listing / "vision.json"
+        path.unlink() if content is None else path.write_bytes(content)
+        assert index.neighbour("vision") == json.loads(whole)
+
+
 def test_an_index_of_an_older_program_goes_on(tmp_path: Path) -> None:
     index = IndexFiles(tmp_path)
     for name in ("a", "b"):
