@@ -169,8 +169,8 @@ def written_listings(
     for namespace, lines in namespaces.items():
         path = audience / "listing" / f"{namespace}.json"
         path.parent.mkdir(exist_ok=True)
-        head = f'{{"v": 1, "namespace": "{namespace}", "modules": ['.encode()
-        content = head + b", ".join(lines) + b"]}\n"
+        head = f'{{"v": 1, "namespace": "{namespace}", "modules": [\n'.encode()
+        content = head + b",\n".join(lines) + b"\n]}\n"  # as a publish leaves it
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         place = f"listing/{namespace}.json"

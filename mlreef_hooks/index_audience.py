@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from threading import Thread
 
 from mlreef_hooks.durable_files import make_folder, remove_file, replace_file, replace_files
 from mlreef_hooks.index import Document, V, change_listing
@@ -95,12 +94,9 @@ class Audience:
             remove_file(self._root / place, self._root)
             self._set_namespace(namespace, None)
             return
-        facts: Document = {}
-        describing = Thread(target=lambda: facts.update(_listing_facts(place, form, content)))
-        describing.start()  # of thousands of modules that takes as long as the disk does
         if content != before:
             self._replace(place, content)
-        describing.join()
+        facts = {**_named(place, content), "modules": count_lines(form, content)}
         self._set_namespace(namespace, facts)
 
     def _set_namespace(self, namespace: str, facts: Document | None) -> None:
@@ -130,10 +126,6 @@ class Audience:
 
 def _listing_place(namespace: str) -> str:
     return f"listing/{namespace}.json"
-
-
-def _listing_facts(place: str, form: Form, content: bytes) -> Document:
-    return {**_named(place, content), "modules": count_lines(form, content)}
 
 
 def _listing_form(namespace: str) -> Form:
