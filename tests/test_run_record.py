@@ -213,8 +213,9 @@ def test_all_mistakes_are_said_at_once() -> None:
     with pytest.raises(PublishError) as caught:
         read_values(documents, {}, pairs=["rate=x", "mode=c"], given={"cuont": 1, "loud": "yes"})
     assert caught.value.message == (
-        "cuont: no such parameter, did you mean count?; loud: 'yes' is not of type boolean;"
-        " rate: 'x' is not of type float; mode: 'c' is not one of a, b; parameters are missing"
+        "cuont: no such parameter, did you mean count?; loud: 'yes' is not of type boolean,"
+        " write true; rate: 'x' is not of type float; mode: 'c' is not one of a, b;"
+        " parameters are missing"
     )
     assert caught.value.hint == "give -p needed=VALUE"
 

@@ -96,9 +96,9 @@ def _tell_place(name: str, version: Document) -> None:
 
     if registry_name(version["image"]) is None:
         click.echo(
-            f"warning: the image of {name} is in no registry: what was written runs only where an"
-            " engine has it (publish into a registry: [registry] prefix)", err=True,
-        )  # fmt: skip
+            f"warning: the image of {name} is in no registry: only an engine that has it runs this",
+            err=True,
+        )
 
 
 def _names(paths: Mapping[str, str]) -> set[str]:
