@@ -198,6 +198,11 @@ CHANGES = [
 ]  # fmt: skip
 
 
+def test_a_switch_whose_default_cannot_be_told_is_off_in_a_wrapper() -> None:
+    switch = '"--all", action="store_true", default=settings.all'
+    assert found(wrapper('"infile"', switch), source('"infile"', switch)) == []
+
+
 @pytest.mark.parametrize(("old", "new", "expected"), CHANGES)
 def test_a_change_of_the_script_is_found(
     old: str, new: str, expected: list[tuple[str, str]]

@@ -124,11 +124,11 @@ def _skipped_default(pair: _Pair) -> _Words:
 
 def _unread_default(pair: _Pair, *, fails: bool) -> _Words:
     """A default that only running the script could tell, where the wrapper has one: it fails what
-    is not handed on, for that is taken to be the script's.
+    is not handed on, for that is taken to be the script's. A switch that is off is no default.
     """
     value = pair.skipped if fails else pair.own.default
     said = "has a default that only running it could tell"
-    return None if value is None else (said, shown(value))
+    return None if value is None or value is False else (said, shown(value))
 
 
 def _other_default(pair: _Pair) -> _Words:
