@@ -11,7 +11,7 @@ import pytest
 
 from mlreef_hooks.engine import Engine
 from tests.support.engine import PRIVATE_ENGINE, private_engine
-from tests.support.processes import find_program
+from tests.support.processes import command_lines, find_program
 
 LONG = "a-folder-whose-name-is-too-long-for-a-socket" * 3
 
@@ -33,15 +33,10 @@ def private_engine_script(
 
 def processes_of(word: str) -> list[str]:
     """The command lines of all processes that name `word`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().decode(errors="replace").replace("\0", " ")
-        except OSError:  # it ended meanwhile
-            continue
-        if word in command:
-            found.append(command)
-    return found
+    lines = (
+        line.replace(b"\0", b" ").decode(errors="replace") for line in command_lines().values()
+    )
+    return [line for line in lines if word in line]
 
 
 def start_sleeper(url: str, tar: Path) -> None:

@@ -23,7 +23,7 @@ from tests.support.package_index import (
     make_wheel,
     package_index,
 )
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import command_lines, free_port, wait_until
 
 DEBIAN = Platform("3.11", "x86_64", "glibc", (2, 36))
 ARM = Platform("3.12", "aarch64", "glibc", (2, 28))
@@ -363,7 +363,7 @@ def test_an_index_that_does_not_answer_ends_the_resolution(
 
 def uv_processes(cache: Path) -> list[str]:
     """The command lines of processes that use this cache."""
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    lines = command_lines().values()
     return [os.fsdecode(line) for line in lines if os.fsencode(cache) in line]
 
 

@@ -21,7 +21,15 @@ from mlreef_hooks.oci_layout import OciLayouts
 from mlreef_hooks.process import start_time
 from tests.support.certificates import Certificate
 from tests.support.machine import Machine
-from tests.support.processes import accepts, daemon, find_program, free_port, is_dead, wait_until
+from tests.support.processes import (
+    accepts,
+    command_lines,
+    daemon,
+    find_program,
+    free_port,
+    is_dead,
+    wait_until,
+)
 
 PRIVATE_ENGINE = Path(__file__).parents[2] / "examples" / "private-engine"
 BASE_IMAGE = "mlreef-base:bookworm"
@@ -260,13 +268,8 @@ class KillableEngine(AbstractContextManager["KillableEngine"]):
 
 def kill_by_argument(argument: str) -> None:
     """Kill the processes that were started with an argument, which names a file of a test's own."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if os.fsencode(argument) in words:
-            process = int(folder.name)
+    for process, line in command_lines().items():
+        if os.fsencode(argument) in line.split(b"\0"):
             os.kill(process, signal.SIGKILL)
             wait_until(partial(is_dead, process))
             with suppress(ChildProcessError):  # or its id would still be there

@@ -83,11 +83,19 @@ def wait_until(fact: Callable[[], bool]) -> None:
 
 def end_processes_of(folder: Path) -> None:
     """Kill the program's processes whose configuration is in a folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            words = (process / "cmdline").read_bytes()
-            if b"mlreef_hooks" in words and b"\0%b/" % os.fsencode(folder) in words:
-                os.kill(int(process.name), signal.SIGKILL)
+    for process, words in command_lines().items():
+        if b"mlreef_hooks" in words and b"\0%b/" % os.fsencode(folder) in words:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def command_lines() -> dict[int, bytes]:
+    """The command line of each process, its words ended by null bytes."""
+    lines = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            lines[int(folder.name)] = (folder / "cmdline").read_bytes()
+    return lines
 
 
 def is_dead(process: int) -> bool:

@@ -17,7 +17,7 @@ import toml
 from mlreef_hooks.cli.hand_over import SOCKET
 from mlreef_hooks.cli.main import commands
 from tests.support.git import Author, make_bare
-from tests.support.processes import wait_until
+from tests.support.processes import command_lines, wait_until
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 COMMAND_SECONDS = 300
@@ -126,13 +126,10 @@ class GitSite:
     @property
     def ready_process(self) -> int | None:
         """The id of the process that stays for the next push, None where there is none."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
+        for process, line in command_lines().items():
+            words = line.split(b"\0")
             if b"mlreef_hooks.cli.worker" in words and os.fsencode(self.config) in words:
-                return int(folder.name)
+                return process
         return None
 
     def wait_ready(self) -> int:
