@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.config import Config, Server
+from mlreef_hooks.config import Config, Server, ServerKind
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_settings import own_setting, set_own
 from mlreef_hooks.hook_setting import set_hook, unset_hook
@@ -192,8 +192,10 @@ def test_gitlab_runs_the_hook_by_gitaly(tmp_path: Path, for_all: bool) -> None:
         ("gitlab", "vision/sub/upper.git", "vision/sub/upper", "vision/sub/upper"),
     ],
 )
-def test_names_by_folders(tmp_path: Path, kind: str, place: str, key: str, name: str) -> None:
-    server = Server(root=str(tmp_path), kind=kind)  # type: ignore[arg-type]
+def test_names_by_folders(
+    tmp_path: Path, kind: ServerKind, place: str, key: str, name: str
+) -> None:
+    server = Server(root=str(tmp_path), kind=kind)
     (tmp_path / place).mkdir(parents=True)
     found = open_server(Config(server=server), 0).repository_name(tmp_path / place, {})
     assert (found.key, f"{found.namespace}/{found.name}") == (key, name)
@@ -214,10 +216,10 @@ def test_names_by_folders(tmp_path: Path, kind: str, place: str, key: str, name:
     ],
 )  # fmt: skip
 def test_a_push_and_a_sweep_see_the_same_name(
-    tmp_path: Path, kind: str, place: str, variables: Mapping[str, str], pusher: str
+    tmp_path: Path, kind: ServerKind, place: str, variables: Mapping[str, str], pusher: str
 ) -> None:
     git_dir = make_bare(tmp_path / place)
-    config = Config(server=Server(root=str(tmp_path), kind=kind))  # type: ignore[arg-type]
+    config = Config(server=Server(root=str(tmp_path), kind=kind))
     server = open_server(config, 0)
     pushed = server.repository_name(git_dir, variables)
     assert (pushed.namespace, pushed.name) == ("vision", "upper")
@@ -239,10 +241,10 @@ def test_a_push_and_a_sweep_see_the_same_name(
     ],
 )
 def test_an_environment_that_names_another_repository_is_refused(
-    tmp_path: Path, kind: str, place: str, variables: Mapping[str, str]
+    tmp_path: Path, kind: ServerKind, place: str, variables: Mapping[str, str]
 ) -> None:
     git_dir = make_bare(tmp_path / place)
-    config = Config(server=Server(root=str(tmp_path), kind=kind))  # type: ignore[arg-type]
+    config = Config(server=Server(root=str(tmp_path), kind=kind))
     with pytest.raises(PublishError, match="names another repository than"):
         open_server(config, 0).repository_name(git_dir, variables)
 

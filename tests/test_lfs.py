@@ -57,7 +57,9 @@ def files(site: GitSite, version: dict[str, Any]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for layer in manifest["layers"]:
         with tarfile.open(blobs / layer["digest"][7:]) as tar:
-            found |= {each.name: tar.extractfile(each).read() for each in tar if each.isfile()}  # type: ignore[union-attr]
+            found |= {
+                each.name: content.read() for each in tar if (content := tar.extractfile(each))
+            }
     return {name[7:]: content for name, content in found.items() if name.startswith("module/")}
 
 

@@ -28,11 +28,15 @@ def readme_html(text: str, form: str) -> str:
     return plain_lines(str(_markdown().render(plain_lines(text), {"level": _SECTION})))
 
 
+class _Markdown(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        """True: what leads elsewhere than to the web is shown as text; see link_open."""
+        return True
+
+
 @cache
 def _markdown() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer)
-    # What leads elsewhere than to the web is shown as text; see link_open.
-    markdown.validateLink = lambda url: True  # type: ignore[method-assign]
+    markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer)
     return markdown.enable(["table", "strikethrough"])
 
 

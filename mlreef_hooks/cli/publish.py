@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from packaging.version import Version
@@ -95,12 +96,12 @@ class Wishes:
 @click.option("--dry-run", is_flag=True, help="Show everything; tag and push nothing.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take what is proposed.")
 @click.pass_obj
-def publish(config_file: str | None, /, path: Path | None, **said: object) -> int:
+def publish(config_file: str | None, /, path: Path | None, **said: Any) -> int:
     """Publish the last commit as the next version: checks, proposes, tags and pushes.
 
     PATH is the clone (default: this folder). Exit status: 0 published, 1 not, 2 usage.
     """  # fmt: skip
-    wishes = Wishes(**said)  # type: ignore[arg-type] # as the options above say
+    wishes = Wishes(**said)
     if wishes.version and wishes.bump:
         raise click.UsageError("give --version or --bump, not both")
     if wishes.notes is not None and wishes.notes_file:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pwd
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ _FORGED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderServer:
+class FolderServer(ABC):
     """A folder of repositories; a kind of server says what is peculiar to it.
 
     `user_id` is that of the process that git runs hooks in. `pusher_variables` are those of a
@@ -35,24 +36,24 @@ class FolderServer:
     pusher_variables: ClassVar[tuple[str, ...]] = ("REMOTE_USER",)
 
     @classmethod
+    @abstractmethod
     def keeps(cls, git_dir: Path) -> bool:
         """True where what is on disk shows that a server of this kind keeps the repository.
 
         What may not be looked at shows nothing.
         """
-        raise NotImplementedError
 
     @classmethod
     def holds_code(cls, git_dir: Path) -> bool:
         """False for a repository that the server keeps for itself, such as a wiki's."""
         return True
 
+    @abstractmethod
     def place(self, path: Path, environ: Mapping[str, str]) -> Path:
         """What the server calls the repository in a resolved folder: a relative path.
 
         PublishError where it calls it nothing, or the environment something else.
         """
-        raise NotImplementedError
 
     def base(self, path: Path) -> Path | None:
         """The folder that the server keeps its repositories below; None where nobody knows."""

@@ -1,6 +1,7 @@
 """The values that an argparse option may be given: `choices` of literals, keys and ranges."""
 
 import ast
+from typing import Any
 
 from mlreef_hooks.manifest import JSONValue
 from mlreef_hooks.source.literals import LiteralReader
@@ -82,8 +83,9 @@ def _range(call: ast.Call, literals: LiteralReader) -> Choices | None:
 
 
 def _sorted(choices: Choices) -> Choices | None:
+    values: list[Any] = [*choices]  # which can be compared or not
     try:
-        return tuple(sorted(choices))  # type: ignore[type-var]
+        return tuple(sorted(values))
     except TypeError:
         return None
 

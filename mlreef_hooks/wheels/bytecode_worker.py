@@ -40,7 +40,7 @@ def compile_source(path: str, source: bytes) -> bytes:
     """The content of the `.pyc` of a source; empty where it does not compile."""
     try:
         code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-        texts: list = []  # type: ignore[type-arg]
+        texts: list[object] = []
         _hold_texts(code, texts)
         content = marshal.dumps(code)
     except (SyntaxError, ValueError, RecursionError, OverflowError):
@@ -74,11 +74,11 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _hold_texts(code, texts) -> None:  # type: ignore[no-untyped-def]
+def _hold_texts(code: types.CodeType, texts: "list[object]") -> None:
     """Refer to every text of some code once more."""
     names = (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars)
     texts.extend((code.co_name, getattr(code, "co_qualname", ""), code.co_filename, *names))
-    waiting = [*names, code.co_consts]
+    waiting: list[tuple[object, ...] | frozenset[object]] = [*names, code.co_consts]
     while waiting:
         for each in waiting.pop():
             if isinstance(each, types.CodeType):
