@@ -23,11 +23,10 @@ from mlreef_hooks.source.imports import FOLLOWED, FOLLOWED_TOKENS
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import TOKENS, count_tokens, parse_source
 from mlreef_hooks.source.wording import quoted
-from mlreef_hooks.source.wrapped_script import find_wrapped_script
+from mlreef_hooks.source.wrapped_script import WRAPPER, find_wrapped_script
 from mlreef_hooks.tree import SourceTree
 
 _NAME_IT = 'name it in mlreef.toml: [module] entry_point = "..."'
-_WRITTEN = "mlreef_entry.py"  # by init
 _SHOWN = 5  # candidates that a finding names before it says how many there are
 _QUOTED = 200  # characters of a path
 
@@ -81,8 +80,8 @@ def check_named(path: str, line: int | None, tree: SourceTree, problems: Problem
     files = dict.fromkeys(each.path for each in tree.all_entries() if each.is_file)
     known = [each for each in files if each.endswith(".py")]
     hint = did_you_mean(path, known) if 0 < len(known) <= _SHOWN else _NAME_IT
-    if named == _WRITTEN:
-        hint = f"mlreef-hooks init --yes writes {_WRITTEN} again; or {_NAME_IT}"
+    if named == WRAPPER:
+        hint = f"mlreef-hooks init --yes writes {WRAPPER} again; or {_NAME_IT}"
     message = f"{quoted(path)} {fault}"
     problems.add("entry-point-not-found", "mlreef.toml", line, message, hint)
     return None

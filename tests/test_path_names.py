@@ -9,8 +9,8 @@ import pytest
 from mlreef_hooks.cli.init_function import choose_paths
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.proposal.paths import Takes, find_paths
-from mlreef_hooks.proposal.script import WRAPPER
 from mlreef_hooks.proposal.told_paths import tell_paths
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from tests.test_proposal import files_for, name, read, script_of
 
 

@@ -20,8 +20,9 @@ from mlreef_hooks.proposal.requirement_file import (
     external_imports,
     write_requirements,
 )
-from mlreef_hooks.proposal.script import WRAPPER, Script, find_scripts, read_script
+from mlreef_hooks.proposal.script import Script, find_scripts, read_script
 from mlreef_hooks.requirement_pinning import Installed
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from mlreef_hooks.validation import validate
 from tests.support.trees import memory_tree
 

@@ -14,10 +14,10 @@ from mlreef_hooks.problems import Problem, Problems
 from mlreef_hooks.proposal.arguments import declared, offered
 from mlreef_hooks.proposal.paths import find_paths
 from mlreef_hooks.proposal.renewal import Renewal, renew_wrapper
-from mlreef_hooks.proposal.script import WRAPPER
 from mlreef_hooks.proposal.wrapper_mark import is_as_written, unmarked
 from mlreef_hooks.source.argparse_call import ParsedParameter
 from mlreef_hooks.source.argparse_parameters import read_argparse
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from mlreef_hooks.tree import SOURCE_BYTES
 from mlreef_hooks.tree_entry import SUBMODULE, SYMLINK
 from tests.support.publishing import publish, unwrapped

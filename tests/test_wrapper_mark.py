@@ -10,13 +10,14 @@ import pytest
 
 from mlreef_hooks.proposal.paths import find_paths
 from mlreef_hooks.proposal.plan import Wanted, plan_script
-from mlreef_hooks.proposal.script import WRAPPER, Script
+from mlreef_hooks.proposal.script import Script
 from mlreef_hooks.proposal.wrapper_mark import (
     is_as_written,
     marked,
     means_the_same,
     unmarked,
 )
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from tests.test_proposal import EVERYTHING, FUNCTION, NOTHING, files_for, read, script_of
 
 MANY = '"--' + 'long-name" , nargs="*", help="' + "a long text " * 30 + '"'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreef_hooks.proposal.script import WRAPPER
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from tests.test_init import init
 from tests.test_proposal import PARSED, files_for, read
 from tests.test_proposal import script_of as parsed

@@ -13,13 +13,16 @@ from mlreef_hooks.cli.configuration import user_caches
 from mlreef_hooks.config import Config, Server
 from mlreef_hooks.errors import PublishError
 from mlreef_hooks.git_working_tree import Changes, origin_of
+from mlreef_hooks.module_keys import PATH
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.repository import GitRepository
+from mlreef_hooks.requirements import REQUIREMENTS
 from mlreef_hooks.servers.plain import PlainServer
 from mlreef_hooks.servers.table import open_server
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from mlreef_hooks.validation import Validation
 
-_OF_PROJECTS = ("mlreef.toml", "mlreef_entry.py", "requirements.txt")
+_OF_PROJECTS = (PATH, WRAPPER, REQUIREMENTS)
 
 
 def validate_folder(

@@ -9,11 +9,12 @@ from mlreef_hooks.proposal.kinds import Proposal
 from mlreef_hooks.proposal.module_file import write_module_file
 from mlreef_hooks.proposal.paths import Paths, Takes
 from mlreef_hooks.proposal.requirement_file import RequirementFile
-from mlreef_hooks.proposal.script import WRAPPER, Script, title_of
+from mlreef_hooks.proposal.script import Script, title_of
 from mlreef_hooks.proposal.skeleton import SKELETON, write_skeleton
 from mlreef_hooks.proposal.told_paths import tell_paths
 from mlreef_hooks.proposal.wrapper import write_wrapper
 from mlreef_hooks.proposal.wrapper_mark import marked
+from mlreef_hooks.source.wrapped_script import WRAPPER
 
 _KIND = "data-operation"
 _ANY, _NONE = "ANY", "NONE"

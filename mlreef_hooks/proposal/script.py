@@ -17,11 +17,11 @@ from mlreef_hooks.source.argparse_parameters import read_argparse
 from mlreef_hooks.source.parameters import check_required_paths
 from mlreef_hooks.source.parsing import parse_source
 from mlreef_hooks.source.source_file import SourceFile
+from mlreef_hooks.source.wrapped_script import WRAPPER
 from mlreef_hooks.tree import SourceTree
 
 # Nobody can call what has one of these with parameters by name, so there is nothing to wrap.
 _NO_FUNCTION = frozenset({"argparse-subcommands", "argparse-action-required"})
-WRAPPER = "mlreef_entry.py"
 _ASIDE = re.compile(
     r"(?:.*/)?(?:setup|conftest|noxfile|test_[^/]*|[^/]*_test)\.py|(?:tests?|docs)/.*"
 )

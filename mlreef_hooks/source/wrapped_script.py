@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from mlreef_hooks.source.nodes import nodes_of
 
+WRAPPER = "mlreef_entry.py"  # what `init` calls it
 # How the docstring of every wrapper begins. What was written before must be known all the same.
 BEGINNING = "What pipelines start: hands folders and parameters on to "
 NAME = "SCRIPT"  # of the constant
