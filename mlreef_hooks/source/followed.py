@@ -14,11 +14,12 @@ from mlreef_hooks.tree import SOURCE_BYTES, SourceTree
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """What a program imports from elsewhere, and the one of its files that was to be kept, None
-    where that is none of them or does not compile.
+    """What a program imports from elsewhere, its own `files`, and the one of them that was to be
+    kept, None where that is none of them or does not compile.
     """
 
     imports: tuple[ExternalImport, ...]
+    files: frozenset[str]
     kept: ast.Module | None
 
 
@@ -49,4 +50,4 @@ def follow_imports(
             if len(seen) < FOLLOWED and tokens <= FOLLOWED_TOKENS:
                 seen.add(imported)
                 waiting.append(imported)
-    return Followed(imports=external.found, kept=kept)
+    return Followed(imports=external.found, files=frozenset(seen), kept=kept)
