@@ -57,9 +57,8 @@ def files(site: GitSite, version: dict[str, Any]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for layer in manifest["layers"]:
         with tarfile.open(blobs / layer["digest"][7:]) as tar:
-            found |= {
-                each.name: content.read() for each in tar if (content := tar.extractfile(each))
-            }
+            contents = {each.name: tar.extractfile(each) for each in tar if each.isfile()}
+            found |= {name: content.read() for name, content in contents.items() if content}
     return {name[7:]: content for name, content in found.items() if name.startswith("module/")}
 
 
