@@ -128,9 +128,9 @@ def test_a_real_wheel_is_installed_as_pip_does(tmp_path: Path) -> None:
     wheels, prefix = tmp_path / "wheels", tmp_path / "prefix"
     subprocess.run([*pip, "download", "--no-deps", "-d", wheels, "markupsafe==2.1.5"], check=True)
     (path,) = wheels.glob("*.whl")
-    subprocess.run(
-        [*pip, "install", "--no-deps", "--no-compile", "--prefix", prefix, path], check=True
-    )
+    # Else pip would take another version out of the environment that the tests run in.
+    apart = ("--ignore-installed", "--no-deps", "--no-compile", "--prefix")
+    subprocess.run([*pip, "install", *apart, prefix, path], check=True)
     _, content = layer(tmp_path, (path.name, path.read_bytes()))
     ours = {
         name.removeprefix(f"{SITE}/"): member
