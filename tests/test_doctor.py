@@ -321,6 +321,14 @@ def test_only_the_repositories_that_are_named_are_looked_at(site: GitSite, tmp_p
     assert f"run mlreef-hooks --config {site.config} install --repo {bare} again" in hints
 
 
+def test_a_path_is_not_taken_for_a_command(site: GitSite, tmp_path: Path) -> None:
+    bare = make_bare(tmp_path / "of mlreef-hooks here.git")
+    said = site.command("doctor", "--format", "json", "--repo", bare, expect=1).stdout
+    hints = {each["hint"] for each in json.loads(said) if each["about"] == str(bare)}
+    command = f"run mlreef-hooks --config {site.config} install --repo '{bare}' again"
+    assert command in hints
+
+
 def test_nothing_is_changed(site: GitSite) -> None:
     def everything() -> dict[str, tuple[int, int, int]]:
         paths = [site.folder, *site.folder.rglob("*")]

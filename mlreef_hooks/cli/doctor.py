@@ -1,6 +1,7 @@
 """`mlreef-hooks doctor`: what would keep a push from being published."""
 
 import json
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -41,16 +42,23 @@ def doctor(config_file: str | None, repos: tuple[Path, ...], root: Path | None, 
         account=owner_of_most([*git_dirs, config.state_path]), now=time.time(),
     )  # fmt: skip
     found = []
-    command = f"mlreef-hooks --config {shlex.quote(config_file)} " if config_file else ""
     for each in _examine(visit):
-        # A command that is copied must be for this site.
-        finding = each.but(hint=each.hint.replace("mlreef-hooks ", command or "mlreef-hooks "))
+        finding = each.but(hint=_for_this_site(each.hint, config_file))
         found.append(finding)
         if form == "text":
             click.echo(plain(str(finding)))
     if form == "json":
         click.echo(json.dumps([vars(each) for each in found], indent=2))
     return int(any(each.state == "error" for each in found))
+
+
+def _for_this_site(hint: str, config_file: str | None) -> str:
+    """A hint whose commands can be copied; a path that is named in it stays as it is."""
+    if not config_file:
+        return hint
+    command = f"mlreef-hooks --config {shlex.quote(config_file)} "
+    quoted_or_command = r"(?<!\S)(?:('[^']*')|mlreef-hooks (?=[a-z]))"
+    return re.sub(quoted_or_command, lambda found: found[1] or command, hint)
 
 
 def _examine(visit: "Visit") -> Iterator["Finding"]:
