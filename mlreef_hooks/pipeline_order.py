@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from mlreef_hooks.pipeline import Findings, Pipeline, Place, Step
-from mlreef_hooks.problems import did_you_mean
+from mlreef_hooks.problems import did_you_mean, nearest
 from mlreef_hooks.toml_lines import KeyLines
 
 
@@ -78,6 +78,6 @@ def _meant(pipeline: Pipeline) -> set[str]:
     steps = [step.name for step in pipeline.steps]
     known = [*pipeline.inputs, *steps]
     taken = {name for step in pipeline.steps for name in step.source_names()}
-    hints = [did_you_mean(name, known) for name in taken if name not in known]
-    hints += [did_you_mean(name, steps) for name in pipeline.outputs.values() if name not in steps]
-    return {name for name in known if f"did you mean {name}?" in hints}
+    meant = {nearest(name, known) for name in taken if name not in known}
+    meant |= {nearest(name, steps) for name in pipeline.outputs.values() if name not in steps}
+    return {name for name in meant if name}

@@ -1,6 +1,6 @@
 """Findings about a pushed tree: the table of all rules, one finding, and their collection."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -194,10 +194,16 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word nearest to `word`, None where none is near."""
+    by_lower = {each.lower(): each for each in known}
+    found = get_close_matches(word.lower()[:_WORD_LENGTH], [each.lower() for each in known], n=1)
+    return by_lower[found[0]] if found else None
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
     """A hint that names the known word nearest to `word`, or all of them where none is near."""
-    near = get_close_matches(word.lower()[:_WORD_LENGTH], [each.lower() for each in known], n=1)
-    by_lower = {each.lower(): each for each in known}
-    if near:
-        return f"did you mean {by_lower[near[0]]}?"
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean {near}?"
     return f"write one of {', '.join(known)}" if len(known) > 1 else f"write {''.join(known)}"

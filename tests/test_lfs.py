@@ -58,7 +58,7 @@ def files(site: GitSite, version: dict[str, Any]) -> dict[str, bytes]:
     for layer in manifest["layers"]:
         with tarfile.open(blobs / layer["digest"][7:]) as tar:
             contents = {each.name: tar.extractfile(each) for each in tar if each.isfile()}
-            found |= {name: content.read() for name, content in contents.items() if content}
+            found |= {name: each.read() for name, each in contents.items() if each}
     return {name[7:]: content for name, content in found.items() if name.startswith("module/")}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import click
 
+from mlreef_hooks import problems
 from mlreef_hooks.plain_text import plain
 from mlreef_hooks.problems import did_you_mean
 
@@ -32,5 +33,5 @@ def with_nearest(error: click.ClickException) -> click.ClickException:
 
 def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
     """A hint that names the known word nearest to `word`, `otherwise` where none is near."""
-    hint = did_you_mean(word, [*known])
-    return hint if hint.startswith("did you mean") else otherwise
+    words = [*known]
+    return otherwise if problems.nearest(word, words) is None else did_you_mean(word, words)
