@@ -1,7 +1,5 @@
 """By its first line a wrapper is told to be as it was written, whatever a formatter makes of it."""
 
-import ast
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +13,6 @@ from mlreef_hooks.proposal.wrapper_mark import (
     is_as_written,
     marked,
     means_the_same,
-    unmarked,
 )
 from mlreef_hooks.source.wrapped_script import WRAPPER
 from tests.test_proposal import EVERYTHING, FUNCTION, NOTHING, files_for, read, script_of
@@ -69,16 +66,6 @@ def test_what_an_author_wrote_is_a_change(old: str, new: str) -> None:
     content = text.replace(old, new).encode()
     assert not is_as_written(content)
     assert not means_the_same(content, text.encode())
-
-
-def test_the_hash_of_the_bytes_counts_as_well() -> None:
-    text = unmarked(files_for(SCRIPTS[0])[WRAPPER].encode())
-    said = hashlib.sha256(text).hexdigest()[:16]
-    line = (
-        f"# Written by mlreef-hooks init ({said}); made anew by check --fix unless it is changed.\n"
-    )
-    assert is_as_written(line.encode() + text)
-    assert not is_as_written(line.encode() + ast.unparse(ast.parse(text)).encode())
 
 
 def test_what_no_python_is_is_no_such_file() -> None:

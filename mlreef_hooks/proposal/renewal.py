@@ -3,7 +3,6 @@ would not mean something else.
 """
 
 import ast
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from mlreef_hooks.proposal.wrapper import write_wrapper
 from mlreef_hooks.proposal.wrapper_mark import is_as_written, marked
 from mlreef_hooks.proposal.wrapper_use import keep_paths, read_use, why_left
 from mlreef_hooks.source.annotations import read_annotations
+from mlreef_hooks.source.parsing import parse_own
 from mlreef_hooks.source.wrapped_script import WrappedScript, find_wrapped_script
 
 
@@ -35,7 +35,7 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
     """The wrapper at `path` as it should be; None for an entry point that is none. `read` answers
     the content of another file of the project, None where it has none.
     """
-    module = _parsed(content)
+    module = parse_own(content)
     wrapped = find_wrapped_script(module, path) if module else None
     if module is None or wrapped is None:
         return None
@@ -43,7 +43,7 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
     if not is_as_written(content):
         return replace(left, left="it was changed, or written by an earlier version")
     source = read(wrapped.path)
-    behind = None if source is None else _parsed(source)
+    behind = None if source is None else parse_own(source)
     if behind is None:
         return replace(left, left=f"{wrapped.named} cannot be read")
     reason = why_left(module, wrapped, behind)
@@ -56,15 +56,6 @@ def renew_wrapper(path: str, content: bytes, read: Callable[[str], bytes | None]
     line_end = "\r\n" if b"\r\n" in content else "\n"
     content = text.replace("\n", line_end).encode()
     return replace(left, content=content, told=tuple(tell_paths(script, paths)))
-
-
-def _parsed(content: bytes) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes are the author's own
-            return ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _annotated(text: str, module: ast.Module, wrapped: WrappedScript) -> str:

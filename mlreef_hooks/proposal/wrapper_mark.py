@@ -7,8 +7,9 @@ import hashlib
 import io
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator
+
+from mlreef_hooks.source.parsing import parse_own
 
 _LINE = "# Written by mlreef-hooks init ({}); made anew by check --fix unless it is changed.\n"
 _MARK = re.compile(re.escape(_LINE).replace(r"\{\}", "([0-9a-f]{16})").encode())
@@ -33,8 +34,7 @@ def is_as_written(content: bytes) -> bool:
     if mark is None:
         return False
     below = plain[mark.end() :]
-    # The first versions had the hash of the bytes, as what is too large has.
-    return mark[1].decode() in (_hash(below), _hash(_meaning(below) or below))
+    return mark[1].decode() == _hash(_meaning(below) or below)
 
 
 def means_the_same(content: bytes, other: bytes) -> bool:
@@ -55,13 +55,13 @@ def _meaning(content: bytes) -> bytes:
     """The syntax tree and the comments in one form; nothing where it is no Python, or too large."""
     if len(content) > _SIZE:
         return b""
+    module, parts = parse_own(content), list[str]()
+    if module is None:
+        return b""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes are the author's own
-            parts: list[str] = []
-            _dump(ast.parse(content), parts)
+        _dump(module, parts)
         return "\n".join([*parts, *_comments(content)]).encode("utf-8", "surrogatepass")
-    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+    except (SyntaxError, RecursionError, tokenize.TokenError):
         return b""
 
 

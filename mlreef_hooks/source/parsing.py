@@ -61,6 +61,16 @@ def parse_source(tree: SourceTree, path: str, python: str, problems: Problems) -
     return None
 
 
+def parse_own(content: bytes) -> ast.Module | None:
+    """The syntax tree of a file in the grammar of this Python; None where it is none of it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the author's own
+            return ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def count_tokens(content: bytes) -> int:
     """About how many tokens a source has, its line ends included: what parsing it costs."""
     return sum(1 for _ in _TOKEN.finditer(content))
